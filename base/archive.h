@@ -1,0 +1,66 @@
+// Tar reading and writing over libarchive.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/byte_sink.h"
+#include "base/fd.h"
+
+namespace base {
+
+struct TarOwner {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+struct PackOptions {
+  std::string prefix = "./app";            ///< entries are prefix and prefix/...
+  TarOwner owner;                          ///< every entry's owner
+  std::int64_t mtimeSeconds = 0;           ///< every entry's time
+  std::set<std::string> exclude;           ///< relative paths left out with what is below them
+};
+
+struct PackStats {
+  std::uint64_t entries = 0;
+  std::uint64_t contentBytes = 0;
+};
+
+/// Writes the folder as a deterministic pax tar: entries sorted by byte value, fixed owner and times, modes reduced to rwx bits (no setuid, setgid or
+/// sticky), hard links written as files' own copies, sockets, fifos and devices left out. Never follows a symlink. Ends with the end-of-archive blocks.
+/// Same tree, same bytes. Throws io, or what `out` throws.
+PackStats packTree(const std::filesystem::path& folder, const PackOptions& options, ByteSink& out);
+
+struct UnpackOptions {
+  std::uint32_t ownerShift = 0;                 ///< added to every uid and gid (user namespace); owners are kept only if keepOwners
+  bool keepOwners = true;                       ///< false: entries belong to the calling process
+  bool whiteouts = false;                       ///< OCI layer: .wh.NAME becomes an overlayfs whiteout (char device 0/0), .wh..wh..opq the opaque xattr
+  bool devices = false;                         ///< false: device nodes and fifos are skipped
+  std::uint64_t maxEntries = 2'000'000;
+  std::uint64_t maxBytes = 64ull << 30;         ///< of content
+};
+
+/// Unpacks a tar (plain, gzip, zstd, xz: detected) below `folder`, which must exist. Entry names are resolved beneath the folder: "..", absolute
+/// names and walking through a symlink cannot leave it. setuid bits and capabilities xattrs are kept only with keepOwners. Throws corrupt for a damaged
+/// archive, invalidArgument for a name that would leave the folder or a limit exceeded (the message names which).
+void unpackTar(ByteSource& in, const std::filesystem::path& folder, const UnpackOptions& options);
+void unpackTarFile(const std::filesystem::path& file, const std::filesystem::path& folder, const UnpackOptions& options);
+
+/// Decompresses gzip, zstd, xz or plain bytes to `out` (for a layer's diffID).
+void decompress(ByteSource& in, ByteSink& out);
+
+/// A ByteSource over a file.
+class FileSource : public ByteSource {
+ public:
+  explicit FileSource(Fd fd) : fd_(std::move(fd)) {}
+  std::size_t read(char* buffer, std::size_t capacity) override { return readSome(fd_, buffer, capacity); }
+
+ private:
+  Fd fd_;
+};
+
+}  // namespace base

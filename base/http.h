@@ -1,0 +1,76 @@
+// The HTTP server frame: listeners (TCP and unix socket), one place that turns errors into answers.
+#pragma once
+
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerResponse.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/byte_sink.h"
+#include "base/error.h"
+
+namespace base {
+
+/// HTTP status for an error code: notFound 404, alreadyExists 409, invalidArgument 422, unauthenticated 401, permissionDenied 403, conflict 409,
+/// overloaded 429, unavailable 503, timedOut 504, cancelled 499->400, corrupt and io and internal 500.
+int httpStatus(Errc code) noexcept;
+/// Heroku's error id: not_found, conflict, invalid_params, unauthorized, forbidden, rate_limit, unavailable, internal_server_error.
+std::string_view apiErrorId(Errc code) noexcept;
+
+using HttpRequest = Poco::Net::HTTPServerRequest;
+using HttpResponse = Poco::Net::HTTPServerResponse;
+
+/// Base of every handler: handle() may throw; the error becomes one answer (if none was started) and one log line for 5xx.
+class HttpHandler : public Poco::Net::HTTPRequestHandler {
+ public:
+  void handleRequest(HttpRequest& request, HttpResponse& response) final;
+
+ protected:
+  virtual void handle(HttpRequest& request, HttpResponse& response) = 0;
+  /// Default: {"id": "...", "message": "..."}; the registry answers in OCI's form.
+  virtual void writeError(HttpRequest& request, HttpResponse& response, Errc code, const std::string& message);
+};
+
+/// A handler made from a function.
+std::unique_ptr<Poco::Net::HTTPRequestHandler> makeHandler(std::function<void(HttpRequest&, HttpResponse&)> body);
+
+/// Sends a whole body with Content-Length and type (HEAD: headers only).
+void sendBody(HttpRequest& request, HttpResponse& response, int status, const std::string& contentType, std::string_view body);
+void sendJson(HttpRequest& request, HttpResponse& response, int status, const std::string& body);
+/// Reads the request's body; throws invalidArgument naming `settingName` when it is longer than maxBytes.
+std::string readBody(HttpRequest& request, std::size_t maxBytes, std::string_view settingName);
+
+/// Sends a file with ETag, Range (one range; 206, 416), If-None-Match, HEAD, Accept-Ranges. Headers that are set already are kept. `etag` without quotes.
+/// (RFC 9110 sections 13, 14.)
+void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file, const std::string& contentType, const std::string& etag);
+
+/// Chooses the handler of a request; never null. Called on the server's threads at the same time: thread-safe.
+using HttpRouter = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>(const HttpRequest&)>;
+
+struct HttpServerOptions {
+  unsigned maxThreads = 64;
+  unsigned maxQueued = 256;
+  unsigned keepAliveSeconds = 60;
+};
+
+/// One listener with its thread pool. The constructor binds (throws Error naming the address) and serves at once; stop() ends accepting and waits for
+/// handlers for up to `grace`; the destructor stops.
+class HttpServer {
+ public:
+  /// "HOST:PORT", port 0 for any.
+  static std::unique_ptr<HttpServer> onTcp(const std::string& hostAndPort, HttpRouter router, HttpServerOptions options = {});
+  /// Socket file, mode 0600; a stale one is replaced.
+  static std::unique_ptr<HttpServer> onUnix(const std::filesystem::path& socketFile, HttpRouter router, HttpServerOptions options = {});
+  virtual ~HttpServer() = default;
+  /// "HOST:PORT" as bound.
+  virtual std::string address() const = 0;
+  virtual void stop(std::chrono::milliseconds grace) = 0;
+};
+
+}  // namespace base

@@ -1,0 +1,105 @@
+// Isolated processes: a ContainerSpec goes in, a process in namespaces of its own comes out. The only door to container rights: plain values and file
+// descriptors pass through these interfaces, so that a process border can be drawn here later (DESIGN 1.14).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/byte_sink.h"
+#include "base/child_process.h"
+#include "base/clock.h"
+
+namespace sandbox {
+
+struct Mount {
+  std::filesystem::path source;  ///< on the host: file or folder
+  std::string target;            ///< absolute, in the container; made if missing
+  bool readOnly = true;
+};
+
+struct Limits {
+  std::uint64_t memoryBytes = 1ull << 30;
+  double cpus = 0;  ///< 0 = no limit
+  std::int64_t pids = 1024;
+  std::uint64_t tmpBytes = 512ull << 20;  ///< tmpfs on /tmp unless something is mounted there
+};
+
+/// What runs isolated, and in what. User namespace (container root is an unused host id), all capabilities dropped, no_new_privs, seccomp profile, masked paths, own pid, ipc,
+/// uts, mount, network and cgroup namespaces; pid 1 is an init that reaps zombies and passes signals on.
+struct ContainerSpec {
+  std::string id;                                ///< [a-z0-9][a-z0-9_.-]{0,63}, unique in the data folder
+  std::vector<std::filesystem::path> layers;     ///< unpacked layer folders (LayerStore), bottom first; below a private writable upper layer
+  std::vector<std::string> argv;
+  std::vector<std::pair<std::string, std::string>> environment;  ///< all of it; nothing is inherited
+  std::string workingDirectory = "/";
+  std::uint32_t uid = 1000;  ///< in the container
+  std::uint32_t gid = 1000;
+  std::string hostname;
+  std::vector<Mount> mounts;
+  Limits limits;
+  bool network = true;  ///< an interface on the bridge with a way out; false: loopback only
+};
+
+/// How an attached run ended.
+struct RunResult {
+  enum class End { exited, timedOut, cancelled };
+  End end = End::exited;
+  base::ExitStatus status;  ///< when exited
+  bool outOfMemory = false;  ///< the memory limit killed something in it
+};
+
+struct RunOptions {
+  std::chrono::seconds timeout = std::chrono::minutes(15);
+  std::stop_token stop;  ///< SIGTERM to all, after 10 s SIGKILL (`killGrace`)
+  std::chrono::milliseconds killGrace = std::chrono::seconds(10);
+};
+
+struct RunningContainer {
+  std::string id;
+  std::string address;  ///< IPv4 on the bridge, or empty
+  pid_t pid = 0;        ///< of pid 1, on the host
+  base::Time startedAt;
+};
+
+/// Of a started container.
+struct ContainerStatus {
+  bool running = false;
+  base::ExitStatus exit;  ///< when it has ended
+  RunningContainer container;
+};
+
+/// Thread-safe; every call blocks for the work it names. Throws Error(unavailable) with the runtime's last words when a container cannot be made.
+class ContainerRuntime {
+ public:
+  virtual ~ContainerRuntime() = default;
+
+  /// Runs to the end, stdout and stderr merged into `output` as they come (called on the caller's thread). Whatever it left (processes, mounts, network) is gone at return.
+  virtual RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) = 0;
+
+  /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile` in CRI form: "RFC3339NANO stdout|stderr F|P text".
+  virtual RunningContainer start(const ContainerSpec& spec, const std::filesystem::path& logFile) = 0;
+  /// nullopt when there is no such container.
+  virtual std::optional<ContainerStatus> status(const std::string& id) = 0;
+  /// To every process in it; nothing happens when it has ended.
+  virtual void signal(const std::string& id, int signalNumber) = 0;
+  /// Waits for the end of a started container, at most `timeout`; true when it has ended (or is unknown).
+  virtual bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) = 0;
+  /// Kills what is left of it and removes network, mounts and folders. Unknown ids are fine.
+  virtual void remove(const std::string& id) = 0;
+  /// Ids of everything present in this data folder: started, ended, or left by a killed daemon.
+  virtual std::vector<std::string> list() = 0;
+
+  /// Host uid/gid of a container's uid/gid: for folders that a container shall own.
+  virtual std::uint32_t hostId(std::uint32_t containerId) const = 0;
+  /// "runc 1.1.5, cgroup v1 (hybrid), user namespace 1879048192+65536"; for log and doctor.
+  virtual std::string describe() const = 0;
+};
+
+}  // namespace sandbox

@@ -1,0 +1,59 @@
+// Content by digest.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "base/byte_sink.h"
+#include "base/digest.h"
+#include "base/fd.h"
+
+namespace store {
+
+using base::Digest;
+
+/// A blob being written. Bytes are hashed as they come; commit() gives the final name. Abandoned without commit(). One thread at a time.
+class BlobWriter : public base::ByteSink {
+ public:
+  struct Committed {
+    Digest digest;
+    std::uint64_t sizeBytes;
+  };
+  /// Durable when it returns (file and folder synced). With `expected`, other content throws invalidArgument and nothing is stored. An existing blob is kept.
+  virtual Committed commit(const std::optional<Digest>& expected = std::nullopt) = 0;
+  virtual std::uint64_t sizeBytes() const = 0;
+};
+
+/// Thread-safe. Blobs are immutable. (DESIGN: blobs are files named by digest, written aside, synced, renamed.)
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+  virtual std::unique_ptr<BlobWriter> create() = 0;
+  /// Size, or nullopt when it is not here.
+  virtual std::optional<std::uint64_t> size(const Digest& digest) const = 0;
+  /// For reading from the start; throws notFound.
+  virtual std::unique_ptr<base::ByteSource> open(const Digest& digest) const = 0;
+  virtual void remove(const Digest& digest) = 0;
+};
+
+/// create, write, commit.
+BlobWriter::Committed putBlob(BlobStore& blobs, std::string_view bytes);
+
+/// Files below `folder`: sha256/ab/<64 hex>; writes go to folder/uploads, which is emptied at start.
+class DiskBlobStore : public BlobStore {
+ public:
+  explicit DiskBlobStore(std::filesystem::path folder);
+  std::unique_ptr<BlobWriter> create() override;
+  std::optional<std::uint64_t> size(const Digest& digest) const override;
+  std::unique_ptr<base::ByteSource> open(const Digest& digest) const override;
+  void remove(const Digest& digest) override;
+  /// The file's path (sendfile, unpacking); it may not exist.
+  std::filesystem::path path(const Digest& digest) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace store

@@ -1,0 +1,169 @@
+// The values that everything is about: plain, copyable, comparable. Only std and base/digest.h are included here.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+
+namespace store {
+
+using Time = std::chrono::sys_time<std::chrono::milliseconds>;
+using base::Digest;
+
+/// An app's name: ^[a-z][a-z0-9-]{0,29}$ without a trailing '-'; "stacks" and "v2" and a few more words are reserved. It is a DNS label, a folder name and
+/// a repository name, so nothing else is ever accepted. Immutable.
+class AppName {
+ public:
+  /// Throws invalidArgument with the rule in words.
+  static AppName parse(std::string_view text);
+  static std::optional<AppName> tryParse(std::string_view text) noexcept;
+  const std::string& str() const noexcept { return text_; }
+  auto operator<=>(const AppName&) const = default;
+
+ private:
+  explicit AppName(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+/// A release's number: 1, 2, ...; written "v1".
+struct ReleaseVersion {
+  std::int64_t number = 0;
+  std::string str() const { return "v" + std::to_string(number); }
+  /// "v12" or "12"; throws invalidArgument.
+  static ReleaseVersion parse(std::string_view text);
+  auto operator<=>(const ReleaseVersion&) const = default;
+};
+
+using AppId = std::int64_t;
+using ConfigVars = std::map<std::string, std::string>;
+/// Process type to shell command, from the Procfile and the buildpack's defaults.
+using ProcessTypes = std::map<std::string, std::string>;
+/// Process type to number of processes.
+using Formation = std::map<std::string, int>;
+
+struct App {
+  AppId id = 0;
+  std::string uuid;
+  AppName name;
+  std::string stack;         ///< e.g. "debian-12"
+  std::string owner;         ///< user name
+  std::string deployBranch;  ///< full ref name of the first pushed branch, or empty before that
+  Time createdAt;
+};
+
+/// A public key that may log in; its user is an administrator in this version.
+struct Key {
+  std::string fingerprint;  ///< "SHA256:..." as OpenSSH prints it
+  std::string publicKey;    ///< "ssh-ed25519 AAAA..." without the comment
+  std::string comment;
+  std::string user;
+  Time createdAt;
+};
+
+enum class BuildState { queued, building, succeeded, failed, cancelled };
+std::string_view name(BuildState state) noexcept;
+
+struct Build {
+  std::int64_t id = 0;
+  std::string uuid;
+  AppId app = 0;
+  std::int64_t number = 0;  ///< 1, 2, ... within the app
+  BuildState state = BuildState::queued;
+  std::string commit;      ///< 40 hex digits
+  std::string ref;         ///< full name of the pushed ref
+  std::string user;        ///< who pushed
+  std::string buildpack;   ///< name of the one chosen, or empty
+  std::string failure;     ///< one sentence when failed or cancelled
+  std::int64_t slug = 0;   ///< row id when succeeded
+  std::map<std::string, std::int64_t> phaseMs;  ///< receive, export, detect, compile, slug, release, launch
+  Time createdAt;
+  std::optional<Time> finishedAt;
+};
+
+/// A blob by digest and size as it stands in a manifest. (OCI image-spec, Content Descriptors.)
+struct Descriptor {
+  std::string mediaType;
+  Digest digest;
+  std::uint64_t sizeBytes = 0;
+};
+
+/// A compressed layer with the digest of its uncompressed tar.
+struct Layer {
+  Descriptor blob;
+  Digest diffId;
+};
+
+struct Slug {
+  std::int64_t id = 0;
+  std::string uuid;
+  AppId app = 0;
+  std::string commit;
+  std::string stack;
+  std::string buildpack;
+  std::vector<Layer> layers;  ///< bottom first; their concatenation is the download
+  ProcessTypes processTypes;
+  ConfigVars defaultConfig;   ///< buildpack's config_vars: a user's config var wins
+  std::uint64_t sizeBytes = 0;  ///< compressed, all layers
+  Time createdAt;
+};
+
+enum class ReleaseState { pending, succeeded, failed };
+std::string_view name(ReleaseState state) noexcept;
+
+/// Immutable but for its state: pending until its processes passed their check, then succeeded or failed.
+struct Release {
+  std::int64_t id = 0;
+  std::string uuid;
+  AppId app = 0;
+  ReleaseVersion version;
+  std::optional<std::int64_t> slug;  ///< row id; none for v1 and for config set before the first push
+  ConfigVars config;
+  std::string stack;
+  std::string description;  ///< "Deploy 1a2b3c4", "Set FOO config vars", "Rollback to v3", "Initial release"
+  std::string user;
+  std::optional<Digest> manifest;  ///< the image; none without a slug
+  ReleaseState state = ReleaseState::pending;
+  Time createdAt;
+};
+
+/// Build and run image of a stack, both in the registry as "stacks/NAME" with tags "build" and "run".
+struct StackImage {
+  std::vector<Layer> layers;
+  Digest manifest;
+};
+struct Stack {
+  std::string name;
+  StackImage build;
+  StackImage run;
+  Time createdAt;
+};
+
+/// A repository's name in the registry: an app's name, or "stacks/NAME". (OCI distribution-spec, "Pulling manifests": name grammar.)
+class RepositoryName {
+ public:
+  static RepositoryName parse(std::string_view text);
+  static std::optional<RepositoryName> tryParse(std::string_view text) noexcept;
+  const std::string& str() const noexcept { return text_; }
+  auto operator<=>(const RepositoryName&) const = default;
+
+ private:
+  explicit RepositoryName(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+/// A stored manifest and what it needs: rows that are written with it.
+struct Manifest {
+  Digest digest;
+  std::string mediaType;
+  std::string bytes;
+  std::vector<Descriptor> blobs;  ///< config and layers: readable through the repository from now on
+};
+
+}  // namespace store

@@ -1,0 +1,151 @@
+// Apps, keys, config, builds, slugs, releases, formations, stacks, manifests and tags in one SQLite database.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "store/model.h"
+
+namespace store {
+
+struct NewApp {
+  AppName name;
+  std::string stack;
+  std::string owner;
+};
+
+struct NewBuild {
+  AppId app = 0;
+  std::string commit;
+  std::string ref;
+  std::string user;
+};
+
+struct NewSlug {
+  AppId app = 0;
+  std::string commit;
+  std::string stack;
+  std::string buildpack;
+  std::vector<Layer> layers;
+  ProcessTypes processTypes;
+  ConfigVars defaultConfig;
+};
+
+/// Everything that appears with one release, in one transaction.
+struct NewRelease {
+  AppId app = 0;
+  ReleaseVersion version;  ///< must be the next one (nextVersion): else conflict, and the caller assembles anew
+  std::optional<std::int64_t> slug;
+  ConfigVars config;
+  std::string stack;
+  std::string description;
+  std::string user;
+  ReleaseState state = ReleaseState::pending;
+  std::optional<Manifest> image;              ///< put into the app's repository
+  std::vector<std::string> tags;              ///< of the image: "v3", "latest", "git-1a2b3c4d5e6f"
+  std::optional<std::int64_t> succeededBuild;  ///< marked succeeded, with its slug, in the same transaction
+  std::optional<Formation> formation;          ///< replaces the app's when given
+};
+
+/// A processed API token: only its hash is stored.
+struct Token {
+  std::int64_t id = 0;
+  std::string user;
+  std::string description;
+  Time createdAt;
+};
+
+/// What outlives the process. Thread-safe: one connection per thread inside. Every mutating call is one transaction and durable when it returns
+/// (WAL, synchronous=FULL). find* returns nullopt where get* throws notFound with a sentence that names the thing.
+/// Schema: store/schema/NNNN_name.sql, compiled in, applied forward at open; a database from a newer program is refused.
+class ReleaseStore {
+ public:
+  /// Opens or creates the database file.
+  ReleaseStore(const std::filesystem::path& file, const base::Clock& clock);
+  ~ReleaseStore();
+  ReleaseStore(const ReleaseStore&) = delete;
+  ReleaseStore& operator=(const ReleaseStore&) = delete;
+
+  // Apps. createApp also makes release v1 ("Initial release", succeeded) in the same transaction; throws alreadyExists ("Name hello is already taken").
+  App createApp(const NewApp& app);
+  std::optional<App> findApp(const AppName& name);
+  App getApp(const AppName& name);
+  App getApp(AppId id);
+  std::vector<App> apps();  ///< by name
+  /// Removes the app and everything that hangs on it, its repository's rows too. Blobs are left to garbage collection.
+  void destroyApp(AppId id);
+  void setDeployBranch(AppId id, const std::string& ref);
+
+  // Keys and tokens.
+  void addKey(const Key& key);  ///< alreadyExists names the user who has it
+  std::optional<Key> findKey(const std::string& fingerprint);
+  std::vector<Key> keys();  ///< by user, then time
+  void removeKey(const std::string& fingerprint);
+  /// `secretHash` is hex SHA-256 of the token.
+  Token addToken(const std::string& user, const std::string& description, const std::string& secretHash);
+  std::optional<Token> findToken(const std::string& secretHash);
+  std::vector<Token> tokens();
+  void removeToken(std::int64_t id);
+
+  // Builds.
+  Build createBuild(const NewBuild& build);
+  Build getBuild(std::int64_t id);
+  Build getBuild(AppId app, std::int64_t number);
+  std::vector<Build> builds(AppId app, std::size_t limit);  ///< newest first
+  void startBuild(std::int64_t id);                         ///< queued -> building
+  void setBuildpack(std::int64_t id, const std::string& buildpack);
+  void setBuildPhases(std::int64_t id, const std::map<std::string, std::int64_t>& phaseMs);
+  /// `state` is failed or cancelled.
+  void endBuild(std::int64_t id, BuildState state, const std::string& failure);
+  /// At start: every queued or building one becomes failed ("interrupted"). Returns them as they were.
+  std::vector<Build> failInterruptedBuilds();
+
+  // Slugs and releases.
+  Slug createSlug(const NewSlug& slug);
+  Slug getSlug(std::int64_t id);
+  std::optional<Slug> findSlug(AppId app, const std::string& uuid);
+  std::vector<Slug> slugs(AppId app, std::size_t limit);  ///< newest first
+  ReleaseVersion nextVersion(AppId app);
+  Release createRelease(const NewRelease& release);
+  void setReleaseState(std::int64_t id, ReleaseState state);
+  Release getRelease(AppId app, ReleaseVersion version);
+  Release currentRelease(AppId app);                            ///< the newest that has not failed
+  std::vector<Release> releases(AppId app, std::size_t limit);  ///< newest first
+  /// The newest release that a push made, with its commit and ref: what the git ref must say.
+  struct Deployed {
+    std::string commit;
+    std::string ref;
+  };
+  std::optional<Deployed> deployedCommit(AppId app);
+
+  Formation formation(AppId app);
+  void setFormation(AppId app, const Formation& formation);
+
+  // Stacks.
+  void putStack(const Stack& stack);
+  std::optional<Stack> findStack(const std::string& name);
+  std::vector<Stack> stacks();
+
+  // Registry rows.
+  void putManifest(const RepositoryName& repository, const Manifest& manifest, const std::vector<std::string>& tags);
+  std::optional<Manifest> findManifest(const RepositoryName& repository, const Digest& digest);
+  std::optional<Manifest> findManifestByTag(const RepositoryName& repository, const std::string& tag);
+  /// Sorted; after `last` when it is not empty; at most `limit`. nullopt when there is no such repository.
+  std::optional<std::vector<std::string>> tags(const RepositoryName& repository, const std::string& last, std::size_t limit);
+  /// The blob's descriptor when the repository holds it: a blob is readable only through a repository that does.
+  std::optional<Descriptor> findBlob(const RepositoryName& repository, const Digest& digest);
+  std::vector<RepositoryName> repositories(const std::string& last, std::size_t limit);
+  /// Every digest that some row needs (slugs, stacks, manifests' blobs).
+  std::vector<Digest> referencedBlobs();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace store
