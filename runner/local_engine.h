@@ -1,0 +1,38 @@
+// The embedded engine: processes in containers on this machine.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "runner/app_log.h"
+#include "runner/engine.h"
+#include "runner/router.h"
+#include "sandbox/container.h"
+
+namespace runner {
+
+struct LocalEngineConfig {
+  std::string domain = "localhost";                 ///< apps are served at APP.DOMAIN
+  std::filesystem::path stateFolder;                ///< DIR/run/processes: one small file per process, so that a new daemon adopts them
+  std::chrono::seconds portTimeout{60};             ///< setting port_timeout_s
+  std::chrono::seconds stopGrace{30};               ///< setting stop_grace_s
+  std::chrono::milliseconds drain{500};             ///< after the change of routes, before SIGTERM
+  std::uint64_t processMemoryBytes = 512ull << 20;  ///< setting process_memory_bytes
+  std::int64_t processPids = 1024;                  ///< setting process_pids
+  std::chrono::milliseconds backoffFirst{1000};     ///< doubled at each crash
+  std::chrono::milliseconds backoffLast{300000};
+  std::filesystem::path caBundle;                   ///< mounted over the image's; empty: none
+};
+
+/// Gives the unpacked folder of a layer.
+using LayerFolder = std::function<std::filesystem::path(const store::Layer&)>;
+
+/// One supervisor thread restarts what crashed; deploys run on their callers' threads.
+std::unique_ptr<Engine> makeLocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime, Router& router, AppLog& log, LayerFolder layerFolder,
+                                        const base::Clock& clock);
+
+}  // namespace runner

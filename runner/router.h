@@ -1,0 +1,38 @@
+// The HTTP router in front of the processes.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace runner {
+
+struct Route {
+  std::vector<std::string> hosts;     ///< "hello.localhost"
+  std::vector<std::string> backends;  ///< "10.210.0.5:5000"; empty: "no process is running" page (503)
+  auto operator<=>(const Route&) const = default;
+};
+
+/// Thread-safe.
+class Router {
+ public:
+  virtual ~Router() = default;
+  /// Replaces all routes in one step; requests in flight finish on their old backend. A host without a route gets 404 "no such app".
+  virtual void apply(const std::vector<Route>& routes) = 0;
+  /// "HOST:PORT" where it listens.
+  virtual std::string address() const = 0;
+  virtual void stop() = 0;
+};
+
+struct CaddyConfig {
+  std::string listen = "127.0.0.1:8080";  ///< HOST:PORT, port 0 for any
+  std::filesystem::path folder;           ///< DIR/run/router: admin socket, pid file, Caddy's own storage
+  std::string program = "caddy";
+};
+
+/// Caddy, driven through its admin API on a unix socket in `folder`. It runs in a session of its own and serves on while the daemon restarts; a running one is adopted, a dead one is started anew with
+/// the last routes. Throws unavailable with what to install, or the address that is taken.
+std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config);
+
+}  // namespace runner
