@@ -10,13 +10,15 @@ namespace base {
 
 /// One field of a log event; the value is quoted when it has spaces, and control characters are escaped.
 struct LogField {
-  LogField(std::string_view key, std::string_view value) : key(key), value(value) {}
-  LogField(std::string_view key, const char* value) : key(key), value(value) {}
-  LogField(std::string_view key, const std::string& value) : key(key), value(value) {}
-  LogField(std::string_view key, long long value) : key(key), value(std::to_string(value)) {}
-  LogField(std::string_view key, long value) : key(key), value(std::to_string(value)) {}
-  LogField(std::string_view key, int value) : key(key), value(std::to_string(value)) {}
-  LogField(std::string_view key, unsigned long value) : key(key), value(std::to_string(value)) {}
+  LogField(std::string_view name, std::string_view text) : key(name), value(text) {}
+  LogField(std::string_view name, const char* text) : key(name), value(text) {}
+  LogField(std::string_view name, const std::string& text) : key(name), value(text) {}
+  LogField(std::string_view name, long long number) : key(name), value(std::to_string(number)) {}
+  LogField(std::string_view name, long number) : key(name), value(std::to_string(number)) {}
+  LogField(std::string_view name, int number) : key(name), value(std::to_string(number)) {}
+  LogField(std::string_view name, unsigned number) : key(name), value(std::to_string(number)) {}
+  LogField(std::string_view name, unsigned long long number) : key(name), value(std::to_string(number)) {}
+  LogField(std::string_view name, unsigned long number) : key(name), value(std::to_string(number)) {}
   std::string key;
   std::string value;
 };

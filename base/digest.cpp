@@ -1,0 +1,139 @@
+#include "base/digest.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/random.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/c_handle.h"
+#include "base/error.h"
+
+namespace base {
+namespace {
+
+using EvpContext = CHandle<EVP_MD_CTX, &EVP_MD_CTX_free>;
+
+constexpr std::string_view kPrefix = "sha256:";
+constexpr std::size_t kHexLength = 64;
+
+/// OpenSSL fails here only without memory or with a broken installation.
+void require(bool succeeded) {
+  if (!succeeded) throw Error(Errc::internal, "the SHA-256 implementation of OpenSSL cannot be used");
+}
+
+std::string randomBytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  std::size_t filled = 0;
+  while (filled < count) {
+    const ssize_t got = ::getrandom(bytes.data() + filled, count - filled, 0);
+    if (got < 0 && errno != EINTR) throwErrno(errno, "getting random bytes");
+    if (got > 0) filled += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
+std::string_view asText(const unsigned char* bytes, std::size_t count) {
+  return {reinterpret_cast<const char*>(bytes), count};
+}
+
+}  // namespace
+
+struct Sha256::Context {
+  EvpContext evp;
+
+  std::string finish() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+    unsigned length = 0;
+    require(EVP_DigestFinal_ex(evp.get(), bytes.data(), &length) == 1);
+    evp.reset();
+    return std::string(asText(bytes.data(), length));
+  }
+};
+
+Sha256::Sha256() : context_(std::make_unique<Context>()) {
+  context_->evp.reset(EVP_MD_CTX_new());
+  require(context_->evp && EVP_DigestInit_ex(context_->evp.get(), EVP_sha256(), nullptr) == 1);
+}
+
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::update(std::string_view bytes) {
+  CHECK(context_ && context_->evp);
+  require(EVP_DigestUpdate(context_->evp.get(), bytes.data(), bytes.size()) == 1);
+}
+
+Digest Sha256::finish() {
+  CHECK(context_ && context_->evp);
+  return Digest(std::string(kPrefix) + toHex(context_->finish()));
+}
+
+std::optional<Digest> Digest::tryParse(std::string_view text) noexcept {
+  if (!text.starts_with(kPrefix) || text.size() != kPrefix.size() + kHexLength) return std::nullopt;
+  if (text.find_first_not_of("0123456789abcdef", kPrefix.size()) != std::string_view::npos) return std::nullopt;
+  return Digest(std::string(text));
+}
+
+Digest Digest::parse(std::string_view text) {
+  auto digest = tryParse(text);
+  if (!digest) {
+    throw Error(Errc::invalidArgument, "not a digest: expected \"sha256:\" and 64 lower-case hex digits");
+  }
+  return *std::move(digest);
+}
+
+Digest Digest::of(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish();
+}
+
+std::string toHex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += kDigits[byte >> 4];
+    hex += kDigits[byte & 0xF];
+  }
+  return hex;
+}
+
+std::string hmacSha256Hex(std::string_view key, std::string_view message) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
+  unsigned length = 0;
+  const auto* data = reinterpret_cast<const unsigned char*>(message.data());
+  // An empty key must still be a pointer, else OpenSSL takes the key of an earlier call.
+  const char* keyBytes = key.empty() ? "" : key.data();
+  require(HMAC(EVP_sha256(), keyBytes, static_cast<int>(key.size()), data, message.size(), mac.data(), &length) !=
+          nullptr);
+  return toHex(asText(mac.data(), length));
+}
+
+std::string sha256Base64(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
+  unsigned length = 0;
+  require(EVP_Digest(bytes.data(), bytes.size(), hash.data(), &length, EVP_sha256(), nullptr) == 1);
+  std::array<unsigned char, EVP_MAX_MD_SIZE * 2> encoded{};
+  const int encodedLength = EVP_EncodeBlock(encoded.data(), hash.data(), static_cast<int>(length));
+  std::string text(asText(encoded.data(), static_cast<std::size_t>(encodedLength)));
+  text.erase(text.find_last_not_of('=') + 1);
+  return text;
+}
+
+std::string randomHex(std::size_t count) { return toHex(randomBytes(count)); }
+
+std::string randomUuid() {
+  std::string bytes = randomBytes(16);
+  bytes[6] = static_cast<char>((static_cast<unsigned char>(bytes[6]) & 0x0F) | 0x40);  // version 4
+  bytes[8] = static_cast<char>((static_cast<unsigned char>(bytes[8]) & 0x3F) | 0x80);  // RFC 4122 variant
+  std::string uuid = toHex(bytes);
+  for (const std::size_t dash : {8, 13, 18, 23}) uuid.insert(dash, "-");
+  return uuid;
+}
+
+}  // namespace base
