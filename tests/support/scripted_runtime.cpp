@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -149,7 +148,7 @@ void ScriptedRuntime::signal(const std::string& id, int signalNumber) {
   if (found == started_.end() || !found->second.status.running) return;
   if (signalNumber != SIGKILL && !endsOnSignal_) return;
   found->second.status.running = false;
-  found->second.status.exit.signal = signalNumber;
+  found->second.status.exit.code = 128 + signalNumber;  // as the containers' init reports it
   changed_.notify_all();
 }
 
