@@ -1,0 +1,181 @@
+#include "store/blob_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include "base/archive.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+
+namespace store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBufferBytes = 1u << 20;
+constexpr unsigned kFileMode = 0644;
+
+std::string_view hexOf(const Digest& digest) {
+  return std::string_view(digest.str()).substr(7);
+}
+
+/// A file in uploads/ that is renamed to its digest.
+class DiskBlobWriter : public BlobWriter {
+ public:
+  explicit DiskBlobWriter(const fs::path& folder)
+      : shelves_(folder / "sha256"), temporary_(folder / "uploads" / base::randomHex(16)) {
+    fd_ = base::openFile(temporary_, O_WRONLY | O_CREAT | O_EXCL, kFileMode);
+    buffer_.reserve(kBufferBytes);
+  }
+  ~DiskBlobWriter() override { abandon(); }
+  DiskBlobWriter(const DiskBlobWriter&) = delete;
+  DiskBlobWriter& operator=(const DiskBlobWriter&) = delete;
+
+  void write(std::string_view bytes) override {
+    sizeBytes_ += bytes.size();
+    while (!bytes.empty()) {
+      if (buffer_.empty() && bytes.size() >= kBufferBytes) {
+        pass(bytes);
+        return;
+      }
+      const std::size_t room = kBufferBytes - buffer_.size();
+      buffer_.append(bytes.substr(0, room));
+      bytes.remove_prefix(std::min(room, bytes.size()));
+      if (buffer_.size() == kBufferBytes) flush();
+    }
+  }
+
+  Committed commit(const std::optional<Digest>& expected) override {
+    CHECK(fd_.valid());
+    flush();
+    const Digest digest = hash_.finish();
+    if (expected && *expected != digest) {
+      abandon();
+      throw base::Error(base::Errc::invalidArgument,
+                        "The content is " + digest.str() + ", not " + expected->str());
+    }
+    publish(digest);
+    return {digest, sizeBytes_};
+  }
+
+  std::uint64_t sizeBytes() const override { return sizeBytes_; }
+
+ private:
+  void pass(std::string_view bytes) {
+    hash_.update(bytes);
+    base::writeAll(fd_, bytes);
+  }
+
+  void flush() {
+    if (buffer_.empty()) return;
+    pass(buffer_);
+    buffer_.clear();
+  }
+
+  void publish(const Digest& digest) {
+    const fs::path shelf = shelves_ / hexOf(digest).substr(0, 2);
+    const fs::path target = shelf / hexOf(digest);
+    std::error_code none;
+    const auto presentBytes = fs::file_size(target, none);
+    // One of another length can only be damage, which this rename repairs.
+    if (!none && presentBytes == sizeBytes_) {
+      abandon();
+    } else {
+      // The mode must not depend on the umask: another user's process may serve or unpack the file.
+      if (::fchmod(fd_.get(), kFileMode) != 0) base::throwErrno(errno, "storing a blob");
+      base::fsyncOrThrow(fd_, "storing a blob");
+      if (::rename(temporary_.c_str(), target.c_str()) != 0) base::throwErrno(errno, "storing a blob");
+      temporary_.clear();
+      fd_.reset();
+    }
+    // Also for one that was here: its writer may not have come to this line yet.
+    base::fsyncFolder(shelf);
+  }
+
+  void abandon() noexcept {
+    fd_.reset();
+    if (temporary_.empty()) return;
+    ::unlink(temporary_.c_str());
+    temporary_.clear();
+  }
+
+  fs::path shelves_;
+  fs::path temporary_;  // empty once renamed or removed
+  base::Fd fd_;
+  base::Sha256 hash_;
+  std::string buffer_;
+  std::uint64_t sizeBytes_ = 0;
+};
+
+/// sha256/00 ... sha256/ff: made once and synced, so that storing a blob never has to make a folder durable.
+void makeShelves(const fs::path& folder) {
+  const fs::path shelves = folder / "sha256";
+  bool made = fs::create_directories(shelves);
+  for (int i = 0; i < 256; ++i) {
+    char name[3];
+    std::snprintf(name, sizeof name, "%02x", i);
+    made |= fs::create_directory(shelves / name);
+  }
+  if (!made) return;
+  base::fsyncFolder(shelves);
+  base::fsyncFolder(folder);
+}
+
+}  // namespace
+
+BlobWriter::Committed putBlob(BlobStore& blobs, std::string_view bytes) {
+  const auto writer = blobs.create();
+  writer->write(bytes);
+  return writer->commit();
+}
+
+DiskBlobStore::DiskBlobStore(fs::path folder) : folder_(std::move(folder)) {
+  try {
+    fs::create_directories(folder_);
+    base::removeTree(folder_ / "uploads");
+    fs::create_directory(folder_ / "uploads");
+    makeShelves(folder_);
+  } catch (const fs::filesystem_error& error) {
+    base::throwErrno(error.code().value(), "opening the blob folder");
+  }
+}
+
+std::unique_ptr<BlobWriter> DiskBlobStore::create() {
+  return std::make_unique<DiskBlobWriter>(folder_);
+}
+
+std::optional<std::uint64_t> DiskBlobStore::size(const Digest& digest) const {
+  struct stat status {};
+  if (::stat(path(digest).c_str(), &status) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    base::throwErrno(errno, "looking up a blob");
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+std::unique_ptr<base::ByteSource> DiskBlobStore::open(const Digest& digest) const {
+  base::Fd fd(::open(path(digest).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    if (errno == ENOENT) throw base::Error(base::Errc::notFound, "There is no blob " + digest.str());
+    base::throwErrno(errno, "opening a blob");
+  }
+  return std::make_unique<base::FileSource>(std::move(fd));
+}
+
+void DiskBlobStore::remove(const Digest& digest) {
+  if (::unlink(path(digest).c_str()) != 0 && errno != ENOENT) base::throwErrno(errno, "removing a blob");
+}
+
+fs::path DiskBlobStore::path(const Digest& digest) const {
+  const std::string_view hex = hexOf(digest);
+  return folder_ / "sha256" / hex.substr(0, 2) / hex;
+}
+
+}  // namespace store
