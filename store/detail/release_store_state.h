@@ -1,0 +1,82 @@
+// What the parts of ReleaseStore share: the pool, the clock, and reading and writing in a transaction.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "store/detail/sqlite.h"
+#include "store/release_store.h"
+
+namespace store {
+
+struct ReleaseStore::State {
+  State(const std::filesystem::path& file, const base::Clock& theClock) : pool(file), clock(theClock) {}
+
+  /// body(connection) sees one state of the database.
+  template <typename Body>
+  auto read(Body body) {
+    return run(detail::Transaction::Kind::reading, body);
+  }
+  /// body(connection) happens as a whole, durably, or not at all. It must not call read() or write().
+  template <typename Body>
+  auto write(Body body) {
+    return run(detail::Transaction::Kind::writing, body);
+  }
+
+  detail::ConnectionPool pool;
+  const base::Clock& clock;
+
+ private:
+  template <typename Body>
+  auto run(detail::Transaction::Kind kind, Body& body) {
+    const auto lease = pool.borrow(kind);
+    detail::Transaction transaction(*lease, kind);
+    if constexpr (std::is_void_v<decltype(body(*lease))>) {
+      body(*lease);
+      transaction.commit();
+    } else {
+      auto result = body(*lease);
+      transaction.commit();
+      return result;
+    }
+  }
+};
+
+}  // namespace store
+
+namespace store::detail {
+
+/// At most this many rows for a caller's limit of any size.
+std::int64_t rowLimit(std::size_t limit) noexcept;
+Time timeAt(const Rows& rows, int column);
+
+/// The app as it is now; throws notFound.
+App requireApp(Connection& connection, AppId id);
+
+/// Child tables that hold a map: `sql` inserts (owner, name, value) or selects name, value.
+void insertPairs(Connection& connection, std::string_view sql, std::int64_t owner,
+                 const std::map<std::string, std::string>& pairs);
+std::map<std::string, std::string> selectPairs(Connection& connection, std::string_view sql,
+                                               std::int64_t owner);
+
+/// The media type, digest, size and diffID columns from `column` on.
+Layer layerAt(const Rows& rows, int column);
+
+/// Adds a manifest to a repository, making both when they are new, and moves `tags` to it.
+void insertManifest(Connection& connection, const RepositoryName& repository, const Manifest& manifest,
+                    const std::vector<std::string>& tags);
+
+/// Part of createRelease, where the build's success appears with its release; throws conflict when the build
+/// has ended already.
+void succeedBuild(Connection& connection, AppId app, std::int64_t build, std::optional<std::int64_t> slug,
+                  Time now);
+
+void replaceFormation(Connection& connection, AppId app, const Formation& formation);
+/// createApp's v1: no slug, no config.
+void insertInitialRelease(Connection& connection, const App& app);
+
+}  // namespace store::detail

@@ -1,0 +1,208 @@
+#include "store/detail/sqlite.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace store::detail {
+namespace {
+
+constexpr std::chrono::seconds kWriterWait{10};
+constexpr int kBusyTimeoutMs = 10'000;  // for another process that has the database open
+constexpr std::size_t kIdleReaders = 8;
+
+base::Errc errcOf(int extendedCode) {
+  switch (extendedCode & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return base::Errc::unavailable;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return base::Errc::corrupt;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      return base::Errc::io;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return base::Errc::permissionDenied;
+    case SQLITE_TOOBIG:
+      return base::Errc::invalidArgument;
+    case SQLITE_CONSTRAINT:
+      break;
+    default:
+      return base::Errc::internal;
+  }
+  switch (extendedCode) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+      return base::Errc::alreadyExists;
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+      return base::Errc::notFound;
+    default:
+      return base::Errc::invalidArgument;
+  }
+}
+
+[[noreturn]] void fail(sqlite3* connection, int code) {
+  const int extended = connection ? sqlite3_extended_errcode(connection) : code;
+  const char* text = connection ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
+  throw base::Error(errcOf(extended), std::string("database: ") + text);
+}
+
+}  // namespace
+
+Rows::Rows(Rows&& other) noexcept
+    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+
+Rows::~Rows() {
+  if (!statement_) return;
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+bool Rows::next() {
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  fail(connection_, code);
+}
+
+std::int64_t Rows::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+std::string Rows::text(int column) const {
+  // column_blob first: it does not convert, so that the length is that of the bytes as stored.
+  const void* bytes = sqlite3_column_blob(statement_, column);
+  const auto length = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return length == 0 ? std::string() : std::string(static_cast<const char*>(bytes), length);
+}
+
+bool Rows::isNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+base::Digest Rows::digest(int column) const {
+  if (auto digest = base::Digest::tryParse(text(column))) return *std::move(digest);
+  throw base::Error(base::Errc::corrupt, "database: a stored digest is damaged");
+}
+
+void Rows::bind(int index, std::int64_t value) {
+  const int code = sqlite3_bind_int64(statement_, index, value);
+  if (code != SQLITE_OK) fail(connection_, code);
+}
+
+void Rows::bind(int index, std::string_view value) {
+  // A null pointer would bind NULL.
+  const char* bytes = value.empty() ? "" : value.data();
+  const int code = sqlite3_bind_text64(statement_, index, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  if (code != SQLITE_OK) fail(connection_, code);
+}
+
+void Rows::bind(int index, Bytes value) {
+  const char* bytes = value.view.empty() ? "" : value.view.data();
+  const int code = sqlite3_bind_blob64(statement_, index, bytes, value.view.size(), SQLITE_TRANSIENT);
+  if (code != SQLITE_OK) fail(connection_, code);
+}
+
+void Rows::bind(int index, std::chrono::sys_time<std::chrono::milliseconds> value) {
+  bind(index, static_cast<std::int64_t>(value.time_since_epoch().count()));
+}
+
+Connection::Connection(const std::filesystem::path& file) {
+  // NOMUTEX: the pool lends a connection to one thread at a time.
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  handle_ = base::acquire<ConnectionHandle>(
+      [&](sqlite3** raw) { return sqlite3_open_v2(file.c_str(), raw, flags, nullptr); },
+      [](int code, sqlite3* raw) { fail(raw, code); });
+  sqlite3_busy_timeout(handle_.get(), kBusyTimeoutMs);
+  runScript(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+      "PRAGMA trusted_schema = OFF;");
+}
+
+void Connection::runScript(const std::string& sql) {
+  const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(handle_.get(), code);
+}
+
+sqlite3_stmt* Connection::prepare(std::string_view sql) {
+  auto found = statements_.find(sql);
+  if (found == statements_.end()) {
+    auto statement = base::acquire<StatementHandle>(
+        [&](sqlite3_stmt** raw) {
+          return sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                    SQLITE_PREPARE_PERSISTENT, raw, nullptr);
+        },
+        [&](int code, sqlite3_stmt*) { fail(handle_.get(), code); });
+    found = statements_.emplace(sql, std::move(statement)).first;
+  }
+  // A statement has one set of bindings: using it inside its own loop would be a bug of ours.
+  CHECK(sqlite3_stmt_busy(found->second.get()) == 0);
+  return found->second.get();
+}
+
+Transaction::Transaction(Connection& connection, Kind kind) : connection_(connection) {
+  connection_.execute(kind == Kind::writing ? "BEGIN IMMEDIATE" : "BEGIN");
+}
+
+Transaction::~Transaction() {
+  // Already gone after commit(), and when SQLite itself rolled back (disk full, I/O error).
+  if (!connection_.inTransaction()) return;
+  try {
+    connection_.execute("ROLLBACK");
+  } catch (const std::exception&) {
+    // The connection keeps the transaction open; its next BEGIN says so, and nothing was committed.
+  }
+}
+
+void Transaction::commit() {
+  connection_.execute("COMMIT");
+}
+
+ConnectionPool::ConnectionPool(std::filesystem::path file)
+    : file_(std::move(file)), writer_(std::make_unique<Connection>(file_)) {
+  readers_.reserve(kIdleReaders);  // so that giveBack() cannot fail
+}
+
+ConnectionPool::Lease ConnectionPool::borrow(Transaction::Kind kind) {
+  return {*this, kind == Transaction::Kind::writing ? takeWriter() : takeReader(), kind};
+}
+
+std::unique_ptr<Connection> ConnectionPool::takeWriter() {
+  // Waiting here, not in SQLite's busy handler: that one sleeps and retries, and may starve a thread under
+  // load.
+  std::unique_lock lock(mutex_);
+  if (!writerReturned_.wait_for(lock, kWriterWait, [&] { return writer_ != nullptr; })) {
+    throw base::Error(base::Errc::unavailable, "The database is busy; try again in a moment");
+  }
+  return std::move(writer_);
+}
+
+std::unique_ptr<Connection> ConnectionPool::takeReader() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!readers_.empty()) {
+      auto reader = std::move(readers_.back());
+      readers_.pop_back();
+      return reader;
+    }
+  }
+  return std::make_unique<Connection>(file_);
+}
+
+void ConnectionPool::giveBack(std::unique_ptr<Connection> connection, Transaction::Kind kind) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (kind == Transaction::Kind::writing) {
+      writer_ = std::move(connection);
+    } else if (readers_.size() < kIdleReaders && !connection->inTransaction()) {
+      readers_.push_back(std::move(connection));
+    }
+  }
+  if (kind == Transaction::Kind::writing) writerReturned_.notify_one();
+  // A surplus reader closes here, outside the lock.
+}
+
+}  // namespace store::detail

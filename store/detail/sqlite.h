@@ -1,0 +1,156 @@
+// SQLite as four small types: connection, statement in use (Rows), transaction, and the pool that lends
+// connections.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/c_handle.h"
+#include "base/digest.h"
+
+namespace store::detail {
+
+using ConnectionHandle = base::CHandle<sqlite3, &sqlite3_close>;
+using StatementHandle = base::CHandle<sqlite3_stmt, &sqlite3_finalize>;
+
+/// Bytes that are no text: bound as a BLOB.
+struct Bytes {
+  std::string_view view;
+};
+
+/// One execution of a statement: next() steps to each row. Resets the statement when it goes; the connection
+/// outlives it. One thread at a time.
+class Rows {
+ public:
+  Rows(sqlite3* connection, sqlite3_stmt* statement) noexcept
+      : connection_(connection), statement_(statement) {}
+  Rows(Rows&& other) noexcept;
+  Rows& operator=(Rows&&) = delete;
+  ~Rows();
+
+  /// False after the last row; throws Error.
+  bool next();
+  std::int64_t integer(int column) const;
+  std::string text(int column) const;
+  bool isNull(int column) const;
+  /// A digest as it was stored; throws corrupt when it is none.
+  base::Digest digest(int column) const;
+
+  void bind(int index, std::int64_t value);
+  void bind(int index, int value) { bind(index, static_cast<std::int64_t>(value)); }
+  void bind(int index, std::string_view value);
+  void bind(int index, const std::string& value) { bind(index, std::string_view(value)); }
+  void bind(int index, const char* value) { bind(index, std::string_view(value)); }
+  void bind(int index, Bytes value);
+  void bind(int index, const base::Digest& value) { bind(index, std::string_view(value.str())); }
+  void bind(int index, std::chrono::sys_time<std::chrono::milliseconds> value);
+  template <typename T>
+  void bind(int index, const std::optional<T>& value) {
+    if (value) bind(index, *value);  // an unbound parameter is NULL
+  }
+
+ private:
+  sqlite3* connection_;
+  sqlite3_stmt* statement_;  // null when moved from
+};
+
+/// One database connection with its prepared statements. One thread at a time.
+class Connection {
+ public:
+  explicit Connection(const std::filesystem::path& file);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Arguments are bound to ?1, ?2, ...; they need to live only until the first next() if they are text: it
+  /// is copied.
+  template <typename... Args>
+  Rows query(std::string_view sql, const Args&... args) {
+    Rows rows(handle_.get(), prepare(sql));
+    int index = 0;
+    (rows.bind(++index, args), ...);
+    return rows;
+  }
+  /// Runs a statement to its end and returns how many rows it changed itself (cascades not counted).
+  template <typename... Args>
+  std::int64_t execute(std::string_view sql, const Args&... args) {
+    Rows rows = query(sql, args...);
+    while (rows.next()) {
+    }
+    return sqlite3_changes64(handle_.get());
+  }
+  /// Runs several statements without parameters.
+  void runScript(const std::string& sql);
+  std::int64_t lastInsertId() const { return sqlite3_last_insert_rowid(handle_.get()); }
+  bool inTransaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
+
+ private:
+  sqlite3_stmt* prepare(std::string_view sql);
+
+  ConnectionHandle handle_;
+  std::map<std::string, StatementHandle, std::less<>>
+      statements_;  // after handle_: finalized before it closes
+};
+
+/// Rolls back unless commit() ran. A reading one sees one state of the database; a writing one excludes other
+/// writers from its start.
+class Transaction {
+ public:
+  enum class Kind { reading, writing };
+  Transaction(Connection& connection, Kind kind);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Connection& connection_;
+};
+
+/// Lends connections to one database: one for writing, as many as there are callers for reading. A call
+/// borrows at most one. Thread-safe.
+class ConnectionPool {
+ public:
+  /// Returns its connection to the pool.
+  class Lease {
+   public:
+    Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection, Transaction::Kind kind) noexcept
+        : pool_(pool), connection_(std::move(connection)), kind_(kind) {}
+    ~Lease() { pool_.giveBack(std::move(connection_), kind_); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Connection& operator*() const noexcept { return *connection_; }
+
+   private:
+    ConnectionPool& pool_;
+    std::unique_ptr<Connection> connection_;
+    Transaction::Kind kind_;
+  };
+
+  explicit ConnectionPool(std::filesystem::path file);
+  /// Throws unavailable when other writers keep the only writing connection for 10 s.
+  Lease borrow(Transaction::Kind kind);
+
+ private:
+  std::unique_ptr<Connection> takeWriter();
+  std::unique_ptr<Connection> takeReader();
+  void giveBack(std::unique_ptr<Connection> connection, Transaction::Kind kind) noexcept;
+
+  std::filesystem::path file_;
+  std::mutex mutex_;
+  std::condition_variable writerReturned_;
+  std::unique_ptr<Connection> writer_;                // null while lent; guarded by mutex_
+  std::vector<std::unique_ptr<Connection>> readers_;  // idle ones; guarded by mutex_
+};
+
+}  // namespace store::detail

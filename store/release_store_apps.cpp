@@ -1,0 +1,192 @@
+// Apps, keys and tokens.
+#include "store/detail/release_store_state.h"
+
+namespace store {
+namespace {
+
+using base::Errc;
+using base::Error;
+using detail::Connection;
+using detail::Rows;
+
+constexpr std::string_view kSelectAppById =
+    "SELECT id, uuid, name, stack, owner, deploy_branch, created_at FROM apps WHERE id = ?1";
+constexpr std::string_view kSelectAppByName =
+    "SELECT id, uuid, name, stack, owner, deploy_branch, created_at FROM apps WHERE name = ?1";
+constexpr std::string_view kSelectApps =
+    "SELECT id, uuid, name, stack, owner, deploy_branch, created_at FROM apps ORDER BY name";
+
+App appAt(const Rows& rows) {
+  auto name = AppName::tryParse(rows.text(2));
+  if (!name) throw Error(Errc::corrupt, "database: a stored app name is damaged");
+  return App{.id = rows.integer(0),
+             .uuid = rows.text(1),
+             .name = *std::move(name),
+             .stack = rows.text(3),
+             .owner = rows.text(4),
+             .deployBranch = rows.text(5),
+             .createdAt = detail::timeAt(rows, 6)};
+}
+
+std::optional<App> selectApp(Connection& connection, const AppName& name) {
+  Rows rows = connection.query(kSelectAppByName, name.str());
+  if (!rows.next()) return std::nullopt;
+  return appAt(rows);
+}
+
+Key keyAt(const Rows& rows) {
+  return Key{rows.text(0), rows.text(1), rows.text(2), rows.text(3), detail::timeAt(rows, 4)};
+}
+
+std::optional<Key> selectKey(Connection& connection, const std::string& fingerprint) {
+  Rows rows = connection.query(
+      "SELECT fingerprint, public_key, comment, user, created_at FROM keys WHERE fingerprint = ?1",
+      fingerprint);
+  if (!rows.next()) return std::nullopt;
+  return keyAt(rows);
+}
+
+Token tokenAt(const Rows& rows) {
+  return Token{rows.integer(0), rows.text(1), rows.text(2), detail::timeAt(rows, 3)};
+}
+
+}  // namespace
+
+App detail::requireApp(Connection& connection, AppId id) {
+  Rows rows = connection.query(kSelectAppById, id);
+  if (!rows.next()) throw Error(Errc::notFound, "There is no app with id " + std::to_string(id));
+  return appAt(rows);
+}
+
+App ReleaseStore::createApp(const NewApp& app) {
+  App created{.uuid = base::randomUuid(),
+              .name = app.name,
+              .stack = app.stack,
+              .owner = app.owner,
+              .deployBranch = "",
+              .createdAt = state_->clock.now()};
+  return state_->write([&](Connection& connection) {
+    if (selectApp(connection, app.name)) {
+      throw Error(Errc::alreadyExists, "Name " + app.name.str() + " is already taken");
+    }
+    connection.execute("INSERT INTO apps (uuid, name, stack, owner, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                       created.uuid, created.name.str(), created.stack, created.owner, created.createdAt);
+    created.id = connection.lastInsertId();
+    // A repository that was put under this name before belongs to the app from now on.
+    connection.execute("UPDATE repositories SET app = ?1 WHERE name = ?2", created.id, created.name.str());
+    detail::insertInitialRelease(connection, created);
+    return created;
+  });
+}
+
+std::optional<App> ReleaseStore::findApp(const AppName& name) {
+  return state_->read([&](Connection& connection) { return selectApp(connection, name); });
+}
+
+App ReleaseStore::getApp(const AppName& name) {
+  if (auto app = findApp(name)) return *std::move(app);
+  throw Error(Errc::notFound, "There is no app " + name.str());
+}
+
+App ReleaseStore::getApp(AppId id) {
+  return state_->read([&](Connection& connection) { return detail::requireApp(connection, id); });
+}
+
+std::vector<App> ReleaseStore::apps() {
+  return state_->read([](Connection& connection) {
+    std::vector<App> all;
+    Rows rows = connection.query(kSelectApps);
+    while (rows.next())
+      all.push_back(appAt(rows));
+    return all;
+  });
+}
+
+void ReleaseStore::destroyApp(AppId id) {
+  state_->write([&](Connection& connection) {
+    detail::requireApp(connection, id);
+    connection.execute("DELETE FROM apps WHERE id = ?1", id);
+  });
+}
+
+void ReleaseStore::setDeployBranch(AppId id, const std::string& ref) {
+  state_->write([&](Connection& connection) {
+    detail::requireApp(connection, id);
+    connection.execute("UPDATE apps SET deploy_branch = ?2 WHERE id = ?1", id, ref);
+  });
+}
+
+void ReleaseStore::addKey(const Key& key) {
+  state_->write([&](Connection& connection) {
+    if (const auto present = selectKey(connection, key.fingerprint)) {
+      throw Error(Errc::alreadyExists, "This key is already registered for user " + present->user);
+    }
+    connection.execute(
+        "INSERT INTO keys (fingerprint, public_key, comment, user, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        key.fingerprint, key.publicKey, key.comment, key.user, key.createdAt);
+  });
+}
+
+std::optional<Key> ReleaseStore::findKey(const std::string& fingerprint) {
+  return state_->read([&](Connection& connection) { return selectKey(connection, fingerprint); });
+}
+
+std::vector<Key> ReleaseStore::keys() {
+  return state_->read([](Connection& connection) {
+    std::vector<Key> all;
+    Rows rows = connection.query(
+        "SELECT fingerprint, public_key, comment, user, created_at FROM keys ORDER BY user, created_at, "
+        "fingerprint");
+    while (rows.next())
+      all.push_back(keyAt(rows));
+    return all;
+  });
+}
+
+void ReleaseStore::removeKey(const std::string& fingerprint) {
+  state_->write([&](Connection& connection) {
+    if (connection.execute("DELETE FROM keys WHERE fingerprint = ?1", fingerprint) == 0) {
+      throw Error(Errc::notFound, "There is no key " + fingerprint);
+    }
+  });
+}
+
+Token ReleaseStore::addToken(const std::string& user, const std::string& description,
+                             const std::string& secretHash) {
+  const Time now = state_->clock.now();
+  return state_->write([&](Connection& connection) {
+    connection.execute(
+        "INSERT INTO tokens (user, description, secret_hash, created_at) VALUES (?1, ?2, ?3, ?4)", user,
+        description, secretHash, now);
+    return Token{connection.lastInsertId(), user, description, now};
+  });
+}
+
+std::optional<Token> ReleaseStore::findToken(const std::string& secretHash) {
+  return state_->read([&](Connection& connection) -> std::optional<Token> {
+    Rows rows = connection.query(
+        "SELECT id, user, description, created_at FROM tokens WHERE secret_hash = ?1", secretHash);
+    if (!rows.next()) return std::nullopt;
+    return tokenAt(rows);
+  });
+}
+
+std::vector<Token> ReleaseStore::tokens() {
+  return state_->read([](Connection& connection) {
+    std::vector<Token> all;
+    Rows rows = connection.query("SELECT id, user, description, created_at FROM tokens ORDER BY id");
+    while (rows.next())
+      all.push_back(tokenAt(rows));
+    return all;
+  });
+}
+
+void ReleaseStore::removeToken(std::int64_t id) {
+  state_->write([&](Connection& connection) {
+    if (connection.execute("DELETE FROM tokens WHERE id = ?1", id) == 0) {
+      throw Error(Errc::notFound, "There is no token " + std::to_string(id));
+    }
+  });
+}
+
+}  // namespace store
