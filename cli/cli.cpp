@@ -1,0 +1,182 @@
+#include "cli/cli.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "cli/detail/answer_reader.h"
+#include "cli/detail/command_request.h"
+#include "cli/detail/connection.h"
+#include "cli/detail/download.h"
+#include "cli/detail/interrupt.h"
+#include "cli/detail/server_address.h"
+#include "cli/detail/surroundings.h"
+
+#ifndef FAIRLEAD_VERSION
+#define FAIRLEAD_VERSION "unversioned"
+#endif
+
+extern char** environ;
+
+namespace cli {
+namespace {
+
+using base::Errc;
+using base::Error;
+
+constexpr int kInterruptedStatus = 130;
+constexpr int kClosedPipeStatus = 141;  // as if SIGPIPE had ended it
+
+constexpr const char* kUsage =
+    "usage: fairlead [--data DIR] COMMAND [ARGUMENTS] [-a APP] [--json]\n"
+    "       fairlead serve [--data DIR]      run the server\n"
+    "       fairlead version\n"
+    "\n"
+    "A running server lists its commands: fairlead help\n"
+    "It is looked for at --data DIR, FAIRLEAD_URL (with FAIRLEAD_TOKEN), FAIRLEAD_DATA, or the default "
+    "folder.\n";
+
+/// stdout or stderr of this process.
+class StandardSink : public base::ByteSink {
+ public:
+  explicit StandardSink(int number) : number_(number) {}
+  bool closed() const noexcept { return closed_; }
+
+  void write(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const auto written = ::write(number_, bytes.data(), bytes.size());
+      if (written >= 0) {
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+      } else if (errno != EINTR) {
+        closed_ = errno == EPIPE;
+        base::throwErrno(errno, "writing the output");
+      }
+    }
+  }
+
+ private:
+  const int number_;
+  bool closed_ = false;
+};
+
+std::string readStandardInput(std::size_t maxBytes) {
+  std::string text;
+  std::string buffer(64u << 10, '\0');
+  for (;;) {
+    const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) base::throwErrno(errno, "reading the input");
+    if (count == 0) return text;
+    text.append(buffer, 0, static_cast<std::size_t>(count));
+    if (text.size() > maxBytes)
+      throw Error(Errc::invalidArgument, "the input is longer than " + std::to_string(maxBytes) + " bytes");
+  }
+}
+
+std::map<std::string, std::string> readEnvironment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+detail::Surroundings ownSurroundings(StandardSink& out, StandardSink& err) {
+  detail::Surroundings surroundings;
+  surroundings.environment = readEnvironment();
+  surroundings.currentFolder = std::filesystem::current_path();
+  surroundings.isRoot = ::geteuid() == 0;
+  surroundings.terminal = ::isatty(STDOUT_FILENO) == 1;
+  surroundings.readInput = readStandardInput;
+  surroundings.out = &out;
+  surroundings.err = &err;
+  return surroundings;
+}
+
+bool isHelp(const std::vector<std::string>& words) {
+  return words.empty() || words[0] == "help" || words[0] == "--help" || words[0] == "-h";
+}
+
+int printVersion(const detail::Surroundings& surroundings, const std::vector<std::string>& words) {
+  if (words.size() > 1 && words[1] == "--json") {
+    auto object = base::makeJsonObject();
+    object->set("version", FAIRLEAD_VERSION);
+    surroundings.out->write(base::toJson(object) + "\n");
+  } else {
+    surroundings.out->write("fairlead " FAIRLEAD_VERSION "\n");
+  }
+  return 0;
+}
+
+int statusOf(const Error& failure) {
+  return failure.code() == Errc::invalidArgument ? 2 : 1;
+}
+
+/// With stderr gone too there is nobody left to tell.
+void complain(std::string_view message) noexcept {
+  std::fprintf(stderr, "fairlead: %.*s\n", static_cast<int>(message.size()), message.data());
+}
+
+}  // namespace
+
+namespace detail {
+
+int runIn(const Surroundings& surroundings, const std::vector<std::string>& args) {
+  std::vector<std::string> words = args;
+  const ServerAddress server = chooseServer(surroundings, words);
+  if (!words.empty() && (words[0] == "version" || words[0] == "--version"))
+    return printVersion(surroundings, words);
+  if (isHelp(words)) {
+    if (!Connection::tryOpen(server)) {
+      surroundings.out->write(kUsage);
+      return 0;
+    }
+    if (words.empty() || words[0] != "help") words = {"help"};
+  }
+  const CommandRequest request = makeRequest(surroundings, words);
+  const auto connection = Connection::open(server);
+  const Answer answer = connection->post("/fairlead/commands", toBody(request));
+  if (answer.status != 200) {
+    throw Error(Errc::unavailable,
+                errorMessage(*answer.body,
+                             "the server answered " + std::to_string(answer.status) + " " + answer.reason));
+  }
+  return followAnswer(*answer.body, surroundings, [&](const std::string& path, const std::string& file) {
+    checkFileName(request.argv, surroundings, file);
+    download(server, path, file, surroundings);
+  });
+}
+
+}  // namespace detail
+
+int run(const std::vector<std::string>& args) {
+  const detail::Interrupt interrupt;
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(), and the end of the command
+  StandardSink out(STDOUT_FILENO);
+  StandardSink err(STDERR_FILENO);
+  int status = 1;
+  std::string message;
+  try {
+    return detail::runIn(ownSurroundings(out, err), args);
+  } catch (const Error& failure) {
+    status = statusOf(failure);
+    message = failure.what();
+  } catch (const std::exception& failure) {
+    message = failure.what();
+  }
+  if (out.closed() || err.closed()) return kClosedPipeStatus;
+  if (detail::Interrupt::requested()) return kInterruptedStatus;
+  complain(message);
+  return status;
+}
+
+}  // namespace cli

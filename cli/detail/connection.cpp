@@ -1,0 +1,154 @@
+#include "cli/detail/connection.h"
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPRequest.h>
+#include <Poco/Net/HTTPResponse.h>
+#include <Poco/Net/NetException.h>
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/Net/StreamSocket.h>
+#include <Poco/Timespan.h>
+#include <fcntl.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strings.h"
+
+namespace cli::detail {
+namespace {
+
+namespace net = Poco::Net;
+using base::Errc;
+using base::Error;
+
+const Poco::Timespan kConnectTimeout(10, 0);
+const Poco::Timespan kAnswerTimeout(1, 0, 0, 0, 0);  // a day: a follow is silent as long as the app is
+
+std::string reasonOf(const Poco::Exception& failure) {
+  return failure.code() != 0 ? std::strerror(failure.code()) : failure.displayText();
+}
+
+bool nobodyListens(int errorNumber) {
+  return errorNumber == ECONNREFUSED || errorNumber == ENOENT || errorNumber == ENOTDIR;
+}
+
+net::StreamSocket connectUnix(const std::filesystem::path& folder) {
+  // A socket's path has room for 107 bytes; the folder's descriptor makes any path short.
+  std::string path = (folder / "fairlead.sock").string();
+  base::Fd held;
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    held = base::Fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!held.valid()) throw net::ConnectionRefusedException(ENOENT);
+    path = "/proc/self/fd/" + std::to_string(held.get()) + "/fairlead.sock";
+  }
+  net::StreamSocket socket;
+  socket.connect(net::SocketAddress(net::SocketAddress::UNIX_LOCAL, path));
+  return socket;
+}
+
+net::StreamSocket connectTcp(const RemoteServer& server) {
+  net::StreamSocket socket;
+  socket.connect(net::SocketAddress(server.host, server.port), kConnectTimeout);
+  socket.setKeepAlive(true);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+struct Connect {
+  net::StreamSocket operator()(const LocalServer& local) const { return connectUnix(local.dataFolder); }
+  net::StreamSocket operator()(const RemoteServer& remote) const { return connectTcp(remote); }
+};
+
+struct DescribeAbsence {
+  std::string operator()(const LocalServer& local) const {
+    const std::string folder = local.dataFolder.string();
+    const bool plain =
+        folder.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") ==
+        std::string::npos;
+    return "no server is running on " + folder + "; start it with: fairlead serve --data " +
+           (plain ? folder : base::shellQuote(folder));
+  }
+  std::string operator()(const RemoteServer& remote) const { return "no server answers at " + remote.url; }
+};
+
+Error connectError(const ServerAddress& server, const Poco::Exception& failure) {
+  if (const auto* local = std::get_if<LocalServer>(&server)) {
+    if (failure.code() == EACCES || failure.code() == EPERM) {
+      return {Errc::permissionDenied, "this user may not administer the server on " +
+                                          local->dataFolder.string() +
+                                          "; run the command as the user that runs it (sudo fairlead ...)"};
+    }
+    return {Errc::unavailable,
+            "the server on " + local->dataFolder.string() + " cannot be reached: " + reasonOf(failure)};
+  }
+  return {Errc::unavailable,
+          "no server answers at " + std::get<RemoteServer>(server).url + ": " + reasonOf(failure)};
+}
+
+}  // namespace
+
+std::unique_ptr<Connection> Connection::tryOpen(const ServerAddress& server) {
+  try {
+    return std::unique_ptr<Connection>(new Connection(std::visit(Connect{}, server), server));
+  } catch (const Poco::Exception& failure) {
+    if (nobodyListens(failure.code())) return nullptr;
+    throw connectError(server, failure);
+  }
+}
+
+std::unique_ptr<Connection> Connection::open(const ServerAddress& server) {
+  auto connection = tryOpen(server);
+  if (!connection) throw Error(Errc::unavailable, std::visit(DescribeAbsence{}, server));
+  return connection;
+}
+
+Connection::Connection(const net::StreamSocket& socket, const ServerAddress& server)
+    : server_(server), session_(socket), watched_(session_.socket()) {
+  session_.setTimeout(kAnswerTimeout);
+}
+
+Answer Connection::post(const std::string& path, const std::string& json) {
+  net::HTTPRequest request(net::HTTPRequest::HTTP_POST, path, net::HTTPMessage::HTTP_1_1);
+  request.setContentType("application/json");
+  request.setContentLength64(static_cast<Poco::Int64>(json.size()));
+  return exchange(request, json);
+}
+
+Answer Connection::get(const std::string& path) {
+  net::HTTPRequest request(net::HTTPRequest::HTTP_GET, path, net::HTTPMessage::HTTP_1_1);
+  return exchange(request, "");
+}
+
+Answer Connection::exchange(net::HTTPRequest& request, const std::string& body) {
+  if (const auto* remote = std::get_if<RemoteServer>(&server_)) {
+    request.setURI(remote->pathPrefix + request.getURI());
+    request.setHost(remote->host, remote->port);
+    if (!remote->token.empty()) request.set("Authorization", "Bearer " + remote->token);
+  } else {
+    request.setHost("localhost");
+  }
+  try {
+    auto& out = session_.sendRequest(request);
+    out.write(body.data(), static_cast<std::streamsize>(body.size()));
+    out.flush();
+    net::HTTPResponse response;
+    std::istream& in = session_.receiveResponse(response);
+    Answer answer;
+    answer.status = response.getStatus();
+    answer.reason = response.getReason();
+    if (response.hasContentLength())
+      answer.sizeBytes = static_cast<std::uint64_t>(response.getContentLength64());
+    std::string tag = response.get("ETag", "");
+    std::erase(tag, '"');
+    answer.digest = base::Digest::tryParse(tag);
+    answer.body = &in;
+    return answer;
+  } catch (const Poco::Exception& failure) {
+    throw Error(Errc::unavailable, "the connection to the server broke: " + reasonOf(failure));
+  }
+}
+
+}  // namespace cli::detail

@@ -1,0 +1,50 @@
+// One HTTP exchange with a server.
+#pragma once
+
+#include <Poco/Net/HTTPClientSession.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <istream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/digest.h"
+#include "cli/detail/interrupt.h"
+#include "cli/detail/server_address.h"
+
+namespace cli::detail {
+
+/// The head of an answer; its body is read from `body`, which lives as long as the connection.
+struct Answer {
+  int status = 0;
+  std::string reason;
+  std::optional<std::uint64_t> sizeBytes;  ///< absent when chunked
+  std::optional<base::Digest> digest;      ///< when the ETag is one
+  std::istream* body = nullptr;
+};
+
+/// A connected server, for one exchange. Waits for the answer as long as the server is there (TCP keep-alive;
+/// a day at most); an interrupt ends the wait. One thread. Throws unavailable when the connection breaks.
+class Connection {
+ public:
+  /// nullptr when nobody listens there; throws permissionDenied when the socket may not be used, unavailable
+  /// for a host that cannot be reached.
+  static std::unique_ptr<Connection> tryOpen(const ServerAddress& server);
+  /// tryOpen, and unavailable with what to type when nobody listens.
+  static std::unique_ptr<Connection> open(const ServerAddress& server);
+
+  Answer post(const std::string& path, const std::string& json);
+  Answer get(const std::string& path);
+
+ private:
+  Connection(const Poco::Net::StreamSocket& socket, const ServerAddress& server);
+  Answer exchange(Poco::Net::HTTPRequest& request, const std::string& body);
+
+  ServerAddress server_;
+  Poco::Net::HTTPClientSession session_;
+  Watched watched_;  // after session_, whose socket it names
+};
+
+}  // namespace cli::detail

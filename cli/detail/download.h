@@ -1,0 +1,24 @@
+// Files that a command's answer tells the client to fetch.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/detail/server_address.h"
+#include "cli/detail/surroundings.h"
+
+namespace cli::detail {
+
+/// Throws permissionDenied unless the user asked for this file: it is "-", or stands in `argv`, or is a plain
+/// name that the current folder does not have yet. A server must not choose which of the user's files to
+/// write.
+void checkFileName(const std::vector<std::string>& argv, const Surroundings& surroundings,
+                   const std::string& file);
+
+/// GETs `path` and writes the body to `file` (relative to the current folder), atomically, or to stdout for
+/// "-". Length, and digest when the answer names it, are verified before the file gets its name. Throws
+/// unavailable, corrupt, or the server's own words.
+void download(const ServerAddress& server, const std::string& path, const std::string& file,
+              const Surroundings& surroundings);
+
+}  // namespace cli::detail

@@ -1,0 +1,38 @@
+// What the client takes from the process it runs in.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/byte_sink.h"
+
+namespace cli::detail {
+
+/// Handed to everything below run(), so that a test can put others in place. The sinks outlive it; both throw
+/// Error.
+struct Surroundings {
+  std::map<std::string, std::string> environment;
+  std::filesystem::path currentFolder;
+  bool isRoot = false;
+  bool terminal = false;  ///< stdout is one
+  std::function<std::string(std::size_t maxBytes)>
+      readInput;  ///< all of stdin; throws invalidArgument when longer
+  base::ByteSink* out = nullptr;
+  base::ByteSink* err = nullptr;
+
+  /// An environment variable's value, or "" when it is unset.
+  std::string variable(const std::string& name) const {
+    const auto found = environment.find(name);
+    return found == environment.end() ? std::string() : found->second;
+  }
+  std::filesystem::path home() const { return variable("HOME"); }
+};
+
+/// run() in given surroundings. Lets Error through.
+int runIn(const Surroundings& surroundings, const std::vector<std::string>& args);
+
+}  // namespace cli::detail
