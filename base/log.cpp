@@ -116,6 +116,7 @@ void Log::debug(std::string_view event, std::initializer_list<LogField> fields) 
 void configureLogging(std::string_view level) {
   for (const auto& [name, priority] : kLevels) {
     if (name != level) continue;
+    Poco::Logger::root();  // exists from its first use on only, and later loggers copy it
     // The empty name is a prefix of every logger's, also of those that exist already.
     Poco::Logger::setChannel("", Poco::AutoPtr<Poco::Channel>(new StderrChannel));
     Poco::Logger::setLevel("", priority);

@@ -37,7 +37,8 @@ class Log {
   std::string module_;
 };
 
-/// Sends all loggers to stderr ("2026-01-31T12:00:00Z info store release created app=hello release=3"); level is error, warn, info or debug.
+/// Sends all loggers to stderr ("2026-01-31T12:00:00Z info store release created app=hello release=3"); level is error, warn, info or debug,
+/// anything else is invalidArgument. Before the first call nothing is written. Not while other threads log.
 void configureLogging(std::string_view level);
 
 }  // namespace base
