@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/version.h"
 #include "cli/detail/answer_reader.h"
 #include "cli/detail/command_request.h"
 #include "cli/detail/connection.h"
@@ -18,10 +19,6 @@
 #include "cli/detail/interrupt.h"
 #include "cli/detail/server_address.h"
 #include "cli/detail/surroundings.h"
-
-#ifndef FAIRLEAD_VERSION
-#define FAIRLEAD_VERSION "unversioned"
-#endif
 
 extern char** environ;
 
@@ -109,10 +106,10 @@ bool isHelp(const std::vector<std::string>& words) {
 int printVersion(const detail::Surroundings& surroundings, const std::vector<std::string>& words) {
   if (words.size() > 1 && words[1] == "--json") {
     auto object = base::makeJsonObject();
-    object->set("version", FAIRLEAD_VERSION);
+    object->set("version", std::string(base::kVersion));
     surroundings.out->write(base::toJson(object) + "\n");
   } else {
-    surroundings.out->write("fairlead " FAIRLEAD_VERSION "\n");
+    surroundings.out->write("fairlead " + std::string(base::kVersion) + "\n");
   }
   return 0;
 }

@@ -37,12 +37,14 @@ void copyVerified(Answer& answer, base::ByteSink& out) {
 void checkFileName(const std::vector<std::string>& argv, const Surroundings& surroundings,
                    const std::string& file) {
   const bool typed = std::any_of(argv.begin(), argv.end(), [&](const std::string& word) {
-    return word == file || word.ends_with("=" + file) || word == "-o" + file;
+    return word == file || word == "--output=" + file || word == "-o" + file;
   });
   const bool plain = !file.empty() && file.front() != '.' && file.find('/') == std::string::npos;
-  if (file == "-" || (!file.empty() && typed) ||
-      (plain && !std::filesystem::exists(surroundings.currentFolder / file)))
-    return;
+  if (file == "-" || (!file.empty() && typed)) return;
+  if (plain) {
+    if (!std::filesystem::exists(surroundings.currentFolder / file)) return;
+    throw Error(Errc::alreadyExists, file + " is here already; to replace it, name it: -o " + file);
+  }
   throw Error(Errc::permissionDenied,
               "the server wants to write a file that was not asked for; name it: -o FILE");
 }

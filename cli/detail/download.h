@@ -9,9 +9,9 @@
 
 namespace cli::detail {
 
-/// Throws permissionDenied unless the user asked for this file: it is "-", or stands in `argv`, or is a plain
-/// name that the current folder does not have yet. A server must not choose which of the user's files to
-/// write.
+/// Throws permissionDenied (alreadyExists for a plain name that is taken) unless the user asked for this
+/// file: it is "-", or stands in `argv`, or is a plain name that the current folder does not have yet. A
+/// server must not choose which of the user's files to write.
 void checkFileName(const std::vector<std::string>& argv, const Surroundings& surroundings,
                    const std::string& file);
 

@@ -160,12 +160,14 @@ TEST(CliSave, RefusesAFileThatTheUserDidNotName) {
   Scene scene;
   ScriptedServer server(scene.folder / "data");
   scene.folder.write("work/mine", "old");
-  for (const char* file : {"../home/.ssh/authorized_keys", ".profile", "mine", "/tmp/x"}) {
+  for (const char* file : {"../home/.ssh/authorized_keys", ".profile", "/tmp/x"}) {
     server.lines =
         std::string("{\"save\":{\"path\":\"/fairlead/slug\",\"file\":\"") + file + "\"}}\n{\"exit\":0}\n";
     server.files["/fairlead/slug"] = "bytes";
     EXPECT_EQ(failureOf(scene, {"apps"}).code(), Errc::permissionDenied) << file;
   }
+  server.lines = "{\"save\":{\"path\":\"/fairlead/slug\",\"file\":\"mine\"}}\n{\"exit\":0}\n";
+  EXPECT_EQ(failureOf(scene, {"apps"}).code(), Errc::alreadyExists);
   EXPECT_EQ(scene.folder.read("work/mine"), "old");
 }
 
