@@ -1,0 +1,54 @@
+// A build under way: shared by its worker and its watchers.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "controller/build_log.h"
+#include "gitd/push_handler.h"
+#include "store/model.h"
+
+namespace controller {
+
+/// What is built, and for whom. Shared ownership: the deployer's queue and every watcher hold it.
+/// Thread-safe.
+class BuildRun {
+ public:
+  BuildRun(store::Build build, store::App app, gitd::PushRequest request,
+           const std::filesystem::path& logFile, std::uint64_t logMaxBytes)
+      : build_(std::move(build)),
+        app_(std::move(app)),
+        request_(std::move(request)),
+        log_(logFile, logMaxBytes) {}
+
+  const store::Build& build() const noexcept { return build_; }
+  const store::App& app() const noexcept { return app_; }
+  const gitd::PushRequest& request() const noexcept { return request_; }
+  BuildLog& log() noexcept { return log_; }
+  std::stop_token stopToken() const { return stop_.get_token(); }
+
+  /// Asks the build to stop; false once it is launching or has ended: then it is finished, never half
+  /// activated.
+  bool cancel(const std::string& why);
+  /// The one-sentence reason given to cancel(), or empty.
+  std::string cancelReason() const;
+  /// From now on cancel() is refused; false when it was cancelled before.
+  bool beginLaunch();
+  void finish(gitd::PushOutcome outcome);
+  std::optional<gitd::PushOutcome> outcome() const;
+
+ private:
+  const store::Build build_;
+  const store::App app_;
+  const gitd::PushRequest request_;
+  BuildLog log_;
+  std::stop_source stop_;
+  mutable std::mutex mutex_;
+  bool launching_ = false;
+  std::string cancelReason_;
+  std::optional<gitd::PushOutcome> outcome_;
+};
+
+}  // namespace controller

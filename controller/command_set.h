@@ -1,0 +1,112 @@
+// The commands: one implementation for the machine's own client, the API and SSH.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/byte_sink.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "controller/app_locks.h"
+#include "controller/data_folder.h"
+#include "controller/deployer.h"
+#include "controller/public_urls.h"
+#include "controller/releases.h"
+#include "controller/stack_service.h"
+#include "runner/app_log.h"
+#include "runner/engine.h"
+#include "store/release_store.h"
+
+namespace controller {
+
+/// Who asks. `local`: over the unix socket, the machine's administrator.
+struct Caller {
+  std::string user;
+  bool local = false;
+};
+
+/// What a command reads and writes.
+struct CommandIo {
+  base::ByteSink& out;
+  base::ByteSink& err;
+  /// Tells the client to fetch `path` from this server into its file `file`; null where the door has no files
+  /// (SSH).
+  std::function<void(const std::string& path, const std::string& file)> save;
+  std::string input;       ///< text given with the command (a public key)
+  std::string defaultApp;  ///< from the client's git remote
+  std::stop_token stop;
+};
+
+/// Everything that commands work with; all outlive the set.
+struct CommandParts {
+  const DataFolder& folder;
+  const PublicUrls& urls;
+  store::ReleaseStore& store;
+  Deployer& deployer;
+  Releases& releases;
+  StackService& stacks;
+  runner::Engine& engine;
+  runner::AppLog& appLog;
+  sandbox::ContainerRuntime& runtime;
+  AppLocks& locks;
+  const base::Clock& clock;
+  std::function<void(bool stopProcesses)> shutdown;  ///< asks the daemon to end
+};
+
+/// One call of a command, parsed.
+struct Invocation {
+  const CommandParts& parts;
+  const Caller& caller;
+  CommandIo& io;
+  std::vector<std::string> args;
+  std::map<std::string, std::string> options;  ///< "app" -> "hello"; flags have ""
+
+  bool flag(const std::string& name) const { return options.count(name) != 0; }
+  std::optional<std::string> option(const std::string& name) const;
+  /// The app named by -a or the client's git remote; throws invalidArgument or notFound.
+  store::App app() const;
+  /// A whole number option; throws invalidArgument naming it.
+  std::size_t number(const std::string& name, std::size_t otherwise) const;
+  void print(std::string_view text) const { io.out.write(text); }
+  /// With --json prints it, else the text.
+  void print(const base::JsonObject::Ptr& json, const std::string& text) const;
+  void print(const base::JsonArray::Ptr& json, const std::string& text) const;
+};
+
+struct CommandSpec {
+  std::string name;
+  std::string arguments;  ///< for usage: "[NAME]"
+  std::string help;       ///< one line
+  std::size_t minArgs = 0;
+  std::size_t maxArgs = 0;
+  std::vector<std::string> options;  ///< beside json, app and help: "lines=" takes a value, "tail" is a flag
+  std::function<int(const Invocation&)> run;
+};
+
+/// Thread-safe; run() catches everything and answers with an exit code: 0 done, 1 failed, 2 usage. Errors are
+/// one line on `err`.
+class CommandSet {
+ public:
+  explicit CommandSet(CommandParts parts);
+  int run(const Caller& caller, const std::vector<std::string>& argv, CommandIo io);
+
+ private:
+  int dispatch(const Caller& caller, const std::vector<std::string>& argv, CommandIo& io);
+  int help(CommandIo& io, const std::string& about) const;
+  const CommandParts parts_;
+  std::vector<CommandSpec> specs_;
+};
+
+/// The groups, each in a file of its own.
+std::vector<CommandSpec> appCommands();
+std::vector<CommandSpec> configCommands();
+std::vector<CommandSpec> releaseCommands();
+std::vector<CommandSpec> processCommands();
+std::vector<CommandSpec> serverCommands();
+
+}  // namespace controller

@@ -1,0 +1,149 @@
+// ps, ps:scale, ps:restart, logs
+#include "base/error.h"
+#include "base/strings.h"
+#include "controller/command_set.h"
+#include "controller/render.h"
+#include "controller/report.h"
+
+namespace controller {
+namespace {
+
+constexpr int kMaxProcesses = 100;  // of one type
+
+base::JsonArray::Ptr processesJson(const Invocation& call, const store::App& app) {
+  auto json = base::makeJsonArray();
+  for (const runner::ProcessStatus& process : call.parts.engine.processes(app.name))
+    json->add(renderProcess(app, process));
+  return json;
+}
+
+int showProcesses(const Invocation& call) {
+  const store::App app = call.app();
+  std::vector<std::vector<std::string>> rows;
+  for (const runner::ProcessStatus& process : call.parts.engine.processes(app.name)) {
+    std::string note = process.restarts == 0 ? "" : std::to_string(process.restarts) + " restarts";
+    if (!process.lastExit.empty()) note += (note.empty() ? "" : ", last ") + process.lastExit;
+    rows.push_back(
+        {process.name + ":",
+         std::string(runner::name(process.state)) + " " + base::toAge(process.since, call.parts.clock.now()),
+         process.release.str(), process.command, note});
+  }
+  call.print(processesJson(call, app),
+             rows.empty() ? "No processes run: push an app, or scale it with fairlead ps:scale web=1 -a " +
+                                app.name.str() + "\n"
+                          : table(rows));
+  return 0;
+}
+
+/// "web=2" into the formation; the type must be one of the current slug's.
+void applyScale(const std::string& word, const store::ProcessTypes& types, store::Formation& formation) {
+  const auto equals = word.find('=');
+  std::uint64_t count = 0;
+  if (equals == std::string::npos || !base::parseNumber(word.substr(equals + 1), count))
+    throw base::Error(base::Errc::invalidArgument,
+                      "\"" + base::printable(word) + "\" is not of the form TYPE=COUNT");
+  const std::string type = word.substr(0, equals);
+  if (!types.count(type)) {
+    std::vector<std::string> known;
+    for (const auto& [name, command] : types)
+      known.push_back(name);
+    throw base::Error(base::Errc::notFound, "there is no process type \"" + base::printable(type) +
+                                                "\": this app has " + base::join(known, ", "));
+  }
+  if (count > kMaxProcesses)
+    throw base::Error(base::Errc::invalidArgument,
+                      "at most " + std::to_string(kMaxProcesses) + " processes of a type run on one machine");
+  formation[type] = static_cast<int>(count);
+}
+
+std::string describe(const store::Formation& formation) {
+  std::string text;
+  for (const auto& [type, count] : formation)
+    text += (text.empty() ? "" : ", ") + type + " at " + std::to_string(count);
+  return text;
+}
+
+int scale(const Invocation& call) {
+  const store::App app = call.app();
+  const auto lease = call.parts.locks.lock(app.id);
+  const store::Formation before = call.parts.store.formation(app.id);
+  if (call.args.empty()) {
+    call.print(processesJson(call, app), describe(before) + "\n");
+    return 0;
+  }
+  const store::Release current = call.parts.store.currentRelease(app.id);
+  if (!current.slug)
+    throw base::Error(base::Errc::conflict, "nothing is deployed yet: push first, then scale");
+  const store::ProcessTypes types = call.parts.store.getSlug(*current.slug).processTypes;
+  store::Formation formation = before;
+  for (const std::string& word : call.args)
+    applyScale(word, types, formation);
+  call.parts.store.setFormation(app.id, formation);
+  const runner::LaunchResult result = call.parts.releases.reconcile(app);
+  if (std::holds_alternative<runner::LaunchFailed>(result))
+    call.parts.store.setFormation(app.id, before);
+  else
+    call.parts.appLog.append(app.name, "api", "scaled to " + describe(formation) + " by " + call.caller.user);
+  return reportLaunch(call, app, result, processesJson(call, app),
+                      "Scaled " + app.name.str() + ": " + describe(formation) + "\n");
+}
+
+int restart(const Invocation& call) {
+  const store::App app = call.app();
+  const auto lease = call.parts.locks.lock(app.id);
+  const runner::LaunchResult result =
+      call.parts.engine.restart(app.name, call.args.empty() ? "" : call.args[0]);
+  return reportLaunch(call, app, result, processesJson(call, app),
+                      "Restarted " + (call.args.empty() ? app.name.str() : call.args[0]) + "\n");
+}
+
+std::string logLineJson(const runner::LogLine& line) {
+  auto json = base::makeJsonObject();
+  json->set("time", line.time);
+  json->set("source", line.source);
+  json->set("process", line.process);
+  json->set("text", line.text);
+  return base::toJson(json) + "\n";
+}
+
+int showLogs(const Invocation& call) {
+  const store::App app = call.app();
+  const runner::LogQuery query{.lines = call.number("num", 100),
+                               .process = call.option("ps").value_or(""),
+                               .source = call.option("source").value_or("")};
+  const auto show = [&](const runner::LogLine& line) {
+    call.print(call.flag("json") ? logLineJson(line) : line.format() + "\n");
+  };
+  if (call.flag("tail")) {
+    call.parts.appLog.follow(app.name, query, show, call.io.stop);
+    return 0;
+  }
+  for (const runner::LogLine& line : call.parts.appLog.read(app.name, query))
+    show(line);
+  return 0;
+}
+
+}  // namespace
+
+std::vector<CommandSpec> processCommands() {
+  return {
+      {"ps", "-a APP", "show the processes", 0, 0, {}, showProcesses},
+      {"ps:scale",
+       "[TYPE=COUNT...] -a APP",
+       "show or set how many processes of a type run",
+       0,
+       50,
+       {},
+       scale},
+      {"ps:restart", "[NAME] -a APP", "replace processes by new ones", 0, 1, {}, restart},
+      {"logs",
+       "-a APP [-n N] [--tail] [--ps NAME]",
+       "show what processes and platform said",
+       0,
+       0,
+       {"num=", "tail", "ps=", "source="},
+       showLogs},
+  };
+}
+
+}  // namespace controller

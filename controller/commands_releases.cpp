@@ -1,0 +1,228 @@
+// releases, releases:info, rollback, builds, builds:info, builds:output, builds:cancel, slugs, slugs:download
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strings.h"
+#include "controller/command_set.h"
+#include "controller/render.h"
+#include "controller/report.h"
+
+namespace controller {
+namespace {
+
+constexpr std::size_t kListed = 50;
+
+std::optional<store::Slug> slugOf(const Invocation& call, const store::Release& release) {
+  if (!release.slug) return std::nullopt;
+  return call.parts.store.getSlug(*release.slug);
+}
+
+int listReleases(const Invocation& call) {
+  const store::App app = call.app();
+  const store::Release current = call.parts.store.currentRelease(app.id);
+  auto json = base::makeJsonArray();
+  std::vector<std::vector<std::string>> rows{
+      {"=== " + app.name.str() + " Releases - Current: " + current.version.str()}};
+  for (const store::Release& release : call.parts.store.releases(app.id, call.number("num", kListed))) {
+    json->add(renderRelease(app, release, slugOf(call, release), release.id == current.id));
+    const std::string state =
+        release.state == store::ReleaseState::succeeded ? "" : std::string(store::name(release.state));
+    rows.push_back({release.version.str(), release.description, state, release.user,
+                    base::toRfc3339(release.createdAt)});
+  }
+  call.print(json, table(rows));
+  return 0;
+}
+
+int releaseInfo(const Invocation& call) {
+  const store::App app = call.app();
+  const store::Release current = call.parts.store.currentRelease(app.id);
+  const store::Release release =
+      call.args.empty() ? current
+                        : call.parts.store.getRelease(app.id, store::ReleaseVersion::parse(call.args[0]));
+  const auto slug = slugOf(call, release);
+  call.print(renderRelease(app, release, slug, release.id == current.id),
+             table({{"=== Release " + release.version.str()},
+                    {"App:", app.name.str()},
+                    {"Change:", release.description},
+                    {"State:", std::string(store::name(release.state))},
+                    {"Commit:", slug ? slug->commit : "none"},
+                    {"Slug:", slug ? slug->uuid : "none"},
+                    {"Image:", release.manifest ? call.parts.urls.image(app.name, release.version) : "none"},
+                    {"Digest:", release.manifest ? release.manifest->str() : "none"},
+                    {"By:", release.user},
+                    {"When:", base::toRfc3339(release.createdAt)}}));
+  return 0;
+}
+
+/// The release to go back to: named, or the newest good one before the current that has another slug or
+/// config.
+store::Release rollbackTarget(const Invocation& call, const store::App& app, const store::Release& current) {
+  if (!call.args.empty()) {
+    const store::Release target =
+        call.parts.store.getRelease(app.id, store::ReleaseVersion::parse(call.args[0]));
+    if (!target.slug)
+      throw base::Error(base::Errc::invalidArgument,
+                        target.version.str() + " has no slug: it cannot be rolled back to");
+    if (target.state == store::ReleaseState::failed)
+      throw base::Error(base::Errc::invalidArgument,
+                        target.version.str() + " failed: it cannot be rolled back to; see fairlead releases");
+    return target;
+  }
+  for (const store::Release& release : call.parts.store.releases(app.id, 1000)) {
+    if (release.version < current.version && release.slug && release.state == store::ReleaseState::succeeded)
+      return release;
+  }
+  throw base::Error(base::Errc::notFound, "there is no earlier release to roll back to");
+}
+
+int rollback(const Invocation& call) {
+  const store::App app = call.app();
+  const auto lease = call.parts.locks.lock(app.id);
+  const store::Release current = call.parts.store.currentRelease(app.id);
+  const store::Release target = rollbackTarget(call, app, current);
+  const store::Release release =
+      call.parts.releases.create(app, {.description = "Rollback to " + target.version.str(),
+                                       .user = call.caller.user,
+                                       .slug = target.slug,
+                                       .config = target.config,
+                                       .succeededBuild = std::nullopt});
+  const Released released = call.parts.releases.launch(app, release, [](std::string_view) {});
+  return reportRelease(call, app, released,
+                       renderRelease(app, released.release, slugOf(call, release), !released.failed));
+}
+
+store::Build buildNamed(const Invocation& call, const store::App& app) {
+  if (!call.args.empty()) {
+    std::uint64_t number = 0;
+    if (!base::parseNumber(call.args[0], number))
+      throw base::Error(base::Errc::invalidArgument,
+                        "\"" + base::printable(call.args[0]) + "\" is no build number: see fairlead builds");
+    return call.parts.store.getBuild(app.id, static_cast<std::int64_t>(number));
+  }
+  const auto newest = call.parts.store.builds(app.id, 1);
+  if (newest.empty()) throw base::Error(base::Errc::notFound, "there are no builds yet: push to make one");
+  return newest[0];
+}
+
+int listBuilds(const Invocation& call) {
+  const store::App app = call.app();
+  auto json = base::makeJsonArray();
+  std::vector<std::vector<std::string>> rows{{"=== " + app.name.str() + " Builds"}};
+  for (const store::Build& build : call.parts.store.builds(app.id, call.number("num", kListed))) {
+    json->add(renderBuild(app, build));
+    rows.push_back({std::to_string(build.number), std::string(store::name(build.state)),
+                    build.commit.substr(0, 8), build.buildpack, build.user, base::toRfc3339(build.createdAt),
+                    build.failure});
+  }
+  call.print(json, table(rows));
+  return 0;
+}
+
+int buildInfo(const Invocation& call) {
+  const store::App app = call.app();
+  const store::Build build = buildNamed(call, app);
+  std::vector<std::vector<std::string>> rows{
+      {"=== Build " + std::to_string(build.number)},
+      {"State:", std::string(store::name(build.state)) + (build.failure.empty() ? "" : ": " + build.failure)},
+      {"Commit:", build.commit},
+      {"Ref:", build.ref},
+      {"Buildpack:", build.buildpack},
+      {"By:", build.user}};
+  for (const char* phase : {"receive", "export", "detect", "compile", "release", "slug", "launch"}) {
+    if (const auto ms = build.phaseMs.find(phase); ms != build.phaseMs.end())
+      rows.push_back({std::string(phase) + ":", std::to_string(ms->second) + " ms"});
+  }
+  call.print(renderBuild(app, build), table(rows));
+  return 0;
+}
+
+int buildOutput(const Invocation& call) {
+  const store::App app = call.app();
+  const store::Build build = buildNamed(call, app);
+  if (const auto run = call.parts.deployer.find(build.id)) {
+    std::uint64_t offset = 0;
+    do {
+      const std::string text = run->log().read(offset);
+      offset += text.size();
+      call.print(text);
+      if (text.empty() && !call.flag("follow")) return 0;
+    } while (!call.io.stop.stop_requested() &&
+             run->log().waitFor(offset, std::chrono::milliseconds(500), call.io.stop));
+    return 0;
+  }
+  const base::Fd file = base::openFile(call.parts.folder.buildLog(app.name, build.number), 0);
+  std::string buffer(64u << 10, '\0');
+  while (const std::size_t got = base::readSome(file, buffer.data(), buffer.size()))
+    call.print(std::string_view(buffer).substr(0, got));
+  return 0;
+}
+
+int cancelBuild(const Invocation& call) {
+  const store::App app = call.app();
+  const store::Build build = buildNamed(call, app);
+  const auto run = call.parts.deployer.find(build.id);
+  if (!run)
+    throw base::Error(base::Errc::conflict, "build " + std::to_string(build.number) + " has ended already: " +
+                                                std::string(store::name(build.state)));
+  if (!call.parts.deployer.cancel(*run, "cancelled by " + call.caller.user))
+    throw base::Error(base::Errc::conflict, "build " + std::to_string(build.number) +
+                                                " is launching: use rollback when it is done");
+  call.print("Build " + std::to_string(build.number) + " cancelled\n");
+  return 0;
+}
+
+int listSlugs(const Invocation& call) {
+  const store::App app = call.app();
+  auto json = base::makeJsonArray();
+  std::vector<std::vector<std::string>> rows;
+  for (const store::Slug& slug : call.parts.store.slugs(app.id, call.number("num", kListed))) {
+    json->add(renderSlug(app, slug));
+    rows.push_back({slug.uuid, slug.commit.substr(0, 8), base::formatBytes(slug.sizeBytes), slug.buildpack,
+                    base::toRfc3339(slug.createdAt)});
+  }
+  call.print(json, table(rows));
+  return 0;
+}
+
+int downloadSlug(const Invocation& call) {
+  const store::App app = call.app();
+  const store::Release release =
+      call.args.empty() ? call.parts.store.currentRelease(app.id)
+                        : call.parts.store.getRelease(app.id, store::ReleaseVersion::parse(call.args[0]));
+  const auto slug = slugOf(call, release);
+  if (!slug)
+    throw base::Error(base::Errc::notFound, release.version.str() + " has no slug: push to make one");
+  if (!call.io.save)
+    throw base::Error(base::Errc::invalidArgument,
+                      "slugs:download cannot write files over SSH: use the fairlead program");
+  const std::string file =
+      call.option("output").value_or(app.name.str() + "-" + release.version.str() + ".tgz");
+  call.io.save("/apps/" + app.name.str() + "/slugs/" + slug->uuid + "/blob", file);
+  return 0;
+}
+
+}  // namespace
+
+std::vector<CommandSpec> releaseCommands() {
+  return {
+      {"releases", "-a APP", "list the releases", 0, 0, {"num="}, listReleases},
+      {"releases:info", "[vN] -a APP", "show a release", 0, 1, {}, releaseInfo},
+      {"rollback", "[vN] -a APP", "release an earlier slug and config anew", 0, 1, {}, rollback},
+      {"builds", "-a APP", "list the builds", 0, 0, {"num="}, listBuilds},
+      {"builds:info", "[N] -a APP", "show a build and how long its phases took", 0, 1, {}, buildInfo},
+      {"builds:output", "[N] -a APP [--follow]", "print a build's log", 0, 1, {"follow"}, buildOutput},
+      {"builds:cancel", "[N] -a APP", "stop a build", 0, 1, {}, cancelBuild},
+      {"slugs", "-a APP", "list the slugs", 0, 0, {"num="}, listSlugs},
+      {"slugs:download",
+       "[vN] -a APP [-o FILE]",
+       "save a release's slug (.tgz)",
+       0,
+       1,
+       {"output="},
+       downloadSlug},
+  };
+}
+
+}  // namespace controller

@@ -1,0 +1,124 @@
+// keys, keys:add, keys:remove, tokens:create, stacks, stacks:create, version, server:stop
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "base/version.h"
+#include "controller/command_set.h"
+#include "controller/render.h"
+#include "gitd/ssh_server.h"
+
+namespace controller {
+namespace {
+
+int listKeys(const Invocation& call) {
+  auto json = base::makeJsonArray();
+  std::vector<std::vector<std::string>> rows;
+  for (const store::Key& key : call.parts.store.keys()) {
+    json->add(renderKey(key));
+    rows.push_back({key.user, key.fingerprint, key.comment});
+  }
+  call.print(json,
+             rows.empty() ? "There are no keys yet: add one with fairlead keys:add FILE.pub\n" : table(rows));
+  return 0;
+}
+
+int addKey(const Invocation& call) {
+  // The words of a key may come as one argument, as several, or as text beside the command.
+  std::string line = base::join(call.args, " ");
+  if (line.empty() || line == "-") line = call.io.input;
+  const gitd::PublicKey parsed = gitd::parsePublicKey(line);
+  const store::Key key{.fingerprint = parsed.fingerprint,
+                       .publicKey = parsed.canonical,
+                       .comment = parsed.comment,
+                       .user = call.option("user").value_or(call.caller.user),
+                       .createdAt = call.parts.clock.now()};
+  call.parts.store.addKey(key);
+  call.print(renderKey(key), "Key " + key.fingerprint + " added for " + key.user + "\n");
+  return 0;
+}
+
+int removeKey(const Invocation& call) {
+  if (!call.parts.store.findKey(call.args[0]))
+    throw base::Error(base::Errc::notFound,
+                      "there is no key " + base::printable(call.args[0]) + ": see fairlead keys");
+  call.parts.store.removeKey(call.args[0]);
+  call.print("Key " + call.args[0] + " removed\n");
+  return 0;
+}
+
+int createToken(const Invocation& call) {
+  const std::string secret = "fl-" + base::randomHex(24);
+  const store::Token token = call.parts.store.addToken(
+      call.caller.user, call.option("description").value_or(""), base::Digest::of(secret).hex());
+  auto json = base::makeJsonObject();
+  json->set("id", token.id);
+  json->set("token", secret);
+  json->set("description", token.description);
+  call.print(json, secret + "\n");
+  return 0;
+}
+
+int listStacks(const Invocation& call) {
+  auto json = base::makeJsonArray();
+  std::vector<std::vector<std::string>> rows;
+  for (const store::Stack& stack : call.parts.store.stacks()) {
+    json->add(renderStack(stack));
+    rows.push_back({stack.name, base::toRfc3339(stack.createdAt)});
+  }
+  call.print(json, rows.empty() ? "There are no stacks yet: make one with fairlead stacks:create debian-12\n"
+                                : table(rows));
+  return 0;
+}
+
+int createStack(const Invocation& call) {
+  call.parts.stacks.create(call.args[0], call.io.out, call.io.stop);
+  const auto stack = call.parts.store.findStack(call.args[0]);
+  call.print(stack ? renderStack(*stack) : base::makeJsonObject(), "Stack " + call.args[0] + " is ready\n");
+  return 0;
+}
+
+int showVersion(const Invocation& call) {
+  auto json = base::makeJsonObject();
+  json->set("version", std::string(base::kVersion));
+  json->set("runtime", call.parts.runtime.describe());
+  call.print(json, "fairlead " + std::string(base::kVersion) + "\n");
+  return 0;
+}
+
+int stopServer(const Invocation& call) {
+  if (!call.caller.local)
+    throw base::Error(base::Errc::permissionDenied, "server:stop works on the server's own machine only");
+  call.print(call.flag("all") ? "Stopping the server, its apps and the router\n"
+                              : "Stopping the server; the apps keep running\n");
+  call.parts.shutdown(call.flag("all"));
+  return 0;
+}
+
+}  // namespace
+
+std::vector<CommandSpec> serverCommands() {
+  return {
+      {"keys", "", "list the keys that may push", 0, 0, {}, listKeys},
+      {"keys:add", "[FILE.pub] [--user NAME]", "let a key push", 0, 8, {"user="}, addKey},
+      {"keys:remove", "FINGERPRINT", "take a key's right away", 1, 1, {}, removeKey},
+      {"tokens:create",
+       "[--description TEXT]",
+       "make a token for the API and the registry; shown once",
+       0,
+       0,
+       {"description="},
+       createToken},
+      {"stacks", "", "list the stacks", 0, 0, {}, listStacks},
+      {"stacks:create", "NAME", "make a stack from Debian's packages", 1, 1, {}, createStack},
+      {"version", "", "show the server's version", 0, 0, {}, showVersion},
+      {"server:stop",
+       "[--all]",
+       "end the server; with --all the apps and the router too",
+       0,
+       0,
+       {"all"},
+       stopServer},
+  };
+}
+
+}  // namespace controller

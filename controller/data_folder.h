@@ -1,0 +1,47 @@
+// Where things lie below the data folder. docs/on-disk.md describes each.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "store/model.h"
+
+namespace controller {
+
+/// Paths only; immutable.
+class DataFolder {
+ public:
+  explicit DataFolder(std::filesystem::path root) : root_(std::move(root)) {}
+  const std::filesystem::path& root() const noexcept { return root_; }
+  std::filesystem::path database() const { return root_ / "fairlead.db"; }
+  std::filesystem::path socket() const { return root_ / "fairlead.sock"; }
+  std::filesystem::path readyFile() const { return root_ / "ready.json"; }
+  std::filesystem::path lockFile() const { return root_ / "serve.lock"; }
+  std::filesystem::path repositories() const { return root_ / "repos"; }
+  std::filesystem::path repository(const store::AppName& app) const {
+    return root_ / "repos" / (app.str() + ".git");
+  }
+  std::filesystem::path blobs() const { return root_ / "blobs"; }
+  std::filesystem::path layers() const { return root_ / "layers"; }
+  std::filesystem::path caches() const { return root_ / "cache"; }
+  std::filesystem::path cache(const store::AppName& app) const { return root_ / "cache" / app.str(); }
+  std::filesystem::path buildpacks() const { return root_ / "buildpacks"; }
+  std::filesystem::path keys() const { return root_ / "keys"; }
+  std::filesystem::path appLogs() const { return root_ / "logs" / "apps"; }
+  std::filesystem::path buildLogs(const store::AppName& app) const {
+    return root_ / "logs" / "builds" / app.str();
+  }
+  std::filesystem::path buildLog(const store::AppName& app, std::int64_t number) const {
+    return buildLogs(app) / (std::to_string(number) + ".log");
+  }
+  std::filesystem::path run() const { return root_ / "run"; }
+  std::filesystem::path builds() const { return root_ / "run" / "builds"; }
+  std::filesystem::path processes() const { return root_ / "run" / "processes"; }
+  std::filesystem::path router() const { return root_ / "run" / "router"; }
+  std::filesystem::path containers() const { return root_ / "run" / "containers"; }
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace controller

@@ -1,0 +1,256 @@
+#include "controller/deployer.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "gitd/repository.h"
+
+namespace controller {
+namespace {
+
+constexpr std::uint32_t kAppUser = 1000;
+
+/// Measures one phase of a build and adds it to the build's record.
+class PhaseTimer {
+ public:
+  PhaseTimer(std::map<std::string, std::int64_t>& phases, std::string phase)
+      : phases_(phases), phase_(std::move(phase)), start_(std::chrono::steady_clock::now()) {}
+  ~PhaseTimer() {
+    phases_[phase_] =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start_)
+            .count();
+  }
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+
+ private:
+  std::map<std::string, std::int64_t>& phases_;
+  const std::string phase_;
+  const std::chrono::steady_clock::time_point start_;
+};
+
+/// The folder of one build, gone at the end whatever happens.
+class BuildFolder {
+ public:
+  explicit BuildFolder(std::filesystem::path path) : path_(std::move(path)) {
+    base::removeTree(path_);
+    std::filesystem::create_directories(path_);
+    ::chmod(path_.c_str(), 0700);
+  }
+  ~BuildFolder() {
+    try {
+      base::removeTree(path_);
+    } catch (const base::Error& error) {
+      base::Log("controller").warn("a build's folder could not be removed", {{"error", error.what()}});
+    }
+  }
+  BuildFolder(const BuildFolder&) = delete;
+  BuildFolder& operator=(const BuildFolder&) = delete;
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+std::string buildName(const store::App& app, const store::Build& build) {
+  return app.name.str() + "-b" + std::to_string(build.number);
+}
+
+std::optional<std::string> expectedOld(const gitd::RefUpdate& update) {
+  return update.isCreate() ? std::nullopt : std::optional(update.oldId);
+}
+
+}  // namespace
+
+Deployer::Deployer(DeployerConfig config, DeployerParts parts)
+    : config_(config),
+      parts_(parts),
+      queue_(
+          config.queue, [this](const std::shared_ptr<BuildRun>& run) { work(run); },
+          [this](const std::shared_ptr<BuildRun>& run) { endCancelled(*run); }) {}
+
+Deployer::Submitted Deployer::submit(const gitd::PushRequest& request) {
+  const store::App app = parts_.store.getApp(store::AppName::parse(request.repository.name));
+  if (auto run = queue_.find(app.id, request.update.newId, request.update.ref)) return {std::move(run), true};
+  const store::Build build = parts_.store.createBuild({.app = app.id,
+                                                       .commit = request.update.newId,
+                                                       .ref = request.update.ref,
+                                                       .user = request.identity.user});
+  auto run = std::make_shared<BuildRun>(build, app, request, parts_.folder.buildLog(app.name, build.number),
+                                        config_.buildLogMaxBytes);
+  try {
+    queue_.add(run);
+  } catch (const base::Error& error) {
+    parts_.store.endBuild(build.id, store::BuildState::failed, error.what());
+    throw;
+  }
+  return {std::move(run), false};
+}
+
+bool Deployer::cancel(BuildRun& run, const std::string& why) {
+  if (!run.cancel(why)) return false;
+  if (queue_.takeOut(run)) endCancelled(run);
+  return true;
+}
+
+void Deployer::endCancelled(BuildRun& run) {
+  const std::string why = run.cancelReason();
+  parts_.store.endBuild(run.build().id, store::BuildState::cancelled, why);
+  run.log().error("Build cancelled: " + why);
+  run.finish({false, "build cancelled: " + why});
+}
+
+void Deployer::work(const std::shared_ptr<BuildRun>& run) {
+  const base::Log log("controller");
+  try {
+    parts_.store.startBuild(run->build().id);
+    gitd::PushOutcome outcome = deploy(*run);
+    run->finish(std::move(outcome));
+  } catch (const std::exception& failure) {
+    if (run->stopToken().stop_requested()) return endCancelled(*run);
+    log.warn("build failed",
+             {{"app", run->app().name.str()}, {"build", run->build().number}, {"error", failure.what()}});
+    run->log().error(failure.what());
+    parts_.store.endBuild(run->build().id, store::BuildState::failed, failure.what());
+    run->finish({false, failure.what()});
+  }
+}
+
+gitd::PushOutcome Deployer::deploy(BuildRun& run) {
+  std::map<std::string, std::int64_t> phases{{"receive", run.request().receiveMs}};
+  const auto& update = run.request().update;
+  if (gitd::readRef(run.request().repository.path, update.ref) != expectedOld(update))
+    throw base::Error(base::Errc::conflict,
+                      "fetch first: " + update.ref + " was deployed by another push meanwhile");
+
+  const BuildFolder folder(parts_.folder.builds() / buildName(run.app(), run.build()));
+  std::filesystem::path source;
+  {
+    const PhaseTimer timer(phases, "export");
+    source = exportSource(run, folder.path());
+  }
+  builder::BuildOutcome outcome = build(run, source);
+  for (const auto& [phase, ms] : outcome.phaseMs)
+    phases[phase] = ms;
+  parts_.store.setBuildPhases(run.build().id, phases);
+  if (std::holds_alternative<builder::BuildCancelled>(outcome.result)) {
+    throw base::Error(base::Errc::cancelled, "build cancelled");
+  }
+  if (const auto* failed = std::get_if<builder::BuildFailed>(&outcome.result)) {
+    parts_.store.endBuild(run.build().id, store::BuildState::failed, failed->reason);
+    run.log().error("Push rejected: nothing was changed");
+    return {false, "build failed: " + failed->reason};
+  }
+  const auto& built = std::get<builder::BuildSucceeded>(outcome.result);
+  parts_.store.setBuildpack(run.build().id, built.buildpack);
+  gitd::PushOutcome pushed;
+  {
+    const PhaseTimer timer(phases, "launch");
+    pushed = release(run, built);
+  }
+  parts_.store.setBuildPhases(run.build().id, phases);
+  return pushed;
+}
+
+std::filesystem::path Deployer::exportSource(BuildRun& run, const std::filesystem::path& folder) {
+  const std::filesystem::path source = folder / "source";
+  std::filesystem::create_directory(source);
+  const std::uint32_t owner = parts_.runtime.hostId(kAppUser);
+  if (::chown(source.c_str(), owner, owner) != 0) base::throwErrno(errno, "making the build's folder");
+  const gitd::ExportStats stats = gitd::exportTree(run.request().repository.path,
+                                                   run.request().quarantine.get(), run.build().commit, source,
+                                                   {.uid = owner,
+                                                    .gid = owner,
+                                                    .maxFiles = config_.exportMaxFiles,
+                                                    .maxBytes = config_.exportMaxBytes,
+                                                    .stop = run.stopToken()});
+  if (stats.submodules > 0)
+    run.log().detail(std::to_string(stats.submodules) +
+                     " submodules are left out: they are not fetched in this version");
+  return source;
+}
+
+builder::BuildOutcome Deployer::build(BuildRun& run, const std::filesystem::path& source) {
+  const store::Stack stack = parts_.stacks.get(run.app().stack, run.log(), run.stopToken());
+  builder::BuildInput input{.id = buildName(run.app(), run.build()),
+                            .source = source,
+                            .cache = parts_.folder.cache(run.app().name),
+                            .stack = stack.name,
+                            .stackLayers = {},
+                            .commit = run.build().commit,
+                            .config = parts_.store.currentRelease(run.app().id).config};
+  for (const std::string& option : run.request().options)
+    input.useCache = input.useCache && option != "no-cache";
+  for (const store::Layer& layer : stack.build.layers) {
+    input.stackLayers.push_back(
+        parts_.layers.ensure(layer.blob.digest, [&] { return parts_.blobs.open(layer.blob.digest); }));
+  }
+  return parts_.builder.build(input, run.log(), run.stopToken());
+}
+
+gitd::PushOutcome Deployer::release(BuildRun& run, const builder::BuildSucceeded& built) {
+  const auto& update = run.request().update;
+  const std::filesystem::path& repository = run.request().repository.path;
+  const auto lease = parts_.locks.lock(run.app().id);
+  const store::App app = parts_.store.getApp(run.app().id);  // it may have been destroyed meanwhile
+  if (gitd::readRef(repository, update.ref) != expectedOld(update))
+    throw base::Error(base::Errc::conflict,
+                      "fetch first: " + update.ref + " was deployed by another push meanwhile");
+  for (const std::string& option : run.request().options) {
+    if (option != "dry-run") continue;
+    parts_.store.endBuild(run.build().id, store::BuildState::cancelled, "dry run: built, not released");
+    run.log().step("Dry run: built, not released");
+    return {false, "dry run: built, not released"};
+  }
+  if (!run.beginLaunch()) throw base::Error(base::Errc::cancelled, "build cancelled");
+
+  // Objects first, then the release's row, then the processes, then the ref: a start after a crash finds the
+  // objects of every release, and sets the ref that a release asks for.
+  run.log().step("Launching...");
+  run.request().quarantine->accept();
+  const store::Slug slug = parts_.store.createSlug({.app = app.id,
+                                                    .commit = run.build().commit,
+                                                    .stack = app.stack,
+                                                    .buildpack = built.buildpack,
+                                                    .layers = built.layers,
+                                                    .processTypes = built.processTypes,
+                                                    .defaultConfig = built.defaultConfig});
+  const store::Release release =
+      parts_.releases.create(app, {.description = "Deploy " + run.build().commit.substr(0, 8),
+                                   .user = run.build().user,
+                                   .slug = slug.id,
+                                   .config = std::nullopt,
+                                   .succeededBuild = run.build().id});
+  return launch(run, release);
+}
+
+gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release) {
+  const store::App& app = run.app();
+  const Released released =
+      parts_.releases.launch(app, release, [&](std::string_view line) { run.log().detail(line); });
+  if (released.failed) {
+    run.log().error("Release " + release.version.str() + " failed: " + released.failed->process + " " +
+                    released.failed->reason);
+    for (const std::string& line : released.failed->lastLines)
+      run.log().detail(line);
+    run.log().error("The release before serves on; see: fairlead logs -a " + app.name.str());
+    return {false, "release " + release.version.str() + " failed: " + released.failed->process + " " +
+                       released.failed->reason};
+  }
+  const auto& update = run.request().update;
+  gitd::updateRef(run.request().repository.path, update.ref, expectedOld(update), update.newId);
+  if (parts_.store.getApp(app.id).deployBranch.empty()) {
+    parts_.store.setDeployBranch(app.id, update.ref);
+    gitd::setHead(run.request().repository.path, update.ref);
+  }
+  run.log().detail("Released " + release.version.str());
+  run.log().detail(parts_.urls.web(app.name) + " deployed to Fairlead");
+  return {true, ""};
+}
+
+}  // namespace controller

@@ -1,0 +1,76 @@
+// The push story: from accepted objects to running processes.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "builder/builder.h"
+#include "controller/app_locks.h"
+#include "controller/build_queue.h"
+#include "controller/build_run.h"
+#include "controller/data_folder.h"
+#include "controller/public_urls.h"
+#include "controller/releases.h"
+#include "controller/stack_service.h"
+#include "sandbox/container.h"
+#include "sandbox/layer_store.h"
+#include "store/blob_store.h"
+
+namespace controller {
+
+struct DeployerConfig {
+  BuildQueue::Config queue;
+  std::uint64_t buildLogMaxBytes = 300ull << 20;  ///< setting build_log_max_bytes
+  std::uint64_t exportMaxFiles = 200'000;         ///< setting export_max_files
+  std::uint64_t exportMaxBytes = 2ull << 30;      ///< setting export_max_bytes
+};
+
+/// Everything that the deployer works with; all outlive it.
+struct DeployerParts {
+  const DataFolder& folder;
+  const PublicUrls& urls;
+  store::ReleaseStore& store;
+  store::BlobStore& blobs;
+  sandbox::ContainerRuntime& runtime;
+  sandbox::LayerStore& layers;
+  builder::Builder& builder;
+  StackService& stacks;
+  Releases& releases;
+  AppLocks& locks;
+  const base::Clock& clock;
+};
+
+/// Builds run on the queue's workers; submit() returns at once. Thread-safe.
+class Deployer {
+ public:
+  Deployer(DeployerConfig config, DeployerParts parts);
+
+  /// Queues a build for a pushed commit, or attaches to the one that builds the same commit already.
+  struct Submitted {
+    std::shared_ptr<BuildRun> run;
+    bool attached = false;
+  };
+  Submitted submit(const gitd::PushRequest& request);
+  std::size_t ahead(const BuildRun& run) { return queue_.ahead(run); }
+  std::shared_ptr<BuildRun> find(std::int64_t buildId) { return queue_.findBuild(buildId); }
+  /// Cancels a waiting or running build; false when it is launching or over.
+  bool cancel(BuildRun& run, const std::string& why);
+  void stop() { queue_.stop("the server is shutting down"); }
+
+ private:
+  void work(const std::shared_ptr<BuildRun>& run);
+  gitd::PushOutcome deploy(BuildRun& run);
+  std::filesystem::path exportSource(BuildRun& run, const std::filesystem::path& folder);
+  builder::BuildOutcome build(BuildRun& run, const std::filesystem::path& source);
+  gitd::PushOutcome release(BuildRun& run, const builder::BuildSucceeded& built);
+  gitd::PushOutcome launch(BuildRun& run, const store::Release& release);
+  void endCancelled(BuildRun& run);
+
+  const DeployerConfig config_;
+  DeployerParts parts_;
+  BuildQueue queue_;
+};
+
+}  // namespace controller

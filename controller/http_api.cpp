@@ -1,0 +1,208 @@
+#include "controller/http_api.h"
+
+#include <Poco/Base64Decoder.h>
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/StreamSocket.h>
+#include <Poco/StreamCopier.h>
+#include <Poco/URI.h>
+#include <poll.h>
+
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "base/version.h"
+#include "controller/render.h"
+
+namespace controller {
+namespace {
+
+constexpr std::size_t kMaxCommandBytes = 4u << 20;
+
+/// Requests stop when the peer closes its connection while a command runs.
+class DisconnectWatch {
+ public:
+  explicit DisconnectWatch(base::HttpRequest& request) : ended_(base::makeEventFd()) {
+    const int socket = dynamic_cast<Poco::Net::HTTPServerRequestImpl&>(request).socket().impl()->sockfd();
+    thread_ = std::jthread([this, socket] {
+      pollfd fds[2] = {{socket, POLLRDHUP, 0}, {ended_.get(), POLLIN, 0}};
+      while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+      }
+      if (fds[0].revents != 0) stop_.request_stop();
+    });
+  }
+  ~DisconnectWatch() { base::signalEvent(ended_); }
+  DisconnectWatch(const DisconnectWatch&) = delete;
+  DisconnectWatch& operator=(const DisconnectWatch&) = delete;
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  base::Fd ended_;
+  std::stop_source stop_;
+  std::jthread thread_;  // last: joined before what it uses goes
+};
+
+/// One NDJSON object per write, flushed at once. Commands may write from several threads.
+class EventStream {
+ public:
+  explicit EventStream(std::ostream& stream) : stream_(stream) {}
+  void send(const std::string& key, const std::string& valueJson) {
+    const std::lock_guard lock(mutex_);
+    stream_ << '{' << base::jsonQuote(key) << ':' << valueJson << "}\n" << std::flush;
+    if (!stream_.good()) throw base::Error(base::Errc::cancelled, "the client went away");
+  }
+
+ private:
+  std::mutex mutex_;
+  std::ostream& stream_;
+};
+
+class EventSink : public base::ByteSink {
+ public:
+  EventSink(EventStream& events, std::string key) : events_(events), key_(std::move(key)) {}
+  void write(std::string_view bytes) override { events_.send(key_, base::jsonQuote(bytes)); }
+
+ private:
+  EventStream& events_;
+  const std::string key_;
+};
+
+std::vector<std::string> stringArray(const base::JsonObject::Ptr& object, const std::string& key) {
+  std::vector<std::string> values;
+  const auto array = object->getArray(key);
+  if (!array) throw base::Error(base::Errc::invalidArgument, "\"" + key + "\" must be an array of strings");
+  for (std::size_t i = 0; i < array->size(); ++i) {
+    if (!array->get(static_cast<unsigned>(i)).isString())
+      throw base::Error(base::Errc::invalidArgument, "\"" + key + "\" must be an array of strings");
+    values.push_back(array->getElement<std::string>(static_cast<unsigned>(i)));
+  }
+  return values;
+}
+
+std::string basicPassword(const std::string& encoded) {
+  std::istringstream in(encoded);
+  Poco::Base64Decoder decoder(in);
+  std::string plain;
+  Poco::StreamCopier::copyToString(decoder, plain);
+  const auto colon = plain.find(':');
+  return colon == std::string::npos ? "" : plain.substr(colon + 1);
+}
+
+std::vector<std::string> pathParts(const base::HttpRequest& request) {
+  std::vector<std::string> parts;
+  Poco::URI(request.getURI()).getPathSegments(parts);
+  return parts;
+}
+
+}  // namespace
+
+std::optional<std::string> userOfToken(store::ReleaseStore& store, const std::string& authorization) {
+  const auto space = authorization.find(' ');
+  if (space == std::string::npos) return std::nullopt;
+  const std::string scheme = authorization.substr(0, space);
+  std::string secret;
+  if (scheme == "Bearer")
+    secret = authorization.substr(space + 1);
+  else if (scheme == "Basic")
+    secret = basicPassword(authorization.substr(space + 1));
+  if (secret.empty()) return std::nullopt;
+  const auto token = store.findToken(base::Digest::of(secret).hex());
+  if (!token) return std::nullopt;
+  return token->user;
+}
+
+HttpApi::HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands)
+    : store_(store),
+      blobs_(blobs),
+      commands_(commands),
+      registry_(store, blobs, [&store](const std::string& authorization, bool fromLoopback) {
+        return fromLoopback || userOfToken(store, authorization).has_value();
+      }) {}
+
+base::HttpRouter HttpApi::router(Door door) {
+  return [this, door](const base::HttpRequest& request) { return route(door, request); };
+}
+
+Caller HttpApi::authenticate(Door door, const base::HttpRequest& request) {
+  if (door == Door::unixSocket) return {.user = "admin", .local = true};
+  if (const auto user = userOfToken(store_, request.get("Authorization", "")))
+    return {.user = *user, .local = false};
+  throw base::Error(base::Errc::unauthenticated,
+                    "this needs a token: make one on the server with fairlead tokens:create, and send it as "
+                    "Authorization: Bearer TOKEN");
+}
+
+std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const base::HttpRequest& request) {
+  std::string path = request.getURI();
+  path = path.substr(0, path.find('?'));
+  if (path == "/v2" || path.rfind("/v2/", 0) == 0) return registry_.handler(request);
+  if (path == "/healthz") {
+    return base::makeHandler(
+        [](auto& in, auto& out) { base::sendBody(in, out, 200, "text/plain; charset=utf-8", "ok\n"); });
+  }
+  if (path == "/") {
+    return base::makeHandler([](auto& in, auto& out) {
+      base::sendBody(in, out, 200, "text/plain; charset=utf-8",
+                     "Fairlead " + std::string(base::kVersion) + "\nImages: /v2/  Health: /healthz\n");
+    });
+  }
+  return base::makeHandler([this, door, path](base::HttpRequest& in, base::HttpResponse& out) {
+    authenticate(door, in);
+    if (path == "/fairlead/commands") return runCommand(door, in, out);
+    if (path.rfind("/apps/", 0) == 0) return sendSlug(in, out);
+    throw base::Error(base::Errc::notFound, "there is nothing at this path");
+  });
+}
+
+void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpResponse& response) {
+  if (request.getMethod() != "POST")
+    throw base::Error(base::Errc::invalidArgument, "commands are sent by POST");
+  const Caller caller = authenticate(door, request);
+  const auto body =
+      base::parseJsonObject(base::readBody(request, kMaxCommandBytes, "command_max_bytes"), "the request");
+  const std::vector<std::string> argv = stringArray(body, "argv");
+  const std::string input = base::jsonString(body, "stdin");
+  const std::string defaultApp = base::jsonString(body, "app");
+
+  response.setContentType("application/x-ndjson");
+  response.setChunkedTransferEncoding(true);
+  const DisconnectWatch watch(request);
+  EventStream events(response.send());
+  EventSink out(events, "out");
+  EventSink err(events, "err");
+  const auto save = [&](const std::string& path, const std::string& file) {
+    auto json = base::makeJsonObject();
+    json->set("path", path);
+    json->set("file", file);
+    events.send("save", base::toJson(json));
+  };
+  const int code = commands_.run(caller, argv,
+                                 {.out = out,
+                                  .err = err,
+                                  .save = save,
+                                  .input = input,
+                                  .defaultApp = defaultApp,
+                                  .stop = watch.token()});
+  events.send("exit", std::to_string(code));
+}
+
+/// /apps/APP/slugs/ID and /apps/APP/slugs/ID/blob
+void HttpApi::sendSlug(base::HttpRequest& request, base::HttpResponse& response) {
+  const std::vector<std::string> parts = pathParts(request);
+  const auto name =
+      parts.size() >= 4 && parts[2] == "slugs" ? store::AppName::tryParse(parts[1]) : std::nullopt;
+  const auto app = name ? store_.findApp(*name) : std::nullopt;
+  const auto slug = app ? store_.findSlug(app->id, parts[3]) : std::nullopt;
+  if (!slug) throw base::Error(base::Errc::notFound, "there is no such slug");
+  if (parts.size() == 4) return base::sendJson(request, response, 200, base::toJson(renderSlug(*app, *slug)));
+  if (parts.size() != 5 || parts[4] != "blob")
+    throw base::Error(base::Errc::notFound, "there is nothing at this path");
+  if (slug->layers.size() != 1)
+    throw base::Error(base::Errc::internal, "a slug of several layers cannot be sent as one file yet");
+  const base::Digest& digest = slug->layers[0].blob.digest;
+  base::sendFile(request, response, blobs_.path(digest), "application/gzip", digest.str());
+}
+
+}  // namespace controller

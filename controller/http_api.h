@@ -1,0 +1,39 @@
+// What the HTTP listeners answer: health, commands, slugs, and the registry below /v2/.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/http.h"
+#include "controller/command_set.h"
+#include "registry/registry_handler.h"
+#include "store/blob_store.h"
+
+namespace controller {
+
+/// Thread-safe. Over TCP everything but /healthz and / asks for a token (Bearer, or Basic with the token as
+/// password); the registry serves the loopback interface without one. Over the unix socket the caller is the
+/// machine's administrator.
+class HttpApi {
+ public:
+  enum class Door { unixSocket, tcp };
+  HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands);
+  /// The router for one listener.
+  base::HttpRouter router(Door door);
+
+ private:
+  std::unique_ptr<Poco::Net::HTTPRequestHandler> route(Door door, const base::HttpRequest& request);
+  Caller authenticate(Door door, const base::HttpRequest& request);
+  void runCommand(Door door, base::HttpRequest& request, base::HttpResponse& response);
+  void sendSlug(base::HttpRequest& request, base::HttpResponse& response);
+
+  store::ReleaseStore& store_;
+  store::DiskBlobStore& blobs_;
+  CommandSet& commands_;
+  registry::RegistryApi registry_;
+};
+
+/// The user of an Authorization header, or nullopt.
+std::optional<std::string> userOfToken(store::ReleaseStore& store, const std::string& authorization);
+
+}  // namespace controller

@@ -1,0 +1,39 @@
+// How the outside world names what we serve.
+#pragma once
+
+#include <string>
+
+#include "base/guarded.h"
+#include "store/model.h"
+
+namespace controller {
+
+/// Addresses as bound, HOST:PORT each.
+struct Endpoints {
+  std::string ssh;
+  std::string http;
+  std::string router;
+};
+
+/// URLs for people and clients. The endpoints are set once the listeners are bound. Thread-safe.
+class PublicUrls {
+ public:
+  explicit PublicUrls(std::string domain) : domain_(std::move(domain)) {}
+  void setEndpoints(const Endpoints& endpoints);
+  Endpoints endpoints() const;
+  const std::string& domain() const noexcept { return domain_; }
+  /// "ssh://git@localhost:2222/hello.git"
+  std::string git(const store::AppName& app) const;
+  /// "http://hello.localhost:8080/"
+  std::string web(const store::AppName& app) const;
+  /// "localhost:5000/hello:v3"
+  std::string image(const store::AppName& app, store::ReleaseVersion version) const;
+
+ private:
+  /// `address` with a host that clients can use: a wildcard or loopback address becomes the domain.
+  std::string reachable(const std::string& address) const;
+  std::string domain_;
+  base::Guarded<Endpoints> endpoints_;
+};
+
+}  // namespace controller

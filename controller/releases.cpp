@@ -1,0 +1,125 @@
+#include "controller/releases.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "registry/release_image.h"
+
+namespace controller {
+
+store::Formation nextFormation(const store::Formation& now, const store::ProcessTypes& types) {
+  store::Formation next;
+  for (const auto& [type, command] : types) {
+    const auto kept = now.find(type);
+    if (kept != now.end())
+      next[type] = kept->second;
+    else
+      next[type] = type == "web" ? 1 : 0;
+  }
+  return next;
+}
+
+Releases::Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine,
+                   runner::AppLog& log, const base::Clock& clock)
+    : store_(store), blobs_(blobs), engine_(engine), log_(log), clock_(clock) {}
+
+store::ConfigVars Releases::environment(const store::Release& release) {
+  store::ConfigVars environment = release.config;
+  if (release.slug) environment.merge(store_.getSlug(*release.slug).defaultConfig);
+  return environment;
+}
+
+void Releases::attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug) {
+  const auto stack = store_.findStack(release.stack);
+  if (!stack)
+    throw base::Error(
+        base::Errc::notFound,
+        "the stack " + release.stack + " is not here: make it with: fairlead stacks:create " + release.stack);
+  store::ConfigVars environment = release.config;
+  for (const auto& [key, value] : slug.defaultConfig)
+    environment.emplace(key, value);
+  const store::Layer startLayer = registry::storeStartLayer(blobs_, slug.processTypes);
+  release.image = registry::assembleReleaseImage(blobs_, {.stack = *stack,
+                                                          .slug = slug,
+                                                          .appName = app.name.str(),
+                                                          .version = release.version,
+                                                          .environment = environment,
+                                                          .commit = slug.commit,
+                                                          .createdAt = clock_.now(),
+                                                          .startLayer = startLayer});
+  release.tags = {release.version.str(), "latest"};
+  if (!slug.commit.empty()) release.tags.push_back("git-" + slug.commit.substr(0, 12));
+}
+
+store::Release Releases::create(const store::App& app, const ReleaseChange& change) {
+  // Another release cannot come in between while the caller holds the app's lease; the version is compared
+  // all the same when the row is written.
+  const store::Release current = store_.currentRelease(app.id);
+  store::NewRelease next{.app = app.id,
+                         .version = store_.nextVersion(app.id),
+                         .slug = change.slug ? change.slug : current.slug,
+                         .config = change.config.value_or(current.config),
+                         .stack = app.stack,
+                         .description = change.description,
+                         .user = change.user};
+  next.succeededBuild = change.succeededBuild;
+  if (next.slug) {
+    const store::Slug slug = store_.getSlug(*next.slug);
+    attachImage(next, app, slug);
+    next.formation = nextFormation(store_.formation(app.id), slug.processTypes);
+  } else {
+    next.state = store::ReleaseState::succeeded;
+  }
+  const store::Release release = store_.createRelease(next);
+  log_.append(app.name, "release",
+              release.version.str() + " by " + release.user + ": " + release.description);
+  base::Log("controller")
+      .info("release created",
+            {{"app", app.name.str()}, {"release", release.version.str()}, {"user", release.user}});
+  return release;
+}
+
+std::optional<runner::Deployment> Releases::deployment(const store::App& app, const store::Release& release) {
+  if (!release.slug) return std::nullopt;
+  const store::Slug slug = store_.getSlug(*release.slug);
+  const auto stack = store_.findStack(release.stack);
+  if (!stack)
+    throw base::Error(
+        base::Errc::notFound,
+        "the stack " + release.stack + " is not here: make it with: fairlead stacks:create " + release.stack);
+  runner::Deployment deployment{.app = app.name, .release = release.version};
+  deployment.layers = stack->run.layers;
+  deployment.layers.insert(deployment.layers.end(), slug.layers.begin(), slug.layers.end());
+  deployment.layers.push_back(registry::storeStartLayer(blobs_, slug.processTypes));
+  deployment.environment = environment(release);
+  deployment.types = slug.processTypes;
+  deployment.formation = store_.formation(app.id);
+  return deployment;
+}
+
+Released Releases::launch(const store::App& app, store::Release release, const ProgressLine& progress) {
+  const auto deployment = this->deployment(app, release);
+  if (!deployment) return {release, std::nullopt};
+  runner::LaunchResult result = runner::Launched{};
+  try {
+    result = engine_.deploy(*deployment, progress, {});
+  } catch (...) {
+    store_.setReleaseState(release.id,
+                           store::ReleaseState::failed);  // or it would stay pending, and be the current one
+    throw;
+  }
+  auto* failed = std::get_if<runner::LaunchFailed>(&result);
+  release.state = failed ? store::ReleaseState::failed : store::ReleaseState::succeeded;
+  store_.setReleaseState(release.id, release.state);
+  if (!failed) return {release, std::nullopt};
+  log_.append(app.name, "release",
+              release.version.str() + " failed: " + failed->process + " " + failed->reason);
+  return {release, std::move(*failed)};
+}
+
+runner::LaunchResult Releases::reconcile(const store::App& app) {
+  const auto deployment = this->deployment(app, store_.currentRelease(app.id));
+  if (!deployment) return runner::Launched{};
+  return engine_.deploy(*deployment, [](std::string_view) {}, {});
+}
+
+}  // namespace controller

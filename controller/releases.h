@@ -1,0 +1,68 @@
+// Numbered releases and their launch: the one place where a release is made.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "controller/app_locks.h"
+#include "runner/app_log.h"
+#include "runner/engine.h"
+#include "store/blob_store.h"
+#include "store/release_store.h"
+
+namespace controller {
+
+/// What changes with a release; the rest is taken from the current one.
+struct ReleaseChange {
+  std::string description;
+  std::string user;
+  std::optional<std::int64_t> slug;
+  std::optional<store::ConfigVars> config;
+  std::optional<std::int64_t> succeededBuild;
+};
+
+/// A release and what became of its launch; `failed` holds why its processes did not come up (the release is
+/// then marked failed and the one before serves on).
+struct Released {
+  store::Release release;
+  std::optional<runner::LaunchFailed> failed;
+};
+
+/// One line of progress, without newline.
+using ProgressLine = std::function<void(std::string_view)>;
+
+/// Thread-safe; each call is for an app whose lease (AppLocks) the caller holds.
+class Releases {
+ public:
+  Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine, runner::AppLog& log,
+           const base::Clock& clock);
+
+  /// Row, image, tags and formation in one transaction; nothing is launched yet.
+  store::Release create(const store::App& app, const ReleaseChange& change);
+  /// Starts the release's processes and marks it succeeded or failed.
+  Released launch(const store::App& app, store::Release release, const ProgressLine& progress);
+  /// Brings what runs in line with the current release and formation (scale, start of the daemon).
+  runner::LaunchResult reconcile(const store::App& app);
+  /// What the engine is asked to run for a release; nullopt without a slug.
+  std::optional<runner::Deployment> deployment(const store::App& app, const store::Release& release);
+  /// Config vars as processes see them: the release's over the buildpack's defaults.
+  store::ConfigVars environment(const store::Release& release);
+
+ private:
+  void attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug);
+  store::ReleaseStore& store_;
+  store::BlobStore& blobs_;
+  runner::Engine& engine_;
+  runner::AppLog& log_;
+  const base::Clock& clock_;
+};
+
+/// The formation that goes with these types: kept counts, web=1 when it is the first deploy, types that are
+/// gone dropped.
+store::Formation nextFormation(const store::Formation& now, const store::ProcessTypes& types);
+
+}  // namespace controller

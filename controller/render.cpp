@@ -1,0 +1,180 @@
+#include "controller/render.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+
+namespace controller {
+namespace {
+
+using base::JsonObject;
+using base::makeJsonArray;
+using base::makeJsonObject;
+
+JsonObject::Ptr named(const std::string& key, const std::string& value) {
+  auto object = makeJsonObject();
+  object->set(key, value);
+  return object;
+}
+
+void setTime(JsonObject::Ptr object, const std::string& key, const std::optional<store::Time>& time) {
+  if (time)
+    object->set(key, base::toRfc3339(*time));
+  else
+    object->set(key, Poco::Dynamic::Var());
+}
+
+/// The Platform API's words for a build's state.
+std::string buildStatus(store::BuildState state) {
+  switch (state) {
+    case store::BuildState::queued:
+    case store::BuildState::building:
+      return "pending";
+    case store::BuildState::succeeded:
+      return "succeeded";
+    case store::BuildState::failed:
+    case store::BuildState::cancelled:
+      return "failed";
+  }
+  return "failed";
+}
+
+}  // namespace
+
+JsonObject::Ptr renderApp(const store::App& app, const PublicUrls& urls) {
+  auto json = makeJsonObject();
+  json->set("id", app.uuid);
+  json->set("name", app.name.str());
+  json->set("git_url", urls.git(app.name));
+  json->set("web_url", urls.web(app.name));
+  json->set("owner", named("email", app.owner));
+  json->set("stack", named("name", app.stack));
+  json->set("build_stack", named("name", app.stack));
+  setTime(json, "created_at", app.createdAt);
+  return json;
+}
+
+JsonObject::Ptr renderRelease(const store::App& app, const store::Release& release,
+                              const std::optional<store::Slug>& slug, bool current) {
+  auto json = makeJsonObject();
+  json->set("id", release.uuid);
+  json->set("version", release.version.number);
+  json->set("description", release.description);
+  json->set("status", std::string(store::name(release.state)));
+  json->set("current", current);
+  json->set("user", named("email", release.user));
+  json->set("app", named("name", app.name.str()));
+  if (slug) {
+    json->set("slug", named("id", slug->uuid));
+    json->set("commit", slug->commit);
+  } else {
+    json->set("slug", Poco::Dynamic::Var());
+  }
+  json->set("stack", release.stack);
+  if (release.manifest) json->set("image_digest", release.manifest->str());
+  setTime(json, "created_at", release.createdAt);
+  return json;
+}
+
+JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build) {
+  auto json = makeJsonObject();
+  json->set("id", build.uuid);
+  json->set("number", build.number);
+  json->set("status", buildStatus(build.state));
+  json->set("state", std::string(store::name(build.state)));
+  json->set("app", named("name", app.name.str()));
+  json->set("source_blob", named("version", build.commit));
+  json->set("user", named("email", build.user));
+  json->set("buildpack", build.buildpack);
+  if (!build.failure.empty()) json->set("failure", build.failure);
+  auto phases = makeJsonObject();
+  for (const auto& [phase, ms] : build.phaseMs)
+    phases->set(phase, ms);
+  json->set("phase_ms", phases);
+  setTime(json, "created_at", build.createdAt);
+  setTime(json, "finished_at", build.finishedAt);
+  return json;
+}
+
+JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug) {
+  auto json = makeJsonObject();
+  json->set("id", slug.uuid);
+  json->set("commit", slug.commit);
+  json->set("size", slug.sizeBytes);
+  if (slug.layers.size() == 1) json->set("checksum", "SHA256:" + slug.layers[0].blob.digest.hex());
+  auto types = makeJsonObject();
+  for (const auto& [type, command] : slug.processTypes)
+    types->set(type, command);
+  json->set("process_types", types);
+  json->set("stack", named("name", slug.stack));
+  json->set("buildpack_provided_description", slug.buildpack);
+  auto blob = makeJsonObject();
+  blob->set("method", "GET");
+  blob->set("url", "/apps/" + app.name.str() + "/slugs/" + slug.uuid + "/blob");
+  json->set("blob", blob);
+  setTime(json, "created_at", slug.createdAt);
+  return json;
+}
+
+JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus& process) {
+  auto json = makeJsonObject();
+  json->set("name", process.name);
+  json->set("type", process.type);
+  json->set("state", std::string(runner::name(process.state)));
+  json->set("command", process.command);
+  json->set("restarts", process.restarts);
+  if (!process.lastExit.empty()) json->set("last_exit", process.lastExit);
+  auto release = makeJsonObject();
+  release->set("version", process.release.number);
+  json->set("release", release);
+  json->set("app", named("name", app.name.str()));
+  setTime(json, "updated_at", process.since);
+  return json;
+}
+
+JsonObject::Ptr renderKey(const store::Key& key) {
+  auto json = makeJsonObject();
+  json->set("fingerprint", key.fingerprint);
+  json->set("public_key", key.publicKey);
+  json->set("comment", key.comment);
+  json->set("email", key.user);
+  setTime(json, "created_at", key.createdAt);
+  return json;
+}
+
+JsonObject::Ptr renderConfig(const store::ConfigVars& config) {
+  auto json = makeJsonObject();
+  for (const auto& [key, value] : config)
+    json->set(key, value);
+  return json;
+}
+
+JsonObject::Ptr renderStack(const store::Stack& stack) {
+  auto json = makeJsonObject();
+  json->set("name", stack.name);
+  json->set("state", "public");
+  json->set("build_image", "stacks/" + stack.name + "@" + stack.build.manifest.str());
+  json->set("run_image", "stacks/" + stack.name + "@" + stack.run.manifest.str());
+  setTime(json, "created_at", stack.createdAt);
+  return json;
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      text += row[i];
+      if (i + 1 < row.size()) text.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace controller

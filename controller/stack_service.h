@@ -1,0 +1,58 @@
+// The stacks that this server has, and the making of new ones.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "base/byte_sink.h"
+#include "base/clock.h"
+#include "store/blob_store.h"
+#include "store/release_store.h"
+
+namespace controller {
+
+/// Makes each stack at most once at a time; who asks meanwhile watches the same work. Thread-safe.
+class StackService {
+ public:
+  StackService(store::ReleaseStore& releases, store::BlobStore& blobs, const base::Clock& clock);
+  ~StackService();
+
+  /// Makes (or makes anew) a stack and commits its images as stacks/NAME:build and :run. Progress lines go to
+  /// `output`. Throws what makeStack throws.
+  void create(const std::string& name, base::ByteSink& output, std::stop_token stop);
+  /// In the background, when the stack is missing; `output` is written from that thread and must live until
+  /// stop().
+  void createMissing(const std::string& name, base::ByteSink& output);
+  /// The stack; while it is being made, waits and passes progress on. Throws notFound with the command to
+  /// type, cancelled.
+  store::Stack get(const std::string& name, base::ByteSink& output, std::stop_token stop);
+  void stop();
+
+ private:
+  struct Making {
+    std::string lastLine;
+    std::size_t lines = 0;
+    bool done = false;
+    std::string failure;
+  };
+  class Progress;
+  /// Waits for the end of a making that another thread does.
+  void watch(const std::string& name, const std::shared_ptr<Making>& making, base::ByteSink& output,
+             std::stop_token stop);
+
+  store::ReleaseStore& releases_;
+  store::BlobStore& blobs_;
+  const base::Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<std::string, std::shared_ptr<Making>> making_;
+  std::jthread background_;
+};
+
+}  // namespace controller
