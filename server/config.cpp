@@ -1,0 +1,170 @@
+#include "server/config.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <functional>
+#include <map>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strings.h"
+
+namespace server {
+namespace {
+
+struct Setting {
+  std::function<void(Config&, const std::string&)> set;
+  std::function<std::string(const Config&)> show;
+};
+
+Setting text(std::string Config::*member) {
+  return {[member](Config& config, const std::string& value) { config.*member = value; },
+          [member](const Config& config) { return config.*member; }};
+}
+
+Setting path(std::filesystem::path Config::*member) {
+  return {[member](Config& config, const std::string& value) { config.*member = value; },
+          [member](const Config& config) { return (config.*member).string(); }};
+}
+
+Setting number(std::uint64_t Config::*member) {
+  return {[member](Config& config, const std::string& value) {
+            if (!base::parseNumber(value, config.*member))
+              throw base::Error(base::Errc::invalidArgument,
+                                "\"" + base::printable(value) + "\" is no whole number");
+          },
+          [member](const Config& config) { return std::to_string(config.*member); }};
+}
+
+const std::map<std::string, Setting>& settings() {
+  static const std::map<std::string, Setting> table{
+      {"data", path(&Config::data)},
+      {"ssh_listen", text(&Config::sshListen)},
+      {"http_listen", text(&Config::httpListen)},
+      {"router_listen", text(&Config::routerListen)},
+      {"domain", text(&Config::domain)},
+      {"admin_key", path(&Config::adminKey)},
+      {"log_level", text(&Config::logLevel)},
+      {"default_stack", text(&Config::defaultStack)},
+      {"container_runtime", text(&Config::containerRuntime)},
+      {"subnet_pool", text(&Config::subnetPool)},
+      {"name_servers", text(&Config::nameServers)},
+      {"ca_bundle", path(&Config::caBundle)},
+      {"user_namespace_base", number(&Config::userNamespaceBase)},
+      {"max_parallel_builds", number(&Config::maxParallelBuilds)},
+      {"build_queue_max", number(&Config::buildQueueMax)},
+      {"build_timeout_s", number(&Config::buildTimeoutS)},
+      {"build_memory_bytes", number(&Config::buildMemoryBytes)},
+      {"build_pids", number(&Config::buildPids)},
+      {"build_log_max_bytes", number(&Config::buildLogMaxBytes)},
+      {"slug_max_bytes", number(&Config::slugMaxBytes)},
+      {"export_max_files", number(&Config::exportMaxFiles)},
+      {"export_max_bytes", number(&Config::exportMaxBytes)},
+      {"pack_max_bytes", number(&Config::packMaxBytes)},
+      {"pack_max_objects", number(&Config::packMaxObjects)},
+      {"object_max_bytes", number(&Config::objectMaxBytes)},
+      {"push_max_commands", number(&Config::pushMaxCommands)},
+      {"ssh_max_connections", number(&Config::sshMaxConnections)},
+      {"ssh_max_unauthenticated", number(&Config::sshMaxUnauthenticated)},
+      {"ssh_login_grace_s", number(&Config::sshLoginGraceS)},
+      {"ssh_idle_timeout_s", number(&Config::sshIdleTimeoutS)},
+      {"port_timeout_s", number(&Config::portTimeoutS)},
+      {"stop_grace_s", number(&Config::stopGraceS)},
+      {"process_memory_bytes", number(&Config::processMemoryBytes)},
+      {"process_pids", number(&Config::processPids)},
+      {"app_log_max_bytes", number(&Config::appLogMaxBytes)},
+  };
+  return table;
+}
+
+void apply(Config& config, const std::string& key, const std::string& value, const std::string& where) {
+  const auto found = settings().find(key);
+  if (found == settings().end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, setting] : settings())
+      known.push_back(name);
+    const std::string near = base::nearest(key, known);
+    throw base::Error(
+        base::Errc::invalidArgument,
+        where + ": there is no setting \"" + base::printable(key) + "\"" +
+            (near.empty() ? ": see fairlead serve --print-config" : ": did you mean " + near + "?"));
+  }
+  try {
+    found->second.set(config, value);
+  } catch (base::Error& error) {
+    throw error.addContext(where + ": " + key);
+  }
+}
+
+void applyFile(Config& config, const std::filesystem::path& file) {
+  std::size_t line = 0;
+  for (const std::string& raw : base::split(base::readFile(file, 1u << 20), '\n')) {
+    ++line;
+    const std::string_view text = base::trim(raw);
+    if (text.empty() || text[0] == '#') continue;
+    const std::string where = file.filename().string() + " line " + std::to_string(line);
+    const auto equals = text.find('=');
+    if (equals == std::string_view::npos)
+      throw base::Error(base::Errc::invalidArgument, where + ": expected key = value");
+    apply(config, std::string(base::trim(text.substr(0, equals))),
+          std::string(base::trim(text.substr(equals + 1))), where);
+  }
+}
+
+std::filesystem::path defaultData() {
+  if (const char* set = std::getenv("FAIRLEAD_DATA"); set != nullptr && *set != '\0') return set;
+  if (::geteuid() == 0) return "/var/lib/fairlead";
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0')
+    return std::filesystem::path(data) / "fairlead";
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home == nullptr ? "/tmp" : home) / ".local/share/fairlead";
+}
+
+}  // namespace
+
+Config parseConfig(const std::vector<std::string>& args) {
+  Config config;
+  config.data = defaultData();
+  std::vector<std::pair<std::string, std::string>> flags;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    std::string name = args[i];
+    if (name == "--print-config") {
+      config.printConfig = true;
+      continue;
+    }
+    if (name.rfind("--", 0) != 0)
+      throw base::Error(
+          base::Errc::invalidArgument,
+          "\"" + base::printable(name) + "\" is no option of serve: see fairlead serve --print-config");
+    std::string value;
+    if (const auto equals = name.find('='); equals != std::string::npos) {
+      value = name.substr(equals + 1);
+      name.resize(equals);
+    } else if (++i < args.size()) {
+      value = args[i];
+    } else {
+      throw base::Error(base::Errc::invalidArgument, name + " needs a value");
+    }
+    name = name.substr(2);
+    for (char& c : name)
+      c = c == '-' ? '_' : c;
+    if (name == "config")
+      applyFile(config, value);
+    else
+      flags.emplace_back(name, value);
+  }
+  for (const auto& [name, value] : flags)
+    apply(config, name, value, "--" + name);
+  config.data = std::filesystem::absolute(config.data);
+  return config;
+}
+
+std::string describeConfig(const Config& config) {
+  std::string all;
+  for (const auto& [name, setting] : settings())
+    all += name + " = " + setting.show(config) + "\n";
+  return all;
+}
+
+}  // namespace server

@@ -1,0 +1,57 @@
+// Settings: a file of `key = value` lines, then flags over it, read once.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace server {
+
+/// Every setting with its default. Units stand in the names. Immutable after parsing.
+struct Config {
+  std::filesystem::path data;
+  std::string sshListen = "127.0.0.1:2222";
+  std::string httpListen = "127.0.0.1:5000";
+  std::string routerListen = "127.0.0.1:8080";
+  std::string domain = "localhost";
+  std::filesystem::path adminKey;
+  std::string logLevel = "info";
+  std::string defaultStack = "debian-12";
+  std::string containerRuntime = "auto";
+  std::string subnetPool = "10.210.0.0/16";
+  std::string nameServers;
+  std::filesystem::path caBundle = "/etc/ssl/certs/ca-certificates.crt";
+  std::uint64_t userNamespaceBase = 1879048192;
+  std::uint64_t maxParallelBuilds = 0;  ///< 0: number of cores
+  std::uint64_t buildQueueMax = 100;
+  std::uint64_t buildTimeoutS = 900;
+  std::uint64_t buildMemoryBytes = 4ull << 30;
+  std::uint64_t buildPids = 4096;
+  std::uint64_t buildLogMaxBytes = 300ull << 20;
+  std::uint64_t slugMaxBytes = 1ull << 30;
+  std::uint64_t exportMaxFiles = 200'000;
+  std::uint64_t exportMaxBytes = 2ull << 30;
+  std::uint64_t packMaxBytes = 2ull << 30;
+  std::uint64_t packMaxObjects = 5'000'000;
+  std::uint64_t objectMaxBytes = 512ull << 20;
+  std::uint64_t pushMaxCommands = 1000;
+  std::uint64_t sshMaxConnections = 256;
+  std::uint64_t sshMaxUnauthenticated = 64;
+  std::uint64_t sshLoginGraceS = 30;
+  std::uint64_t sshIdleTimeoutS = 600;
+  std::uint64_t portTimeoutS = 60;
+  std::uint64_t stopGraceS = 30;
+  std::uint64_t processMemoryBytes = 512ull << 20;
+  std::uint64_t processPids = 1024;
+  std::uint64_t appLogMaxBytes = 16ull << 20;
+  bool printConfig = false;
+};
+
+/// From the words after `serve`. Throws invalidArgument: unknown key or flag with the nearest one, a value of
+/// the wrong kind with its line.
+Config parseConfig(const std::vector<std::string>& args);
+/// `key = value` lines with the effective values (--print-config).
+std::string describeConfig(const Config& config);
+
+}  // namespace server

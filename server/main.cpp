@@ -1,0 +1,18 @@
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/cli.h"
+#include "server/serve.h"
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  try {
+    if (!args.empty() && args[0] == "serve") return server::serve({args.begin() + 1, args.end()});
+    return cli::run(args);
+  } catch (const std::exception& error) {
+    std::cerr << "fairlead: " << error.what() << '\n';
+    return 1;
+  }
+}

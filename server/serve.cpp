@@ -1,0 +1,273 @@
+#include "server/serve.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "controller/command_set.h"
+#include "controller/deployer.h"
+#include "controller/http_api.h"
+#include "controller/push_gateway.h"
+#include "controller/recovery.h"
+#include "gitd/repository.h"
+#include "gitd/ssh_server.h"
+#include "runner/local_engine.h"
+#include "sandbox/oci_runtime.h"
+#include "server/config.h"
+#include "server/host_environment.h"
+
+namespace server {
+namespace {
+
+/// Lines for whoever watches the daemon's standard output; a closed one is not an error.
+class Console : public base::ByteSink {
+ public:
+  void write(std::string_view bytes) override {
+    const std::lock_guard lock(mutex_);
+    std::cout << bytes << std::flush;
+    std::cout.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+};
+
+/// SIGTERM, SIGINT and server:stop end the wait; the rest of the program never sees these signals.
+class Shutdown {
+ public:
+  Shutdown() : asked_(base::makeEventFd()) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int each : {SIGTERM, SIGINT, SIGHUP})
+      sigaddset(&set, each);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    signals_ = base::Fd(::signalfd(-1, &set, SFD_CLOEXEC));
+    if (!signals_.valid()) base::throwErrno(errno, "setting up signals");
+  }
+
+  void ask(bool stopProcesses) {
+    stopProcesses_ = stopProcesses;
+    base::signalEvent(asked_);
+  }
+
+  /// Returns whether processes and router shall end too.
+  bool wait() {
+    while (true) {
+      pollfd fds[2] = {{signals_.get(), POLLIN, 0}, {asked_.get(), POLLIN, 0}};
+      if (::poll(fds, 2, -1) < 0) continue;
+      if (fds[1].revents != 0) return stopProcesses_;
+      signalfd_siginfo info{};
+      if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+      if (info.ssi_signo == SIGTERM) return false;
+      if (info.ssi_signo == SIGINT) return true;
+      base::Log("server").info("SIGHUP: settings are read at start only; restart to change them");
+    }
+  }
+
+ private:
+  base::Fd asked_;
+  base::Fd signals_;
+  std::atomic<bool> stopProcesses_ = false;
+};
+
+/// One daemon per data folder.
+base::Fd takeFolder(const controller::DataFolder& folder) {
+  for (const auto& each :
+       {folder.root(), folder.repositories(), folder.blobs(), folder.layers(), folder.caches(),
+        folder.buildpacks(), folder.keys(), folder.appLogs(), folder.run(), folder.builds(),
+        folder.processes(), folder.router(), folder.containers()})
+    std::filesystem::create_directories(each);
+  ::chmod(folder.keys().c_str(), 0700);
+  base::Fd lock = base::openFile(folder.lockFile(), O_RDWR | O_CREAT, 0600);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+    throw base::Error(base::Errc::conflict, "another fairlead serves " + folder.root().string() +
+                                                " already: stop it first, or use another --data");
+  return lock;
+}
+
+std::filesystem::path existing(const std::filesystem::path& file) {
+  std::error_code missing;
+  return std::filesystem::is_regular_file(file, missing) ? file : std::filesystem::path();
+}
+
+builder::BuilderConfig builderConfig(const Config& config, const controller::DataFolder& folder) {
+  return {.workFolder = folder.builds(),
+          .buildpackFolder = folder.buildpacks(),
+          .buildTimeout = std::chrono::seconds(config.buildTimeoutS),
+          .slugMaxBytes = config.slugMaxBytes,
+          .buildMemoryBytes = config.buildMemoryBytes,
+          .buildPids = static_cast<std::int64_t>(config.buildPids),
+          .hostEnvironment = hostEnvironment(),
+          .caBundle = existing(config.caBundle)};
+}
+
+runner::LocalEngineConfig engineConfig(const Config& config, const controller::DataFolder& folder) {
+  runner::LocalEngineConfig engine;
+  engine.domain = config.domain;
+  engine.stateFolder = folder.processes();
+  engine.portTimeout = std::chrono::seconds(config.portTimeoutS);
+  engine.stopGrace = std::chrono::seconds(config.stopGraceS);
+  engine.processMemoryBytes = config.processMemoryBytes;
+  engine.processPids = static_cast<std::int64_t>(config.processPids);
+  engine.caBundle = existing(config.caBundle);
+  return engine;
+}
+
+controller::DeployerConfig deployerConfig(const Config& config) {
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  controller::DeployerConfig deployer;
+  deployer.queue = {
+      .workers = config.maxParallelBuilds == 0 ? cores : static_cast<unsigned>(config.maxParallelBuilds),
+      .maxWaiting = config.buildQueueMax};
+  deployer.buildLogMaxBytes = config.buildLogMaxBytes;
+  deployer.exportMaxFiles = config.exportMaxFiles;
+  deployer.exportMaxBytes = config.exportMaxBytes;
+  return deployer;
+}
+
+gitd::SshServerConfig sshConfig(const Config& config, const controller::DataFolder& folder) {
+  gitd::SshServerConfig ssh;
+  ssh.listen = config.sshListen;
+  ssh.hostKeyFile = folder.keys() / "ssh_host_ed25519_key";
+  ssh.maxConnections = static_cast<unsigned>(config.sshMaxConnections);
+  ssh.maxUnauthenticated = static_cast<unsigned>(config.sshMaxUnauthenticated);
+  ssh.loginGrace = std::chrono::seconds(config.sshLoginGraceS);
+  ssh.idleTimeout = std::chrono::seconds(config.sshIdleTimeoutS);
+  ssh.packMaxBytes = config.packMaxBytes;
+  ssh.objectMaxBytes = config.objectMaxBytes;
+  ssh.packMaxObjects = config.packMaxObjects;
+  ssh.maxCommands = static_cast<std::uint32_t>(config.pushMaxCommands);
+  return ssh;
+}
+
+void addAdminKey(const Config& config, store::ReleaseStore& store, const base::Clock& clock) {
+  if (config.adminKey.empty()) return;
+  const gitd::PublicKey key = gitd::parsePublicKey(base::readFile(config.adminKey, 64u << 10));
+  if (store.findKey(key.fingerprint)) return;
+  store.addKey({.fingerprint = key.fingerprint,
+                .publicKey = key.canonical,
+                .comment = key.comment,
+                .user = "admin",
+                .createdAt = clock.now()});
+}
+
+void writeReady(const controller::DataFolder& folder, const controller::Endpoints& endpoints) {
+  auto json = base::makeJsonObject();
+  json->set("pid", static_cast<std::int64_t>(::getpid()));
+  json->set("ssh", endpoints.ssh);
+  json->set("http", endpoints.http);
+  json->set("router", endpoints.router);
+  json->set("version", std::string(base::kVersion));
+  base::writeFileAtomically(folder.readyFile(), base::toJson(json) + "\n");
+}
+
+/// The daemon's objects in the order of their construction; destroyed in reverse.
+int run(const Config& config) {
+  Shutdown shutdown;
+  const controller::DataFolder folder(config.data);
+  const base::Fd lock = takeFolder(folder);
+  std::filesystem::remove(folder.readyFile());
+  Console console;
+  const base::SystemClock clock;
+  const gitd::GitLibrary git;
+  store::ReleaseStore store(folder.database(), clock);
+  store::DiskBlobStore blobs(folder.blobs());
+  addAdminKey(config, store, clock);
+
+  const auto runtime =
+      sandbox::makeOciRuntime({.folder = folder.run(),
+                               .runtime = config.containerRuntime,
+                               .userNamespaceBase = static_cast<std::uint32_t>(config.userNamespaceBase),
+                               .subnetPool = config.subnetPool,
+                               .nameServers = config.nameServers},
+                              clock);
+  base::Log("server").info("container runtime chosen", {{"runtime", runtime->describe()}});
+  sandbox::LayerStore layers(folder.layers(), runtime->hostId(0));
+  const auto router = runner::makeCaddyRouter({.listen = config.routerListen, .folder = folder.router()});
+  runner::AppLog appLog(folder.appLogs(), clock, config.appLogMaxBytes);
+  const auto engine = runner::makeLocalEngine(
+      engineConfig(config, folder), *runtime, *router, appLog,
+      [&](const store::Layer& layer) {
+        return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
+      },
+      clock);
+
+  controller::PublicUrls urls(config.domain);
+  controller::AppLocks locks;
+  controller::StackService stacks(store, blobs, clock);
+  controller::Releases releases(store, blobs, *engine, appLog, clock);
+  builder::Builder builder(builderConfig(config, folder), *runtime, blobs);
+  const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks};
+  controller::recoverBuilds(recovery);
+  controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
+                                                         builder, stacks, releases, locks, clock});
+  controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,
+                                   locks, clock,
+                                   [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
+  controller::PushGateway gateway(folder, store, deployer, commands);
+  controller::HttpApi api(store, blobs, commands);
+
+  const auto socket =
+      base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));
+  const auto http = base::HttpServer::onTcp(config.httpListen, api.router(controller::HttpApi::Door::tcp));
+  gitd::SshServer ssh(sshConfig(config, folder), gateway);
+  const controller::Endpoints endpoints{ssh.address(), http->address(), router->address()};
+  urls.setEndpoints(endpoints);
+  std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });
+  stacks.createMissing(config.defaultStack, console);
+  writeReady(folder, endpoints);
+  console.write("ready ssh=" + endpoints.ssh + " http=" + endpoints.http + " router=" + endpoints.router +
+                "\n");
+
+  const bool stopProcesses = shutdown.wait();
+  base::Log("server").info("shutting down", {{"processes", stopProcesses ? "stopped too" : "left running"}});
+  std::filesystem::remove(folder.readyFile());
+  deployer.stop();
+  ssh.stop(std::chrono::seconds(5));
+  http->stop(std::chrono::seconds(5));
+  socket->stop(std::chrono::seconds(5));
+  stacks.stop();
+  starter.request_stop();
+  starter.join();
+  if (stopProcesses) engine->stopAll();
+  return 0;
+}
+
+}  // namespace
+
+int serve(const std::vector<std::string>& args) {
+  Config config;
+  try {
+    config = parseConfig(args);
+  } catch (const base::Error& error) {
+    std::cerr << "fairlead: " << error.what() << '\n';
+    return 2;
+  }
+  if (config.printConfig) {
+    std::cout << describeConfig(config);
+    return 0;
+  }
+  base::configureLogging(config.logLevel);
+  if (::geteuid() != 0)
+    throw base::Error(base::Errc::permissionDenied,
+                      "fairlead serve must run as root, since it makes containers: use sudo");
+  return run(config);
+}
+
+}  // namespace server
