@@ -18,15 +18,17 @@
 namespace base {
 
 /// HTTP status for an error code: notFound 404, alreadyExists 409, invalidArgument 422, unauthenticated 401, permissionDenied 403, conflict 409,
-/// overloaded 429, unavailable 503, timedOut 504, cancelled 499->400, corrupt and io and internal 500.
+/// overloaded 429, unavailable 503, timedOut 504, cancelled 400, corrupt and io and internal 500.
 int httpStatus(Errc code) noexcept;
-/// Heroku's error id: not_found, conflict, invalid_params, unauthorized, forbidden, rate_limit, unavailable, internal_server_error.
+/// Heroku's error id: not_found, conflict, invalid_params, unauthorized, forbidden, rate_limit, unavailable, bad_request (cancelled),
+/// internal_server_error.
 std::string_view apiErrorId(Errc code) noexcept;
 
 using HttpRequest = Poco::Net::HTTPServerRequest;
 using HttpResponse = Poco::Net::HTTPServerResponse;
 
-/// Base of every handler: handle() may throw; the error becomes one answer (if none was started) and one log line for 5xx.
+/// Base of every handler: handle() may throw; the error becomes one answer (if none was started, else the connection is cut, so that nobody takes half an
+/// answer for a whole one) and one log line for 5xx. Every answer has a Request-Id: the request's X-Request-Id or Request-Id, or a new one.
 class HttpHandler : public Poco::Net::HTTPRequestHandler {
  public:
   void handleRequest(HttpRequest& request, HttpResponse& response) final;
@@ -43,6 +45,19 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> makeHandler(std::function<void(Ht
 /// Sends a whole body with Content-Length and type (HEAD: headers only).
 void sendBody(HttpRequest& request, HttpResponse& response, int status, const std::string& contentType, std::string_view body);
 void sendJson(HttpRequest& request, HttpResponse& response, int status, const std::string& body);
+/// The request's body. Unlike request.stream() it knows an empty body from one that is still to come (a POST without Content-Length has none: the
+/// stream would wait for it until the connection ends), and a body that was cut off from one that ended: then read() throws cancelled.
+class RequestBody : public ByteSource {
+ public:
+  explicit RequestBody(HttpRequest& request);
+  std::size_t read(char* buffer, std::size_t capacity) override;
+
+ private:
+  HttpRequest& request_;
+  bool chunked_;
+  std::uint64_t left_;  // of a body with a Content-Length
+};
+
 /// Reads the request's body; throws invalidArgument naming `settingName` when it is longer than maxBytes.
 std::string readBody(HttpRequest& request, std::size_t maxBytes, std::string_view settingName);
 
@@ -50,7 +65,7 @@ std::string readBody(HttpRequest& request, std::size_t maxBytes, std::string_vie
 /// (RFC 9110 sections 13, 14.)
 void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file, const std::string& contentType, const std::string& etag);
 
-/// Chooses the handler of a request; never null. Called on the server's threads at the same time: thread-safe.
+/// Chooses the handler of a request; never null, may throw Error. Called on the server's threads at the same time: thread-safe.
 using HttpRouter = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>(const HttpRequest&)>;
 
 struct HttpServerOptions {
@@ -59,8 +74,10 @@ struct HttpServerOptions {
   unsigned keepAliveSeconds = 60;
 };
 
-/// One listener with its thread pool. The constructor binds (throws Error naming the address) and serves at once; stop() ends accepting and waits for
-/// handlers for up to `grace`; the destructor stops.
+/// One listener with its thread pool: one thread per connection, so connections stop being kept alive when half of the threads are taken. The constructor
+/// binds (throws Error naming the address) and serves at once. stop() ends accepting, closes idle connections, waits for handlers for up to `grace`,
+/// then cuts their connections and waits for them to notice: a handler that waits for something else than its connection needs a deadline of its own.
+/// The destructor stops with no grace.
 class HttpServer {
  public:
   /// "HOST:PORT", port 0 for any.

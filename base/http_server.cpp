@@ -1,0 +1,331 @@
+// HttpServer of base/http.h, over Poco's TCPServer. The loop over a connection's requests is our own: Poco's leaves unread request bodies in front of the
+// next request, and cannot tell idle connections from busy ones when it stops.
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPServerParams.h>
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/HTTPServerResponseImpl.h>
+#include <Poco/Net/HTTPServerSession.h>
+#include <Poco/Net/NetException.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/Net/StreamSocket.h>
+#include <Poco/Net/TCPServer.h>
+#include <Poco/Net/TCPServerConnection.h>
+#include <Poco/Net/TCPServerConnectionFactory.h>
+#include <Poco/ThreadPool.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <condition_variable>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/http.h"
+#include "base/strings.h"
+
+namespace base {
+namespace {
+
+namespace net = Poco::Net;
+
+constexpr auto kIoTimeout = std::chrono::seconds(30);
+
+Poco::Timespan toTimespan(std::chrono::microseconds time) { return Poco::Timespan(time.count()); }
+
+void closeOnExec(const net::Socket& socket) { ::fcntl(socket.impl()->sockfd(), F_SETFD, FD_CLOEXEC); }
+
+/// Which connections are open, and which of them are in the middle of a request. Thread-safe.
+class Connections {
+ public:
+  /// False when the server is stopping: then the connection must end.
+  bool add(int socket) {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    busy_[socket] = false;
+    return true;
+  }
+
+  /// Before the socket is closed: its number may be another's then.
+  void remove(int socket) {
+    const std::lock_guard lock(mutex_);
+    busy_.erase(socket);
+    changed_.notify_all();
+  }
+
+  bool setBusy(int socket, bool busy) {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return false;
+    busy_[socket] = busy;
+    return true;
+  }
+
+  bool stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+  }
+
+  std::size_t count() const {
+    const std::lock_guard lock(mutex_);
+    return busy_.size();
+  }
+
+  void stop(std::chrono::milliseconds grace) {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    for (const auto& [socket, busy] : busy_) {
+      if (!busy) ::shutdown(socket, SHUT_RDWR);
+    }
+    changed_.wait_for(lock, grace, [&] { return busy_.empty(); });
+    for (const auto& [socket, busy] : busy_) ::shutdown(socket, SHUT_RDWR);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<int, bool> busy_;
+  bool stopping_ = false;
+};
+
+struct Shared {
+  HttpRouter router;
+  HttpServerOptions options;
+  net::HTTPServerParams::Ptr params;
+  Connections connections;
+};
+
+class Connection : public net::TCPServerConnection {
+ public:
+  Connection(const net::StreamSocket& socket, Shared& shared) : TCPServerConnection(socket), shared_(shared) {}
+
+  void run() override {
+    net::HTTPServerSession session(socket(), shared_.params);
+    session.socket().setSendTimeout(toTimespan(kIoTimeout));
+    const int number = socket().impl()->sockfd();
+    if (!shared_.connections.add(number)) return;
+    try {
+      while (session.hasMoreRequests() && shared_.connections.setBusy(number, true)) {
+        if (!serveOne(session) || !shared_.connections.setBusy(number, false)) break;
+      }
+    } catch (const std::exception&) {
+      // The client is gone; handlers' own errors do not come this far.
+    }
+    shared_.connections.remove(number);
+  }
+
+ private:
+  /// False when the connection has to end.
+  bool serveOne(net::HTTPServerSession& session) {
+    auto response = std::make_unique<net::HTTPServerResponseImpl>(session);
+    std::unique_ptr<net::HTTPServerRequestImpl> request;
+    try {
+      request = std::make_unique<net::HTTPServerRequestImpl>(*response, session, shared_.params);
+    } catch (const net::NoMessageException&) {
+      return false;
+    } catch (const Poco::Exception&) {
+      refuse(session);
+      return false;
+    }
+    prepare(*response, *request, session);
+    if (request->getExpectContinue()) response->sendContinue();
+    chooseHandler(*request)->handleRequest(*request, *response);
+    const bool keepAlive = response->sent() && response->getKeepAlive();
+    response.reset();  // sends what is left of the answer, before we wait for what is left of the request
+    session.setKeepAlive(skipBody(*request) && keepAlive);
+    return session.getKeepAlive();
+  }
+
+  void prepare(net::HTTPServerResponseImpl& response, const net::HTTPServerRequestImpl& request,
+               net::HTTPServerSession& session) const {
+    // A connection kept alive holds a thread.
+    const bool crowded = shared_.connections.count() > shared_.options.maxThreads / 2;
+    response.setDate(Poco::Timestamp());
+    response.setVersion(request.getVersion());
+    response.setKeepAlive(request.getKeepAlive() && session.canKeepAlive() && !crowded &&
+                          !shared_.connections.stopping());
+  }
+
+  std::unique_ptr<net::HTTPRequestHandler> chooseHandler(const HttpRequest& request) const {
+    try {
+      return shared_.router(request);
+    } catch (...) {
+      const auto failure = std::current_exception();
+      return makeHandler([failure](HttpRequest&, HttpResponse&) { std::rethrow_exception(failure); });
+    }
+  }
+
+  /// Reads what the handler left of the body, so that the next request is found behind it, and so that closing does not reset the connection while the
+  /// answer is on its way. False when that is not worth the wait.
+  static bool skipBody(HttpRequest& request) {
+    constexpr std::size_t kMaxSkipped = 16 << 20;
+    constexpr auto kMaxWait = std::chrono::seconds(5);
+    const bool hasBody = request.getChunkedTransferEncoding() ||
+                         (request.hasContentLength() && request.getContentLength64() > 0);
+    if (!hasBody) return true;
+    const auto deadline = std::chrono::steady_clock::now() + kMaxWait;
+    std::array<char, 16384> buffer{};
+    std::istream& body = request.stream();
+    for (std::size_t skipped = 0; skipped < kMaxSkipped; skipped += buffer.size()) {
+      if (!body.read(buffer.data(), buffer.size())) return body.eof() && !body.bad();
+      if (std::chrono::steady_clock::now() > deadline) return false;
+    }
+    return false;
+  }
+
+  static void refuse(net::HTTPServerSession& session) {
+    net::HTTPServerResponseImpl response(session);
+    response.setVersion(net::HTTPMessage::HTTP_1_1);
+    response.setStatusAndReason(net::HTTPResponse::HTTP_BAD_REQUEST);
+    response.setKeepAlive(false);
+    response.setContentLength(0);
+    response.send().flush();
+  }
+
+  Shared& shared_;
+};
+
+class ConnectionFactory : public net::TCPServerConnectionFactory {
+ public:
+  explicit ConnectionFactory(Shared& shared) : shared_(shared) {}
+  net::TCPServerConnection* createConnection(const net::StreamSocket& socket) override {
+    closeOnExec(socket);
+    return new Connection(socket, shared_);
+  }
+
+ private:
+  Shared& shared_;
+};
+
+net::HTTPServerParams::Ptr makeParams(const HttpServerOptions& options) {
+  net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
+  params->setMaxThreads(static_cast<int>(options.maxThreads));
+  params->setMaxQueued(static_cast<int>(options.maxQueued));
+  params->setThreadIdleTime(toTimespan(std::chrono::milliseconds(200)));  // also how long stopping takes at least
+  params->setTimeout(toTimespan(kIoTimeout));
+  params->setKeepAlive(options.keepAliveSeconds != 0);
+  params->setKeepAliveTimeout(toTimespan(std::chrono::seconds(options.keepAliveSeconds)));
+  return params;
+}
+
+class PocoHttpServer : public HttpServer {
+ public:
+  PocoHttpServer(net::ServerSocket socket, std::string address, HttpRouter router, HttpServerOptions options)
+      : socket_(std::move(socket)),
+        address_(std::move(address)),
+        shared_{.router = std::move(router), .options = options, .params = makeParams(options)},
+        pool_(1, static_cast<int>(std::max(options.maxThreads, 1u))),
+        server_(new ConnectionFactory(shared_), pool_, socket_, shared_.params) {
+    server_.start();
+  }
+
+  ~PocoHttpServer() override { stopOnce(std::chrono::milliseconds(0)); }
+
+  std::string address() const override { return address_; }
+
+  void stop(std::chrono::milliseconds grace) override { stopOnce(grace); }
+
+ private:
+  void stopOnce(std::chrono::milliseconds grace) {
+    const std::lock_guard lock(stopMutex_);
+    if (stopped_) return;
+    stopped_ = true;
+    server_.stop();
+    socket_.close();
+    if (address_.starts_with('/')) ::unlink(address_.c_str());
+    shared_.connections.stop(grace);
+    pool_.joinAll();
+  }
+
+  net::ServerSocket socket_;
+  const std::string address_;
+  Shared shared_;
+  Poco::ThreadPool pool_;
+  net::TCPServer server_;
+  std::mutex stopMutex_;
+  bool stopped_ = false;
+};
+
+[[noreturn]] void cannotListen(const std::string& address, const std::string& reason) {
+  throw Error(Errc::unavailable, "cannot listen on " + printable(address) + ": " + reason);
+}
+
+net::SocketAddress parseAddress(const std::string& hostAndPort) {
+  const auto colon = hostAndPort.rfind(':');
+  std::uint64_t port = 0;
+  constexpr std::uint64_t kMaxPort = 65535;
+  if (colon == std::string::npos || !parseNumber(std::string_view(hostAndPort).substr(colon + 1), port) ||
+      port > kMaxPort) {
+    throw Error(Errc::invalidArgument, "\"" + printable(hostAndPort) + "\" is no address: write HOST:PORT");
+  }
+  std::string host = hostAndPort.substr(0, colon);
+  if (host.empty() || host == "*") host = "0.0.0.0";
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return {host, static_cast<Poco::UInt16>(port)};
+}
+
+constexpr int kBacklog = 128;
+
+/// True when a server answers behind the socket file.
+bool isServed(const net::SocketAddress& address) {
+  try {
+    net::StreamSocket probe;
+    probe.connect(address, toTimespan(std::chrono::seconds(1)));
+    return true;
+  } catch (const Poco::Exception&) {
+    return false;
+  }
+}
+
+void removeStale(const std::string& file, const net::SocketAddress& address) {
+  struct stat info {};
+  if (::lstat(file.c_str(), &info) != 0) return;
+  if (!S_ISSOCK(info.st_mode)) cannotListen(file, "a file that is no socket is there");
+  if (isServed(address)) cannotListen(file, "another server uses it");
+  if (::unlink(file.c_str()) != 0) throwErrno(errno, "removing a stale socket");
+}
+
+}  // namespace
+
+std::unique_ptr<HttpServer> HttpServer::onTcp(const std::string& hostAndPort, HttpRouter router,
+                                              HttpServerOptions options) {
+  try {
+    const net::SocketAddress address = parseAddress(hostAndPort);
+    net::ServerSocket socket;
+    // Not reusePort, which would let two servers share a port in silence.
+    socket.bind(address, /*reuseAddress=*/true, /*reusePort=*/false);
+    closeOnExec(socket);
+    socket.listen(kBacklog);
+    std::string bound = socket.address().toString();
+    return std::make_unique<PocoHttpServer>(std::move(socket), std::move(bound), std::move(router), options);
+  } catch (const Poco::Exception& exception) {
+    cannotListen(hostAndPort, exception.displayText());
+  }
+}
+
+std::unique_ptr<HttpServer> HttpServer::onUnix(const std::filesystem::path& socketFile, HttpRouter router,
+                                               HttpServerOptions options) {
+  const std::string file = std::filesystem::absolute(socketFile).string();
+  constexpr std::size_t kMaxPathBytes = 107;  // sun_path with its NUL
+  if (file.size() > kMaxPathBytes) cannotListen(file, "the path is longer than 107 bytes");
+  try {
+    const net::SocketAddress address(net::SocketAddress::UNIX_LOCAL, file);
+    removeStale(file, address);
+    net::ServerSocket socket;
+    socket.bind(address, /*reuseAddress=*/false, /*reusePort=*/false);
+    closeOnExec(socket);
+    // Nobody can connect before listen(): the mode is right from the first moment, without touching the process's umask.
+    if (::chmod(file.c_str(), S_IRUSR | S_IWUSR) != 0) throwErrno(errno, "protecting a socket");
+    socket.listen(kBacklog);
+    return std::make_unique<PocoHttpServer>(std::move(socket), file, std::move(router), options);
+  } catch (const Poco::Exception& exception) {
+    cannotListen(file, exception.displayText());
+  }
+}
+
+}  // namespace base
