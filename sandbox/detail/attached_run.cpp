@@ -1,0 +1,97 @@
+#include "sandbox/detail/attached_run.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "base/error.h"
+
+namespace sandbox {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto kLongest = std::chrono::hours(24 * 365);  // a timeout beyond this is none; more would overflow the clock
+constexpr auto kDeathWait = std::chrono::seconds(30);
+constexpr int kLingerMs = 1'000;
+constexpr std::size_t kChunk = 64u << 10;
+
+int pollTimeout(steady_clock::time_point deadline) {
+  constexpr std::int64_t kMaxStepMs = 60'000;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, kMaxStepMs));
+}
+
+int pollEntries(pollfd* entries, std::size_t count, int timeoutMs) {
+  const int ready = ::poll(entries, count, timeoutMs);
+  if (ready < 0 && errno != EINTR) base::throwErrno(errno, "waiting for a container");
+  return std::max(ready, 0);
+}
+
+}  // namespace
+
+AttachedRun::AttachedRun(Container container, base::ByteSink& sink, const RunOptions& options)
+    : container_(std::move(container)),
+      sink_(sink),
+      options_(options),
+      stopEvent_(base::makeEventFd()),
+      deadline_(steady_clock::now() + std::min<std::chrono::seconds>(options.timeout, kLongest)) {}
+
+RunResult::End AttachedRun::drive() {
+  const std::stop_callback onStop(options_.stop, [this] { base::signalEvent(stopEvent_); });
+  while (step()) {
+  }
+  drain();
+  return end_;
+}
+
+bool AttachedRun::step() {
+  // poll skips entries with a negative descriptor.
+  std::array<pollfd, 3> entries = {{{container_.output.get(), POLLIN, 0},
+                                    {container_.monitor.get(), POLLIN, 0},
+                                    {phase_ == Phase::running ? stopEvent_.get() : -1, POLLIN, 0}}};
+  const int ready = pollEntries(entries.data(), entries.size(), pollTimeout(deadline_));
+  if (ready > 0 && entries[0].revents != 0) passOutput();
+  if (ready > 0 && entries[1].revents != 0) return false;
+  if (ready > 0 && entries[2].revents != 0) beginStop(RunResult::End::cancelled);
+  actOnTime();
+  return true;
+}
+
+void AttachedRun::passOutput() {
+  std::array<char, kChunk> buffer;
+  const std::size_t count = base::readSome(container_.output, buffer.data(), buffer.size());
+  if (count == 0) return container_.output.reset();
+  sink_.write({buffer.data(), count});
+}
+
+void AttachedRun::actOnTime() {
+  if (steady_clock::now() < deadline_) return;
+  if (phase_ == Phase::running) return beginStop(RunResult::End::timedOut);
+  if (phase_ == Phase::killing) throw base::Error(base::Errc::timedOut, "the container's processes do not end, not even by SIGKILL");
+  phase_ = Phase::killing;
+  deadline_ = steady_clock::now() + kDeathWait;
+  container_.signalAll(SIGKILL);
+}
+
+void AttachedRun::beginStop(RunResult::End reason) {
+  end_ = reason;
+  phase_ = Phase::terminating;
+  deadline_ = steady_clock::now() + options_.killGrace;
+  container_.signalAll(SIGTERM);
+}
+
+// All writers are dead: what is in the pipe is the rest.
+void AttachedRun::drain() {
+  while (container_.output.valid()) {
+    pollfd entry{container_.output.get(), POLLIN, 0};
+    if (pollEntries(&entry, 1, kLingerMs) == 0) return;
+    passOutput();
+  }
+}
+
+}  // namespace sandbox

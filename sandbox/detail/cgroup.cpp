@@ -1,0 +1,107 @@
+#include "sandbox/detail/cgroup.h"
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "base/strings.h"
+
+namespace sandbox {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool isCgroup2(const fs::path& folder) {
+  struct statfs info {};
+  return ::statfs(folder.c_str(), &info) == 0 && info.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+// "oom_kill 3" in memory.oom_control (v1) and memory.events (v2).
+std::uint64_t counter(const fs::path& file, const std::string& wanted) {
+  std::ifstream in(file);
+  std::string name;
+  std::uint64_t value = 0;
+  while (in >> name >> value) {
+    if (name == wanted) return value;
+  }
+  return 0;
+}
+
+void removeTreeOfGroups(const fs::path& folder) {
+  std::error_code ignored;  // what is in use or gone already stays as it is
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) removeTreeOfGroups(entry->path());
+  }
+  fs::remove(folder, ignored);
+}
+
+}  // namespace
+
+CgroupTree::CgroupTree(fs::path root) : root_(std::move(root)) {
+  if (isCgroup2(root_)) {
+    version_ = Version::v2;
+  } else {
+    version_ = isCgroup2(root_ / "unified") ? Version::hybrid : Version::v1;
+  }
+}
+
+std::string CgroupTree::describe() const {
+  switch (version_) {
+    case Version::v2: return "cgroup v2";
+    case Version::hybrid: return "cgroup v1 (hybrid)";
+    case Version::v1: break;
+  }
+  return "cgroup v1";
+}
+
+fs::path CgroupTree::folderOf(const std::string& path) const {
+  return (version_ == Version::v2 ? root_ : root_ / "memory").string() + path;
+}
+
+std::vector<pid_t> CgroupTree::processes(const std::string& path) const {
+  std::vector<pid_t> pids;
+  std::ifstream in(folderOf(path) / "cgroup.procs");
+  for (pid_t pid = 0; in >> pid;) {
+    if (pid > 0) pids.push_back(pid);
+  }
+  return pids;
+}
+
+std::uint64_t CgroupTree::oomKills(const std::string& path) const {
+  return counter(folderOf(path) / (version_ == Version::v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
+}
+
+bool CgroupTree::countsSwap() const {
+  std::error_code ignored;
+  if (version_ != Version::v2) return fs::exists(root_ / "memory/memory.memsw.limit_in_bytes", ignored);
+  // The root group has no limits; any other shows whether the kernel counts swap.
+  for (fs::directory_iterator entry(root_, ignored), end; entry != end; entry.increment(ignored)) {
+    if (entry->is_directory(ignored) && fs::exists(entry->path() / "memory.swap.max", ignored)) return true;
+  }
+  return false;
+}
+
+void CgroupTree::adopt(const std::string& path, pid_t pid) const {
+  // With v1 only these two are what a service manager looks at; the others are limits.
+  const std::vector<fs::path> trees = version_ == Version::v2 ? std::vector{root_} : std::vector{root_ / "systemd", root_ / "unified"};
+  for (const fs::path& tree : trees) {
+    std::error_code ignored;
+    if (!fs::exists(tree / "cgroup.procs", ignored)) continue;
+    const fs::path folder = tree.string() + path;
+    fs::create_directories(folder, ignored);
+    std::ofstream(folder / "cgroup.procs") << pid;
+  }
+}
+
+void CgroupTree::removeEmpty(const std::string& path) const {
+  if (version_ == Version::v2) return removeTreeOfGroups(root_.string() + path);
+  std::error_code ignored;
+  for (fs::directory_iterator entry(root_, ignored), end; entry != end; entry.increment(ignored)) {
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) removeTreeOfGroups(entry->path().string() + path);
+  }
+}
+
+}  // namespace sandbox

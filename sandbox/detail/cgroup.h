@@ -1,0 +1,40 @@
+// What the runtime does not tell about a container's cgroups.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace sandbox {
+
+/// The host's cgroup tree: v1 (a folder for each controller), hybrid (v1, and a v2 tree without controllers) or v2. Immutable, thread-safe. Paths are a container's cgroupsPath,
+/// "/group/ID". (Linux, Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.)
+class CgroupTree {
+ public:
+  explicit CgroupTree(std::filesystem::path root = "/sys/fs/cgroup");
+
+  /// "cgroup v2", "cgroup v1 (hybrid)" or "cgroup v1".
+  std::string describe() const;
+  /// Processes in it; empty when it is gone.
+  std::vector<pid_t> processes(const std::string& path) const;
+  /// How many processes its memory limit has killed.
+  std::uint64_t oomKills(const std::string& path) const;
+  /// Whether a limit on memory and swap together can be set.
+  bool countsSwap() const;
+  /// Moves a process that is not a container's into a group, as far as the host allows: a service manager that ends the daemon's own group then leaves it alone.
+  void adopt(const std::string& path, pid_t pid) const;
+  /// Removes the folder and those below it in each hierarchy, where no process is in them.
+  void removeEmpty(const std::string& path) const;
+
+ private:
+  enum class Version { v1, hybrid, v2 };
+  std::filesystem::path folderOf(const std::string& path) const;
+
+  std::filesystem::path root_;
+  Version version_;
+};
+
+}  // namespace sandbox

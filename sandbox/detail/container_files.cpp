@@ -1,0 +1,46 @@
+#include "sandbox/detail/container_files.h"
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/json.h"
+
+namespace sandbox {
+namespace {
+
+base::JsonObject::Ptr toObject(const ProcessRef& process) {
+  auto object = base::makeJsonObject();
+  object->set("pid", process.pid);
+  object->set("startTicks", process.startTicks);
+  object->set("bootId", process.bootId);
+  return object;
+}
+
+ProcessRef toProcess(const base::JsonObject::Ptr& object) {
+  if (object.isNull()) return {};
+  return {object->getValue<pid_t>("pid"), object->getValue<std::uint64_t>("startTicks"), object->getValue<std::string>("bootId")};
+}
+
+}  // namespace
+
+void ContainerState::save(const std::filesystem::path& file) const {
+  auto object = base::makeJsonObject();
+  object->set("init", toObject(init));
+  object->set("monitor", toObject(monitor));
+  object->set("address", address);
+  object->set("startedAtMs", static_cast<std::int64_t>(startedAt.time_since_epoch().count()));
+  base::writeFileAtomically(file, base::toJson(object));
+}
+
+std::optional<ContainerState> ContainerState::load(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  const auto object = base::parseJsonObject(base::readFile(file), "state.json of a container");
+  ContainerState state;
+  state.init = toProcess(object->getObject("init"));
+  state.monitor = toProcess(object->getObject("monitor"));
+  state.address = base::jsonString(object, "address");
+  state.startedAt = base::Time(std::chrono::milliseconds(object->getValue<std::int64_t>("startedAtMs")));
+  return state;
+}
+
+}  // namespace sandbox

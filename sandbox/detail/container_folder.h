@@ -1,0 +1,38 @@
+// Makes and removes what a container is made from: its folder, its overlay and its configuration.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sandbox/detail/container_files.h"
+#include "sandbox/detail/oci_bundle.h"
+
+namespace sandbox {
+
+/// Throws invalidArgument for an id that is not [a-z0-9][a-z0-9_.-]{0,63}.
+void checkId(const std::string& id);
+
+/// Throws invalidArgument for a spec that no runtime could start.
+void checkSpec(const ContainerSpec& spec);
+
+struct FolderSettings {
+  std::filesystem::path initProgram;
+  std::filesystem::path emptyLayer;  ///< stands in where a spec has no layers
+  std::uint32_t userNamespaceBase = 0;
+  std::string cgroupsPath;
+  bool limitSwap = false;
+  std::string resolvConf;  ///< text
+};
+
+/// Fills the folder, which exists and is empty: generated files, overlay, mount targets, config.json. What a failure leaves is discardFolder()'s. Blocks for a few ms.
+void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const FolderSettings& settings);
+
+/// Adds the container's own name to its hosts file, which may be mounted already.
+void addHostsEntry(const ContainerFiles& files, const std::string& address, const std::string& hostname);
+
+/// Unmounts and removes everything; fine when some of it is not there.
+void discardFolder(const ContainerFiles& files);
+
+}  // namespace sandbox

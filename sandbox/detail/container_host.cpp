@@ -1,0 +1,169 @@
+#include "sandbox/detail/container_host.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <map>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "sandbox/detail/container_folder.h"
+#include "sandbox/detail/resolv_conf.h"
+
+namespace sandbox {
+namespace {
+
+using base::Errc;
+using base::Error;
+namespace fs = std::filesystem;
+
+constexpr int kDeathWaitMs = 30'000;
+constexpr int kMonitorWaitMs = 5'000;
+
+void makeFolder(const fs::path& folder) {
+  fs::create_directories(folder);
+  fs::permissions(folder, fs::perms::owner_all);
+}
+
+std::string seedOf(const fs::path& folder) { return base::Digest::of(fs::weakly_canonical(folder).string()).hex().substr(0, 8); }
+
+CniNetworkConfig networkConfig(const OciRuntimeConfig& config, const fs::path& plugins, const std::string& seed) {
+  return {.folder = config.folder,
+          .name = "fl" + seed,
+          .seed = std::strtoull(seed.c_str(), nullptr, 16),
+          .pool = Ipv4Network::parse(config.subnetPool),
+          .plugins = plugins};
+}
+
+// The pid in a file that conmon wrote, if that process belongs to this container still.
+ProcessRef monitorOf(const ContainerFiles& files) {
+  std::error_code ignored;
+  if (!fs::exists(files.monitorPidFile(), ignored)) return {};
+  std::uint64_t pid = 0;
+  if (!base::parseNumber(base::trim(base::readFile(files.monitorPidFile())), pid)) return {};
+  const ProcessRef process = ProcessRef::of(static_cast<pid_t>(pid));
+  return commandLineOf(process).find(files.monitorPidFile().string()) == std::string::npos ? ProcessRef{} : process;
+}
+
+}  // namespace
+
+ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms programs, fs::path networkPlugins)
+    : config_(config),
+      programs_([&] {
+        programs.runtimeRoot = config.folder / "oci";
+        return programs;
+      }()),
+      seed_(seedOf(config.folder)),
+      name_("fairlead-" + seed_),
+      network_(networkConfig(config, networkPlugins, seed_)) {
+  makeFolder(config_.folder / "containers");
+  makeFolder(config_.folder / "empty-layer");
+  makeFolder(programs_.runtimeRoot);
+}
+
+ContainerFiles ContainerHost::filesOf(const std::string& id) const { return {.folder = config_.folder / "containers" / id, .mountPoint = fs::path("/run") / name_ / id}; }
+
+void ContainerHost::claim(const std::string& id) {
+  const std::lock_guard lock(idsMutex_);
+  if (::mkdir(filesOf(id).folder.c_str(), 0700) == 0) return;
+  if (errno == EEXIST) throw Error(Errc::alreadyExists, "container " + id + " exists already");
+  base::throwErrno(errno, "making a container's folder");
+}
+
+bool ContainerHost::exists(const std::string& id) const {
+  std::error_code ignored;
+  return fs::exists(filesOf(id).folder, ignored);
+}
+
+std::vector<std::string> ContainerHost::list() const {
+  std::vector<std::string> ids;
+  for (const auto& entry : fs::directory_iterator(config_.folder / "containers")) ids.push_back(entry.path().filename().string());
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarget& output, base::Time now) {
+  const ContainerFiles files = filesOf(spec.id);
+  const ResolverFile resolver = hostResolvConf(config_.nameServers);
+  if (resolver.guessed && spec.network)
+    base::Log("sandbox").warn("no name server of the host can be reached from containers; public ones are used", {{"setting", "name_servers"}});
+  fillFolder(spec, files,
+             {.initProgram = programs_.init,
+              .emptyLayer = config_.folder / "empty-layer",
+              .userNamespaceBase = config_.userNamespaceBase,
+              .cgroupsPath = cgroupsPath(spec.id),
+              .limitSwap = cgroups_.countsSwap(),
+              .resolvConf = resolver.text});
+  const CreatedContainer created = createContainer(programs_, spec.id, files, output);
+  cgroups_.adopt("/" + name_ + "/monitors", created.monitor.pid);
+  ContainerState state{.init = created.init, .monitor = created.monitor, .address = "", .startedAt = now};
+  if (spec.network) {
+    state.address = network_.attach(spec.id, created.init.pid);
+    addHostsEntry(files, state.address, spec.hostname.empty() ? spec.id : spec.hostname);
+  }
+  giveOutputTo(created.init, hostId(spec.uid), hostId(spec.gid));
+  state.save(files.state());
+  return state;
+}
+
+void ContainerHost::launch(const std::string& id) { startContainer(programs_, id, filesOf(id)); }
+
+void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
+  const auto state = ContainerState::load(filesOf(id).state());
+  const pid_t init = state ? state->init.pid : 0;
+  std::map<pid_t, base::Fd> opened;
+  for (const pid_t pid : cgroups_.processes(cgroupsPath(id))) opened.emplace(pid, ProcessRef::of(pid).open());
+  // Read again with the descriptors open: what is still in the group is what they mean.
+  const std::vector<pid_t> members = cgroups_.processes(cgroupsPath(id));
+  const bool initAlone = members.size() == 1;
+  for (const pid_t pid : members) {
+    const auto found = opened.find(pid);
+    if (found == opened.end()) continue;
+    if (pid == init && !initAlone && signalNumber != SIGKILL) continue;
+    signalProcess(found->second, signalNumber);
+  }
+}
+
+bool ContainerHost::outOfMemory(const std::string& id) const { return cgroups_.oomKills(cgroupsPath(id)) > 0; }
+
+void ContainerHost::killAll(const std::string& id) {
+  const ContainerFiles files = filesOf(id);
+  const auto state = ContainerState::load(files.state());
+  const base::Fd monitor = (state ? state->monitor : monitorOf(files)).open();
+  const base::Fd init = state ? state->init.open() : base::Fd();
+  signalProcess(init, SIGKILL);  // the kernel ends the whole pid namespace with it
+  signalAll(id, SIGKILL);
+  if (!waitForEnd(init, kDeathWaitMs)) throw Error(Errc::timedOut, "the processes of container " + id + " do not end, not even by SIGKILL");
+  // conmon goes when its container has; one that is left has lost it.
+  if (!waitForEnd(monitor, kMonitorWaitMs)) signalProcess(monitor, SIGKILL);
+}
+
+void ContainerHost::remove(const std::string& id) {
+  if (!exists(id)) return;
+  killAll(id);
+  deleteContainer(programs_, id);
+  cgroups_.removeEmpty(cgroupsPath(id));
+  network_.detach(id);
+  discardFolder(filesOf(id));
+  removeSharedIfUnused();
+}
+
+void ContainerHost::removeSharedIfUnused() {
+  const std::lock_guard lock(idsMutex_);
+  if (!list().empty()) return;
+  network_.tearDown();
+  cgroups_.removeEmpty("/" + name_);
+  ::rmdir((fs::path("/run") / name_).c_str());
+}
+
+std::string ContainerHost::describe() const {
+  return cgroups_.describe() + ", user namespace " + std::to_string(config_.userNamespaceBase) + "+" + std::to_string(kUserNamespaceSize);
+}
+
+}  // namespace sandbox

@@ -1,0 +1,57 @@
+// What all containers of a data folder share: programs, cgroups, network, places.
+#pragma once
+
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sandbox/detail/cgroup.h"
+#include "sandbox/detail/cni_network.h"
+#include "sandbox/detail/container_files.h"
+#include "sandbox/detail/monitor.h"
+#include "sandbox/oci_runtime.h"
+
+namespace sandbox {
+
+/// The life of a container in steps, each whole in itself. Thread-safe.
+class ContainerHost {
+ public:
+  /// Makes the folders; starts nothing.
+  ContainerHost(const OciRuntimeConfig& config, RuntimePrograms programs, std::filesystem::path networkPlugins);
+
+  /// Takes the id; throws alreadyExists.
+  void claim(const std::string& id);
+  /// From a claimed id to a container that waits for launch(). Attached to the network when the spec says so; its address is in the result.
+  ContainerState create(const ContainerSpec& spec, const OutputTarget& output, base::Time now);
+  void launch(const std::string& id);
+  /// Undoes all of it, whatever state it is in, and the shared network when no container is left.
+  void remove(const std::string& id);
+
+  std::vector<std::string> list() const;
+  bool exists(const std::string& id) const;
+  ContainerFiles filesOf(const std::string& id) const;
+  /// To every process; to the init only when it is alone, because it passes signals on and nobody shall get one twice.
+  void signalAll(const std::string& id, int signalNumber) const;
+  bool outOfMemory(const std::string& id) const;
+  std::uint32_t hostId(std::uint32_t containerId) const { return config_.userNamespaceBase + containerId; }
+  /// "cgroup v2, user namespace 1879048192+65536".
+  std::string describe() const;
+
+ private:
+  std::string cgroupsPath(const std::string& id) const { return "/" + name_ + "/" + id; }
+  void killAll(const std::string& id);
+  void removeSharedIfUnused();
+
+  const OciRuntimeConfig config_;
+  const RuntimePrograms programs_;
+  const std::string seed_;  // 8 hexadecimal digits of the data folder's hash
+  const std::string name_;  // "fairlead-<seed>": of the cgroup and of the folder in /run
+  CgroupTree cgroups_;
+  CniNetwork network_;
+  // Held while an id is taken, and while the shared things go because no id is left: nobody may come in between.
+  std::mutex idsMutex_;
+};
+
+}  // namespace sandbox

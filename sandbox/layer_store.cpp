@@ -1,0 +1,162 @@
+#include "sandbox/layer_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <future>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/archive.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+namespace sandbox {
+namespace {
+
+using base::Errc;
+using base::Error;
+namespace fs = std::filesystem;
+
+constexpr const char* kAside = ".tmp-";
+
+/// Hashes what passes; one thread at a time.
+class HashingSource : public base::ByteSource {
+ public:
+  explicit HashingSource(base::ByteSource& from) : from_(from) {}
+  std::size_t read(char* buffer, std::size_t capacity) override {
+    const std::size_t count = from_.read(buffer, capacity);
+    hash_.update({buffer, count});
+    return count;
+  }
+  /// Reads what the archive reader left (padding behind the tar's end counts too).
+  base::Digest finish() {
+    std::array<char, 16384> buffer;
+    while (read(buffer.data(), buffer.size()) > 0) {
+    }
+    return hash_.finish();
+  }
+
+ private:
+  base::ByteSource& from_;
+  base::Sha256 hash_;
+};
+
+/// A folder beside the final ones, removed unless it became one.
+class AsideFolder {
+ public:
+  AsideFolder(const fs::path& root, std::uint32_t owner) : path_(root / (kAside + base::randomHex(8))) {
+    if (::mkdir(path_.c_str(), 0755) != 0 || ::chmod(path_.c_str(), 0755) != 0 || ::chown(path_.c_str(), owner, owner) != 0)
+      base::throwErrno(errno, "making a layer's folder");
+  }
+  AsideFolder(const AsideFolder&) = delete;
+  AsideFolder& operator=(const AsideFolder&) = delete;
+  ~AsideFolder() {
+    if (path_.empty()) return;
+    try {
+      base::removeTree(path_);
+    } catch (const std::exception&) {  // the next start sweeps it
+    }
+  }
+  const fs::path& path() const { return path_; }
+  void becomes(const fs::path& target) {
+    if (::rename(path_.c_str(), target.c_str()) != 0) base::throwErrno(errno, "naming an unpacked layer");
+    path_.clear();
+  }
+
+ private:
+  fs::path path_;
+};
+
+void makeRoot(const fs::path& root) {
+  fs::create_directories(root);
+  fs::permissions(root, fs::perms::owner_all);  // setuid programs of images are in it
+}
+
+void sweep(const fs::path& root) {
+  for (const auto& entry : fs::directory_iterator(root)) {
+    if (entry.path().filename().string().starts_with(kAside)) base::removeTree(entry.path());
+  }
+}
+
+}  // namespace
+
+struct LayerStore::State {
+  fs::path root;
+  std::uint32_t ownerShift = 0;
+  std::mutex mutex;
+  std::map<std::string, std::shared_future<void>> underWay;
+
+  fs::path folderOf(const base::Digest& digest) const { return root / digest.hex(); }
+
+  void unpack(const base::Digest& digest, base::ByteSource& compressed) const {
+    AsideFolder aside(root, ownerShift);
+    HashingSource hashing(compressed);
+    base::UnpackOptions options;
+    options.ownerShift = ownerShift;
+    options.whiteouts = true;
+    base::unpackTar(hashing, aside.path(), options);
+    if (hashing.finish() != digest) throw Error(Errc::corrupt, "the bytes of layer " + digest.str() + " do not have that digest");
+    // Not for the data's sake: a power cut must not leave the final name on a folder with empty files.
+    const base::Fd folder = base::openFile(root, O_RDONLY | O_DIRECTORY);
+    if (::syncfs(folder.get()) != 0) base::throwErrno(errno, "syncing an unpacked layer");
+    aside.becomes(folderOf(digest));
+  }
+};
+
+LayerStore::LayerStore(fs::path root, std::uint32_t ownerShift) : state_(std::make_unique<State>()) {
+  state_->root = std::move(root);
+  state_->ownerShift = ownerShift;
+  makeRoot(state_->root);
+  sweep(state_->root);
+}
+
+LayerStore::~LayerStore() = default;
+
+bool LayerStore::has(const base::Digest& digest) const {
+  std::error_code ignored;
+  return fs::is_directory(state_->folderOf(digest), ignored);
+}
+
+fs::path LayerStore::ensure(const base::Digest& digest, const std::function<std::unique_ptr<base::ByteSource>()>& open) {
+  const fs::path folder = state_->folderOf(digest);
+  std::unique_lock lock(state_->mutex);
+  if (has(digest)) return folder;
+  if (const auto found = state_->underWay.find(digest.hex()); found != state_->underWay.end()) {
+    const std::shared_future<void> others = found->second;
+    lock.unlock();
+    others.get();  // throws what the other caller's work threw
+    return folder;
+  }
+  std::promise<void> promise;
+  state_->underWay.emplace(digest.hex(), promise.get_future().share());
+  lock.unlock();
+  try {
+    state_->unpack(digest, *open());
+    promise.set_value();
+  } catch (...) {  // passed on to the callers that wait, and to ours
+    promise.set_exception(std::current_exception());
+    lock.lock();
+    state_->underWay.erase(digest.hex());
+    throw;
+  }
+  lock.lock();
+  state_->underWay.erase(digest.hex());
+  return folder;
+}
+
+void LayerStore::remove(const base::Digest& digest) {
+  const fs::path aside = state_->root / (kAside + base::randomHex(8));
+  if (::rename(state_->folderOf(digest).c_str(), aside.c_str()) != 0) {
+    if (errno == ENOENT) return;
+    base::throwErrno(errno, "removing an unpacked layer");
+  }
+  base::removeTree(aside);
+}
+
+}  // namespace sandbox

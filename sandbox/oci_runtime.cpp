@@ -1,0 +1,219 @@
+#include "sandbox/oci_runtime.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "sandbox/detail/attached_run.h"
+#include "sandbox/detail/container_folder.h"
+#include "sandbox/detail/container_host.h"
+
+namespace sandbox {
+namespace {
+
+using base::Errc;
+using base::Error;
+using base::ExitStatus;
+namespace fs = std::filesystem;
+
+constexpr int kMonitorWaitMs = 2'000;
+
+/// Removes a container on every way out: remove() when the caller wants to know, the destructor when an exception is on its way already.
+class Removal {
+ public:
+  Removal(ContainerHost& host, std::string id) : host_(host), id_(std::move(id)) {}
+  Removal(const Removal&) = delete;
+  Removal& operator=(const Removal&) = delete;
+  ~Removal() {
+    if (done_) return;
+    try {
+      host_.remove(id_);
+    } catch (const std::exception& error) {
+      base::Log("sandbox").warn("a container is left behind", {{"id", id_}, {"reason", error.what()}});
+    }
+  }
+  void remove() {
+    done_ = true;
+    host_.remove(id_);
+  }
+  void keep() noexcept { done_ = true; }
+
+ private:
+  ContainerHost& host_;
+  std::string id_;
+  bool done_ = false;
+};
+
+/// Thread-safe: it holds nothing that changes; containers are told apart by their ids.
+class OciRuntime : public ContainerRuntime {
+ public:
+  OciRuntime(const OciRuntimeConfig& config, const base::Clock& clock, RuntimePrograms programs, fs::path networkPlugins, std::string version)
+      : clock_(clock), version_(std::move(version)), host_(config, std::move(programs), std::move(networkPlugins)) {}
+
+  RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) override;
+  RunningContainer start(const ContainerSpec& spec, const fs::path& logFile) override;
+  std::optional<ContainerStatus> status(const std::string& id) override;
+  void signal(const std::string& id, int signalNumber) override;
+  bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
+  void remove(const std::string& id) override;
+  std::vector<std::string> list() override { return host_.list(); }
+  std::uint32_t hostId(std::uint32_t containerId) const override { return host_.hostId(containerId); }
+  std::string describe() const override { return version_ + ", " + host_.describe(); }
+
+ private:
+  ExitStatus exitOf(const std::string& id, const ProcessRef& monitor) const;
+
+  const base::Clock& clock_;
+  const std::string version_;
+  ContainerHost host_;
+};
+
+RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) {
+  checkSpec(spec);
+  host_.claim(spec.id);
+  Removal removal(host_, spec.id);
+  auto [readEnd, writeEnd] = base::makePipe();
+  const ContainerState state = host_.create(spec, {.pipe = &writeEnd, .logFile = {}}, clock_.now());
+  writeEnd.reset();
+  base::Fd monitor = state.monitor.open();
+  host_.launch(spec.id);
+  AttachedRun attached({.output = std::move(readEnd), .monitor = std::move(monitor), .signalAll = [&](int number) { host_.signalAll(spec.id, number); }}, output, options);
+  RunResult result;
+  result.end = attached.drive();
+  if (state.init.alive()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
+  result.status = exitOf(spec.id, state.monitor);
+  result.outOfMemory = host_.outOfMemory(spec.id);
+  removal.remove();
+  return result;
+}
+
+RunningContainer OciRuntime::start(const ContainerSpec& spec, const fs::path& logFile) {
+  checkSpec(spec);
+  if (!logFile.is_absolute()) throw Error(Errc::invalidArgument, "a container's log file must be given by an absolute path");
+  host_.claim(spec.id);
+  Removal removal(host_, spec.id);
+  const ContainerState state = host_.create(spec, {.pipe = nullptr, .logFile = logFile}, clock_.now());
+  host_.launch(spec.id);
+  removal.keep();
+  return {spec.id, state.address, state.init.pid, state.startedAt};
+}
+
+// conmon writes the exit code down a moment after the container's end. Without conmon (a reboot, a kill) nobody knows it: a kill is the honest guess.
+ExitStatus OciRuntime::exitOf(const std::string& id, const ProcessRef& monitor) const {
+  waitForEnd(monitor.open(), kMonitorWaitMs);
+  constexpr int kKilled = 128 + 9;
+  return recordedExit(host_.filesOf(id), id).value_or(ExitStatus{.code = kKilled, .signal = 0});
+}
+
+std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
+  checkId(id);
+  if (!host_.exists(id)) return std::nullopt;
+  ContainerStatus status;
+  status.container.id = id;
+  const auto state = ContainerState::load(host_.filesOf(id).state());
+  if (state) status.container = {id, state->address, state->init.pid, state->startedAt};
+  status.running = state && state->init.alive();
+  if (!status.running) status.exit = exitOf(id, state ? state->monitor : ProcessRef{});
+  return status;
+}
+
+void OciRuntime::signal(const std::string& id, int signalNumber) {
+  checkId(id);
+  host_.signalAll(id, signalNumber);
+}
+
+bool OciRuntime::waitForExit(const std::string& id, std::chrono::milliseconds timeout) {
+  checkId(id);
+  const auto state = ContainerState::load(host_.filesOf(id).state());
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
+  return !state || waitForEnd(state->init.open(), static_cast<int>(std::min(timeout, kLongest).count()));
+}
+
+void OciRuntime::remove(const std::string& id) {
+  checkId(id);
+  host_.remove(id);
+}
+
+std::string requireProgram(const std::string& name, const std::string& package) {
+  if (const auto path = base::findProgram(name)) return *path;
+  throw Error(Errc::unavailable, name + " is missing: install the package " + package);
+}
+
+// Debian keeps them in the first place; the CNI project's own packages use the second, Fedora the third.
+fs::path findNetworkPlugins() {
+  for (const fs::path folder : {"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}) {
+    std::error_code ignored;
+    if (fs::exists(folder / "bridge", ignored) && fs::exists(folder / "host-local", ignored)) return folder;
+  }
+  throw Error(Errc::unavailable, "the CNI plugins are missing: install the package containernetworking-plugins");
+}
+
+// "runc version 1.1.5+ds1\n..." -> "runc 1.1.5+ds1".
+std::string versionOf(const std::string& program) {
+  const std::string text = base::mustRun({program, "--version"});
+  const auto words = base::split(text.substr(0, text.find('\n')), ' ');
+  return words.size() >= 3 && words[1] == "version" ? words[0] + " " + words[2] : fs::path(program).filename().string();
+}
+
+class Collected : public base::ByteSink {
+ public:
+  void write(std::string_view bytes) override { text.append(bytes); }
+  std::string text;
+};
+
+// The init itself is what is run: the only program that an empty root holds.
+void probe(OciRuntime& runtime) {
+  ContainerSpec spec;
+  spec.id = "probe-" + base::randomHex(8);
+  spec.argv = {kInitPath, "--version"};
+  spec.limits.memoryBytes = 64u << 20;
+  spec.network = false;
+  Collected output;
+  RunOptions options;
+  options.timeout = std::chrono::seconds(30);
+  options.killGrace = std::chrono::seconds(0);
+  const RunResult result = runtime.run(spec, output, options);
+  if (result.end != RunResult::End::exited || !result.status.ok())
+    throw Error(Errc::unavailable, "a first container ended with " + result.status.describe() + ": " + base::printable(base::trim(output.text), 300));
+}
+
+}  // namespace
+
+std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock) {
+  if (::geteuid() != 0) throw Error(Errc::unavailable, "containers can only be made by root");
+  // Debian's tini is built static too, so that it runs in any image; it is the smallest of the inits there (dumb-init is dynamic, catatonit comes with podman).
+  const std::string init = requireProgram("tini-static", "tini");
+  const std::string monitor = requireProgram("conmon", "conmon");
+  const fs::path plugins = findNetworkPlugins();
+  const base::Log log("sandbox");
+
+  // crun takes a third of runc's time where it works; it refuses hosts whose cgroups are v1 with a v2 tree beside.
+  const bool choose = config.runtime == "auto";
+  const std::vector<std::string> candidates = choose ? std::vector<std::string>{"crun", "runc"} : std::vector{config.runtime};
+  std::string refusals;
+  for (const std::string& name : candidates) {
+    const auto program = base::findProgram(name);
+    if (!program) {
+      refusals += "; " + name + ": not installed";
+      continue;
+    }
+    try {
+      auto runtime = std::make_unique<OciRuntime>(config, clock, RuntimePrograms{.runtime = *program, .monitor = monitor, .init = init, .runtimeRoot = {}}, plugins, versionOf(*program));
+      probe(*runtime);
+      log.info("container runtime chosen", {{"runtime", runtime->describe()}, {"passed over", base::trim(refusals)}});
+      return runtime;
+    } catch (const Error& error) {  // a candidate's failure is this search's outcome, not an error yet
+      if (error.code() == Errc::invalidArgument) throw;
+      refusals += "; " + name + ": " + error.what();
+    }
+  }
+  throw Error(Errc::unavailable, "no container can be started here (install the package runc or crun)" + refusals);
+}
+
+}  // namespace sandbox
