@@ -1,0 +1,25 @@
+// What a request below /v2/ asks for.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace registry::detail {
+
+/// A request's path and query, taken apart and percent-decoded once; the parts are as the client wrote them,
+/// not yet checked against any grammar.
+struct RegistryRequest {
+  enum class Kind { version, catalog, tags, manifest, blob, referrers, unknown };
+  Kind kind = Kind::unknown;
+  std::string repository;  ///< of tags, manifest, blob and referrers
+  std::string reference;   ///< tag or digest of manifest; digest of blob and referrers
+  std::map<std::string, std::string> query;
+};
+
+/// nullopt for an escape that is none, or that hides a control character. A repository's name may hold any of
+/// the API's own words: the last one that fits counts. (OCI distribution-spec, Endpoints.)
+std::optional<RegistryRequest> parseRegistryRequest(std::string_view uri);
+
+}  // namespace registry::detail
