@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The same commands over ssh and over HTTP with a token; the app of the current folder; nobody gets in without key or token.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+start_server
+deploy_web_app hello one
+
+note "ssh: the pusher's key is the login"
+assert_contains "$(ssh_git apps)" hello "apps over ssh"
+assert_eq "$(ssh_git apps --json)" "$(fairlead apps --json)" "apps --json over ssh"
+ssh_git apps:create second >/dev/null
+ssh_git config:set -a second "'GREETING=two words'" >/dev/null
+assert_eq "$(fairlead config:get GREETING -a second)" "two words" "a value with a space"
+assert_contains "$(ssh_git)" "Fairlead" "ssh without a command"
+refused 2 ssh_git nonsense
+assert_contains "$refusal" "nonsense" "answer"
+refused 1 ssh_git config -a nobody
+refused 1 ssh_git server:stop
+refused any ssh_git "apps; id"
+assert_lacks "$refusal" "uid=" "answer"
+refused any ssh_git "bash -i"
+
+note "ssh: nothing but commands"
+refused any ssh -F "$HOME/.ssh/config" -p "$ssh_port" -o ExitOnForwardFailure=yes -N -R 0:localhost:22 git@localhost
+refused any sftp -F "$HOME/.ssh/config" -P "$ssh_port" -b /dev/null git@localhost
+
+note "HTTP with a token"
+token=$(fairlead tokens:create --json | jq -r .token)
+export FAIRLEAD_URL=http://$http_address
+FAIRLEAD_TOKEN=$token "$FAIRLEAD" apps | grep -q hello || fail "apps over HTTP"
+FAIRLEAD_TOKEN=$token "$FAIRLEAD" slugs:download -a hello -o - | tar tz | grep -q '^\./app/web$' || fail "a slug over HTTP"
+refused 1 env FAIRLEAD_TOKEN="$token" "$FAIRLEAD" server:stop
+refused 1 "$FAIRLEAD" apps
+assert_contains "$refusal" "token" "answer without a token"
+refused 1 env FAIRLEAD_TOKEN=fl-wrong "$FAIRLEAD" apps
+unset FAIRLEAD_URL
+assert_eq "$(curl -s -o /dev/null -w '%{http_code}' "http://$http_address/apps/hello/slugs/x/blob")" 401 "a slug without a token"
+assert_eq "$(curl -s "http://$http_address/healthz")" ok "healthz"
+
+note "the app of the current folder"
+(cd "$work/hello" && fairlead ps | grep -q web.1) || fail "ps in the app's folder"
+(cd "$work/hello" && fairlead config -a second | grep -q "two words") || fail "-a counts more than the folder"
+
+note "keys"
+ssh-keygen -q -t ed25519 -N '' -C second@test -f "$work/second"
+fairlead keys:add "$work/second.pub" --user ann >/dev/null
+assert_contains "$(fairlead keys)" "ann" "keys"
+ssh -F "$HOME/.ssh/config" -o IdentityFile="$work/second" -i "$work/second" -p "$ssh_port" git@localhost apps | grep -q hello || fail "ssh with the second key"
+refused 1 fairlead keys:add "$work/second.pub"
+refused any fairlead keys:add "$work/second"
+assert_contains "$refusal" "private key" "answer"
+fairlead keys:remove "$(ssh-keygen -lf "$work/second.pub" | cut -d' ' -f2)" >/dev/null
+assert_lacks "$(fairlead keys)" "ann" "keys"
+
+note "logs to the end, and as they come; Ctrl-C ends quietly with 130"
+assert_contains "$(fairlead logs -a hello)" "web starts with page one" "logs"
+env --default-signal=INT "$FAIRLEAD" --data "$data" logs --tail -a hello >"$work/tail.log" 2>"$work/tail.err" &
+tail_pid=$!
+wait_until 10 "logs --tail" grep -q "web starts" "$work/tail.log"
+fairlead ps:restart -a hello >/dev/null
+two_starts() { [[ $(grep -c "web starts" "$work/tail.log") == 2 ]]; }
+wait_until 10 "the new process's line" two_starts
+kill -INT "$tail_pid"
+status=0
+wait "$tail_pid" || status=$?
+assert_eq "$status" 130 "exit status"
+assert_eq "$(cat "$work/tail.err")" "" "stderr"
+
+note "words"
+assert_contains "$(fairlead help)" "apps:create" "help"
+refused 2 fairlead app:create x
+assert_contains "$refusal" "apps:create" "answer names what was meant"
+assert_contains "$(fairlead version)" "fairlead " "version"
