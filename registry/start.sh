@@ -16,14 +16,14 @@ fairlead_list_scripts() {
   local LC_ALL=C
   fairlead_scripts=(/app/.profile.d/*.sh /app/.profile)
 }
-fairlead_list_scripts
+fairlead_list_scripts 2>/dev/null
 
-# At top level, not in a function: there `declare` in a script would make its variables local.
+# At top level, not in a function: there `declare` in a script would make its variables local. The `|| :` keeps a script's failure, and its own
+# `set -e`, from ending this one.
 for fairlead_script in "${fairlead_scripts[@]}"; do
   if [[ -f $fairlead_script && -r $fairlead_script ]]; then
     # shellcheck disable=SC1090  # the app's own
-    source "$fairlead_script"
-    # One script's strictness must not end the next one, nor this.
+    source "$fairlead_script" || :
     set +eu
   fi
 done

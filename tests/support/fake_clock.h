@@ -1,21 +1,28 @@
-// Time that moves only when a test says so.
+// A clock that stands still until a test moves it.
 #pragma once
 
-#include <atomic>
 #include <chrono>
+#include <mutex>
 
 #include "base/clock.h"
 
-namespace testing_support {
+namespace test {
 
-/// Starts at 2026-01-31T12:00:00Z. Thread-safe.
+/// Begins at 2026-01-31T12:00:00Z. Thread-safe.
 class FakeClock : public base::Clock {
  public:
-  base::Time now() const override { return base::Time(std::chrono::milliseconds(milliseconds_.load())); }
-  void advance(std::chrono::milliseconds by) { milliseconds_ += by.count(); }
+  base::Time now() const override {
+    const std::lock_guard lock(mutex_);
+    return now_;
+  }
+  void advance(std::chrono::milliseconds by) {
+    const std::lock_guard lock(mutex_);
+    now_ += by;
+  }
 
  private:
-  std::atomic<long long> milliseconds_{1'769'860'800'000};
+  mutable std::mutex mutex_;
+  base::Time now_ = std::chrono::sys_days(std::chrono::year(2026) / 1 / 31) + std::chrono::hours(12);
 };
 
-}  // namespace testing_support
+}  // namespace test

@@ -93,7 +93,7 @@ class StoreTest : public ::testing::Test {
   }
 
   testing_support::TempFolder folder_;
-  testing_support::FakeClock clock_;
+  test::FakeClock clock_;
   std::unique_ptr<ReleaseStore> store_ = std::make_unique<ReleaseStore>(file(), clock_);
 };
 

@@ -1,0 +1,248 @@
+// Requests and answers of the registry, over a live server. (OCI distribution-spec, Pull and Content
+// Discovery.)
+#include "registry/registry_handler.h"
+
+#include <Poco/Net/HTTPClientSession.h>
+#include <Poco/Net/HTTPRequest.h>
+#include <Poco/Net/HTTPResponse.h>
+#include <Poco/StreamCopier.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_folder.h"
+
+namespace registry {
+namespace {
+
+using store::Digest;
+using store::RepositoryName;
+using ::testing::HasSubstr;
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Answer {
+  Poco::Net::HTTPResponse head;
+  std::string body;
+  int status() const { return head.getStatus(); }
+  std::string header(const std::string& name) const { return head.get(name, "(none)"); }
+};
+
+/// One server with an app's and a stack's repository.
+struct Site {
+  Site() {
+    releases.putManifest(RepositoryName::parse("hello"), manifest, {"v1", "v2", "latest"});
+    auto other = manifest;
+    other.blobs.clear();
+    releases.putManifest(RepositoryName::parse("stacks/debian-12"), other, {"run"});
+  }
+
+  testing_support::TempFolder folder;
+  test::FakeClock clock;
+  store::ReleaseStore releases{folder / "fairlead.db", clock};
+  store::DiskBlobStore blobs{folder / "blobs"};
+  Digest config = store::putBlob(blobs, "{}").digest;
+  Digest layer = store::putBlob(blobs, "0123456789").digest;
+  Digest lost = Digest::of("lost");  // a row without its file
+  store::Manifest manifest{
+      Digest::of("{\"manifest\":1}"),
+      "application/vnd.oci.image.manifest.v1+json",
+      "{\"manifest\":1}",
+      {{"application/vnd.oci.image.config.v1+json", config, 2}, {"layer", layer, 10}, {"layer", lost, 4}}};
+  RegistryApi api{releases, blobs, [](const std::string& authorization, bool fromLoopback) {
+                    return authorization == "Basic good" || (authorization.empty() && fromLoopback);
+                  }};
+  std::unique_ptr<base::HttpServer> server = base::HttpServer::onTcp(
+      "127.0.0.1:0", [this](const base::HttpRequest& request) { return api.handler(request); });
+};
+
+class RegistryHandler : public ::testing::Test {
+ protected:
+  // Shared: the registry only reads.
+  static void SetUpTestSuite() { site_ = std::make_unique<Site>(); }
+  static void TearDownTestSuite() { site_.reset(); }
+
+  Answer ask(const std::string& method, const std::string& path, const Headers& headers = {}) {
+    Poco::Net::HTTPClientSession session(Poco::Net::SocketAddress(site_->server->address()));
+    Poco::Net::HTTPRequest request(method, path, "HTTP/1.1");
+    for (const auto& [name, value] : headers)
+      request.set(name, value);
+    session.sendRequest(request);
+    Answer answer;
+    std::istream& body = session.receiveResponse(answer.head);
+    if (method != "HEAD") Poco::StreamCopier::copyToString(body, answer.body);
+    return answer;
+  }
+  Answer get(const std::string& path, const Headers& headers = {}) { return ask("GET", path, headers); }
+
+  static inline std::unique_ptr<Site> site_;
+  const Digest& layer_ = site_->layer;
+  const Digest& lost_ = site_->lost;
+  const store::Manifest& manifest_ = site_->manifest;
+};
+
+TEST_F(RegistryHandler, AnswersTheVersionCheck) {
+  for (const auto* path : {"/v2/", "/v2"}) {
+    const Answer answer = get(path);
+    EXPECT_EQ(answer.status(), 200);
+    EXPECT_EQ(answer.body, "{}");
+    EXPECT_EQ(answer.header("Docker-Distribution-Api-Version"), "registry/2.0");
+  }
+}
+
+TEST_F(RegistryHandler, RefusesInTheSpecificationsWords) {
+  const std::string absent = Digest::of("absent").str();
+  struct Row {
+    const char* method;
+    std::string path;
+    int status;
+    const char* code;
+  };
+  const Row rows[] = {
+      {"GET", "/v2/absent/manifests/v1", 404, "NAME_UNKNOWN"},
+      {"GET", "/v2/absent/tags/list", 404, "NAME_UNKNOWN"},
+      {"GET", "/v2/absent/blobs/" + layer_.str(), 404, "NAME_UNKNOWN"},
+      {"GET", "/v2/Hello/manifests/v1", 400, "NAME_INVALID"},
+      {"GET", "/v2/../manifests/v1", 400, "NAME_INVALID"},
+      {"GET", "/v2/%2e%2e/%2e%2e/etc/manifests/v1", 400, "NAME_INVALID"},
+      {"GET", "/v2//manifests/v1", 400, "NAME_INVALID"},
+      {"GET", "/v2/" + std::string(300, 'a') + "/tags/list", 400, "NAME_INVALID"},
+      {"GET", "/v2/%zz", 400, "NAME_INVALID"},
+      {"GET", "/v2/hello%00/tags/list", 400, "NAME_INVALID"},
+      {"GET", "/v2/hello/manifests/v9", 404, "MANIFEST_UNKNOWN"},
+      {"GET", "/v2/hello/manifests/", 404, "MANIFEST_UNKNOWN"},
+      {"GET", "/v2/hello/manifests/'%20OR%201=1%20--", 404, "MANIFEST_UNKNOWN"},
+      {"GET", "/v2/hello/manifests/" + absent, 404, "MANIFEST_UNKNOWN"},
+      {"GET", "/v2/hello/manifests/sha256:short", 400, "DIGEST_INVALID"},
+      {"GET", "/v2/hello/manifests/md5:0123", 400, "DIGEST_INVALID"},
+      {"GET", "/v2/hello/blobs/" + absent, 404, "BLOB_UNKNOWN"},
+      {"GET", "/v2/hello/blobs/" + lost_.str(), 404, "BLOB_UNKNOWN"},
+      {"GET", "/v2/hello/blobs/latest", 400, "DIGEST_INVALID"},
+      {"GET", "/v2/hello/blobs/sha256:..%2f..%2fetc", 404, "UNSUPPORTED"},
+      {"GET", "/v2/stacks/debian-12/blobs/" + layer_.str(), 404, "BLOB_UNKNOWN"},
+      {"GET", "/v2/hello/referrers/x", 400, "DIGEST_INVALID"},
+      {"GET", "/v2/hello/tags/list?n=x", 400, "PAGINATION_NUMBER_INVALID"},
+      {"GET", "/v2/hello/tags/list?n=-1", 400, "PAGINATION_NUMBER_INVALID"},
+      {"GET", "/v2/_catalog?n=", 400, "PAGINATION_NUMBER_INVALID"},
+      {"GET", "/v2/hello", 404, "UNSUPPORTED"},
+      {"POST", "/v2/hello/blobs/uploads/", 405, "UNSUPPORTED"},
+      {"PUT", "/v2/hello/manifests/v1", 405, "UNSUPPORTED"},
+      {"PATCH", "/v2/hello/blobs/uploads/1", 405, "UNSUPPORTED"},
+      {"DELETE", "/v2/hello/manifests/v1", 405, "UNSUPPORTED"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.method + (" " + row.path));
+    const Answer answer = ask(row.method, row.path);
+    EXPECT_EQ(answer.status(), row.status);
+    EXPECT_THAT(answer.body, HasSubstr("{\"errors\":[{\"code\":\"" + std::string(row.code) + "\""));
+    EXPECT_EQ(answer.header("Docker-Distribution-Api-Version"), "registry/2.0");
+    EXPECT_THAT(answer.header("Content-Type"), HasSubstr("application/json"));
+    EXPECT_EQ(answer.header("Allow"), row.status == 405 ? "GET, HEAD" : "(none)");
+  }
+}
+
+TEST_F(RegistryHandler, AsksStrangersToLogIn) {
+  const Answer refused = get("/v2/", {{"Authorization", "Basic bad"}});
+  EXPECT_EQ(refused.status(), 401);
+  EXPECT_EQ(refused.header("WWW-Authenticate"), "Basic realm=\"fairlead\"");
+  EXPECT_THAT(refused.body, HasSubstr("UNAUTHORIZED"));
+  EXPECT_EQ(get("/v2/", {{"Authorization", "Basic good"}}).status(), 200);
+}
+
+// A proxy on this machine makes the whole world look like loopback.
+TEST_F(RegistryHandler, TakesNoProxysWordForLoopback) {
+  for (const auto* header : {"X-Forwarded-For", "Forwarded", "Via"}) {
+    EXPECT_EQ(get("/v2/hello/manifests/v1", {{header, "127.0.0.1"}}).status(), 401) << header;
+  }
+}
+
+TEST_F(RegistryHandler, ServesAManifestByTagAndDigest) {
+  const std::string etag = "\"" + manifest_.digest.str() + "\"";
+  for (const std::string& reference : {std::string("v1"), manifest_.digest.str()}) {
+    const std::string path = "/v2/hello/manifests/" + reference;
+    const Answer answer = get(path, {{"Accept", "application/vnd.docker.distribution.manifest.v2+json"}});
+    EXPECT_EQ(answer.status(), 200);
+    EXPECT_EQ(answer.body, manifest_.bytes);
+    EXPECT_EQ(answer.header("Content-Type"), manifest_.mediaType);
+    EXPECT_EQ(answer.header("Docker-Content-Digest"), manifest_.digest.str());
+    EXPECT_EQ(answer.header("ETag"), etag);
+    const Answer head = ask("HEAD", path);
+    EXPECT_EQ(head.status(), 200);
+    EXPECT_EQ(head.head.getContentLength64(), static_cast<std::int64_t>(manifest_.bytes.size()));
+    EXPECT_EQ(head.header("Docker-Content-Digest"), manifest_.digest.str());
+    EXPECT_EQ(get(path, {{"If-None-Match", "\"x\", W/" + etag}}).status(), 304);
+    EXPECT_EQ(get(path, {{"If-None-Match", "\"x\""}}).status(), 200);
+  }
+  EXPECT_EQ(get("/v2/hello/manifests/latest").header("Cache-Control"), "no-cache");
+  EXPECT_THAT(get("/v2/hello/manifests/" + manifest_.digest.str()).header("Cache-Control"),
+              HasSubstr("immutable"));
+}
+
+TEST_F(RegistryHandler, ServesABlobWholeAndInParts) {
+  const std::string path = "/v2/hello/blobs/" + layer_.str();
+  const Answer answer = get(path);
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_EQ(answer.body, "0123456789");
+  EXPECT_EQ(answer.header("Docker-Content-Digest"), layer_.str());
+  EXPECT_EQ(answer.header("ETag"), "\"" + layer_.str() + "\"");
+  EXPECT_EQ(answer.header("Accept-Ranges"), "bytes");
+  EXPECT_EQ(answer.header("Content-Type"), "application/octet-stream");
+  EXPECT_EQ(answer.header("Cache-Control"), "max-age=31536000, immutable");
+  const Answer head = ask("HEAD", path);
+  EXPECT_EQ(head.status(), 200);
+  EXPECT_EQ(head.head.getContentLength64(), 10);
+  const Answer part = get(path, {{"Range", "bytes=2-4"}});
+  EXPECT_EQ(part.status(), 206);
+  EXPECT_EQ(part.body, "234");
+  EXPECT_EQ(part.header("Content-Range"), "bytes 2-4/10");
+  EXPECT_EQ(get(path, {{"Range", "bytes=10-"}}).status(), 416);
+  EXPECT_EQ(get(path, {{"If-None-Match", "\"" + layer_.str() + "\""}}).status(), 304);
+}
+
+TEST_F(RegistryHandler, ListsTagsInPages) {
+  EXPECT_EQ(get("/v2/hello/tags/list").body, R"({"name":"hello","tags":["latest","v1","v2"]})");
+  const Answer first = get("/v2/hello/tags/list?n=2");
+  EXPECT_EQ(first.body, R"({"name":"hello","tags":["latest","v1"]})");
+  EXPECT_EQ(first.header("Link"), "</v2/hello/tags/list?n=2&last=v1>; rel=\"next\"");
+  const Answer second = get("/v2/hello/tags/list?n=2&last=v1");
+  EXPECT_EQ(second.body, R"({"name":"hello","tags":["v2"]})");
+  EXPECT_EQ(second.header("Link"), "(none)");
+  const Answer none = get("/v2/hello/tags/list?n=0");
+  EXPECT_EQ(none.body, R"({"name":"hello","tags":[]})");
+  EXPECT_EQ(none.header("Link"), "(none)");
+  EXPECT_EQ(get("/v2/hello/tags/list?n=99999999").status(), 200);
+  EXPECT_EQ(get("/v2/stacks/debian-12/tags/list").body, R"({"name":"stacks/debian-12","tags":["run"]})");
+}
+
+TEST_F(RegistryHandler, ListsRepositoriesInPages) {
+  EXPECT_EQ(get("/v2/_catalog").body, R"({"repositories":["hello","stacks/debian-12"]})");
+  const Answer first = get("/v2/_catalog?n=1");
+  EXPECT_EQ(first.body, R"({"repositories":["hello"]})");
+  EXPECT_EQ(first.header("Link"), "</v2/_catalog?n=1&last=hello>; rel=\"next\"");
+  EXPECT_EQ(get("/v2/_catalog?last=hello").body, R"({"repositories":["stacks/debian-12"]})");
+}
+
+TEST_F(RegistryHandler, KnowsNoReferrers) {
+  const Answer answer = get("/v2/hello/referrers/" + manifest_.digest.str());
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_EQ(answer.header("Content-Type"), "application/vnd.oci.image.index.v1+json");
+  EXPECT_THAT(answer.body, HasSubstr("\"manifests\":[]"));
+}
+
+TEST_F(RegistryHandler, AnswersManyAtATime) {
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&] {
+      for (int round = 0; round < 10; ++round) {
+        EXPECT_EQ(get("/v2/hello/blobs/" + layer_.str()).body, "0123456789");
+        EXPECT_EQ(get("/v2/hello/manifests/latest").body, manifest_.bytes);
+      }
+    });
+  }
+  for (auto& client : clients)
+    client.join();
+}
+
+}  // namespace
+}  // namespace registry
