@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Hostile code, in a build and in a running app: its root is not the host's, it holds no capability and gains none, it sees neither the
+# host's processes nor its files nor the daemon's socket, mounts nothing, and does not reach what listens on the host's loopback.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# check_probe WHERE TEXT
+check_probe() {
+  local where=$1 told=$2 name
+  note "$where:"
+  printf '%s\n' "$told" | sed 's/^/  | /'
+  has() { grep -qxE "$1" <<<"$told" || fail "$where: expected $1"; }
+  has 'uid=[1-9][0-9]*'
+  has 'uid-map= ?0 [1-9][0-9]{4,} [0-9]+'
+  for name in CapInh CapPrm CapEff CapBnd CapAmb; do has "$name=0+"; done
+  has 'NoNewPrivs=1'
+  has 'Seccomp=2'
+  has 'devices='
+  has 'mounts-of-host=0'
+  has 'see-own-files=worked'
+  assert_lacks "$(grep '^processes=' <<<"$told")" "fairlead serve" "$where: processes"
+  assert_lacks "$(grep '^processes=' <<<"$told")" "conmon" "$where: processes"
+  assert_eq "$(grep -E '=worked$' <<<"$told" | grep -v '^see-own-files=' || true)" "" "$where: attempts that worked"
+  (($(grep -c '=refused$' <<<"$told") >= 24)) || fail "$where: the probe did not run to its end"
+}
+
+start_server
+echo "everybody on the host may read this" >"$work/secret"
+chmod 755 "$work" && chmod 644 "$work/secret"
+sed -e "s|@DATA@|$data|; s|@SECRET@|$work/secret|; s|@HTTP@|${http_address##*:}|; s|@SSH@|$ssh_port|; s|@PID@|$server_pid|" \
+  "$ROOT/tests/integration/support/probe.sh" >"$work/probe.sh"
+chmod +x "$work/probe.sh"
+
+# shellcheck disable=SC2016 # for the buildpack's shell
+make_buildpack prober '"$1/probe.sh" >"$1/told.txt"; sleep 1.5 & echo started; wait'
+new_app hello
+fairlead config:set -a hello BUILDPACK_URL=prober >/dev/null
+write_web_app hello one
+cp "$work/probe.sh" "$work/hello/"
+commit hello "First"
+
+note "while it builds, its processes belong to nobody on the host"
+build_uids() {
+  local pid
+  for pid in $(pgrep -x sleep); do
+    [[ $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) != "sleep 1.5 " ]] || sed -n 's/^Uid:\s*\([0-9]*\).*/\1/p' "/proc/$pid/status"
+  done 2>/dev/null
+}
+seen_build() { [[ -n $(build_uids) ]]; }
+git -C "$work/hello" push fairlead HEAD:main >"$work/push.log" 2>&1 </dev/null &
+push_pid=$!
+wait_until 60 "the build runs" seen_build
+for uid in $(build_uids); do ((uid >= 65536)) || fail "a process of the build is uid $uid on the host"; done
+wait "$push_pid" || fail "the push failed: $(cat "$work/push.log")"
+
+fairlead slugs:download -a hello -o "$work/tmp/slug.tgz"
+check_probe "in the build" "$(tar xzOf "$work/tmp/slug.tgz" ./app/told.txt)"
+check_probe "in the app" "$(page hello '/run?probe.sh')"
+
+note "on the host"
+for file in "$data"/run/containers/*/state.json; do
+  for pid in $(jq -r '.. | .pid? // empty' "$file" | sort -u); do
+    [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != *conmon* ]] || continue
+    while read -r _ uid _; do
+      ((uid >= 65536)) || fail "process $pid of the app is uid $uid on the host"
+    done < <(grep '^Uid:' "/proc/$pid/status")
+  done
+done
+assert_eq "$(stat -c %a "$data/fairlead.sock")" 600 "mode of the daemon's socket"
+assert_eq "$(stat -c %a "$data/keys")" 700 "mode of the keys' folder"
