@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Attack: a repository holds symlinks that lead out of it, where the platform reads or removes files by name.
 # 1. Procfile -> a secret of the host: its words must not come back in the transcript, nor as process types.
-# 2. link -> a folder of the host, and .slugignore names link/precious: that file must stay.
+# 2. link -> a folder of the host, and .slugignore names link/fl-precious: that file must stay.
 # 3. package.json, .slugignore, Procfile -> /dev/zero and to themselves: refused or taken as absent, without a hang.
 # 4. A buildpack swaps Procfile and .profile.d for such links while it compiles, and leaves some in the cache for the next build.
 # shellcheck source=tests/integration/lib.sh
@@ -10,7 +10,7 @@
 start_server
 mkdir "$work/victim"
 echo "web: SECRET-OF-THE-HOST" >"$work/victim/Procfile"
-echo "precious" >"$work/victim/precious"
+echo "precious" >"$work/victim/fl-precious"
 chmod -R a+rX "$work"
 
 note "1. Procfile"
@@ -26,11 +26,11 @@ new_app two
 write_web_app two ok
 ln -s "$work/victim" "$work/two/link"
 ln -s / "$work/two/root"
-printf 'link/precious\nlink/*\n**/precious\nroot%s/victim/precious\n' "$work" >"$work/two/.slugignore"
+printf 'link/fl-precious\nlink/*\n**/fl-precious\nroot%s/victim/fl-precious\n' "$work" >"$work/two/.slugignore"
 commit two "Link"
 push two
 assert_contains "$(page two)" "page=ok" "page"
-assert_eq "$(cat "$work/victim/precious")" precious "the host's file"
+assert_eq "$(cat "$work/victim/fl-precious")" precious "the host's file"
 
 note "3. endless files"
 new_app three
@@ -59,6 +59,6 @@ for _ in 1 2; do
   commit four "Swap"
   try_push four HEAD:main || true
   assert_lacks "$transcript" "SECRET" "transcript"
-  assert_lacks "$transcript" "cache: precious" "transcript"
+  assert_lacks "$transcript" "cache: fl-precious" "transcript"
 done
-assert_eq "$(cat "$work/victim/precious")" precious "the host's file"
+assert_eq "$(cat "$work/victim/fl-precious")" precious "the host's file"

@@ -1,6 +1,7 @@
-// The app that the integration tests push: a web server in one static binary, so that its build takes no time and needs no network.
-// It answers on PORT. / says who answers; /env/NAME an environment variable; /slow takes a second; /crash ends the process;
-// /run?PATH runs ./PATH and answers with its output. Not a part of the product.
+// The app that the integration tests push: a web server in one static binary, so that its build takes no time
+// and needs no network. It answers on PORT. / says who answers; /env/NAME an environment variable; /slow
+// takes a second; /crash ends the process; /run?PATH runs ./PATH and answers with its output. Not a part of
+// the product.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -31,14 +32,16 @@ std::string run(const std::string& program) {
   FILE* pipe = ::popen(("./" + program + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return "cannot run it";
   char buffer[4096];
-  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, pipe)) text.append(buffer, count);
+  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, pipe))
+    text.append(buffer, count);
   ::pclose(pipe);
   return text;
 }
 
 std::string answer(const std::string& path) {
   if (path == "/") {
-    return "page=" + readFile("page.txt") + " dyno=" + variable("DYNO") + " port=" + variable("PORT") + " pid=" + std::to_string(::getpid()) + "\n";
+    return "page=" + readFile("page.txt") + " dyno=" + variable("DYNO") + " port=" + variable("PORT") +
+           " pid=" + std::to_string(::getpid()) + "\n";
   }
   if (path.rfind("/env/", 0) == 0) return variable(path.substr(5).c_str()) + "\n";
   if (path.rfind("/run?", 0) == 0) return run(path.substr(5));
@@ -68,7 +71,9 @@ void serve(int client) {
     const std::string path = line.substr(start, line.find(' ', start) - start);
     const std::string body = answer(path);
     const std::string head = body.empty() ? "HTTP/1.1 404 Not Found\r\n" : "HTTP/1.1 200 OK\r\n";
-    const std::string all = head + "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string all = head +
+                            "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) +
+                            "\r\n\r\n" + body;
     if (::send(client, all.data(), all.size(), MSG_NOSIGNAL) < 0) break;
   }
   ::close(client);
@@ -81,7 +86,8 @@ int main(int argc, char** argv) {
   std::printf("%s starts with page %s\n", role.c_str(), readFile("page.txt").c_str());
   std::fflush(stdout);
   if (role == "worker") {
-    while (true) ::pause();
+    while (true)
+      ::pause();
   }
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
@@ -89,7 +95,8 @@ int main(int argc, char** argv) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<unsigned short>(std::atoi(variable("PORT").c_str())));
-  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 256) != 0) {
+  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener, 256) != 0) {
     std::perror("listen");
     return 1;
   }
