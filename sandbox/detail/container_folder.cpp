@@ -47,7 +47,11 @@ bool liesInRuntimeMount(const ContainerSpec& spec, const std::string& target) {
 void makeTargets(const ContainerSpec& spec, const BundleSettings& settings) {
   const std::uint32_t owner = settings.userNamespaceBase;
   for (const char* target : {"/proc", "/sys", "/dev"}) makeMountTarget(settings.rootfs, target, TargetKind::folder, owner);
-  if (!mountsTmp(spec)) makeMountTarget(settings.rootfs, "/tmp", TargetKind::folder, owner);
+  if (!mountsTmp(spec)) {
+    makeMountTarget(settings.rootfs, "/tmp", TargetKind::folder, owner);
+    // runc gives the tmpfs the mode of the folder under it, whatever the mount's options say. (Not a symlink: makeMountTarget has seen to that.)
+    if (::chmod((settings.rootfs / "tmp").c_str(), 01777) != 0) base::throwErrno(errno, "preparing a container's /tmp");
+  }
   for (const Mount& mount : settings.systemFiles) makeMountTarget(settings.rootfs, mount.target, TargetKind::file, owner);
   for (const Mount& mount : spec.mounts) {
     if (liesInRuntimeMount(spec, mount.target)) continue;

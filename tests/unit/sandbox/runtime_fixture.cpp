@@ -30,7 +30,7 @@ void giveToContainer(const fs::path& path, std::uint32_t id) {
   if (::lchown(path.c_str(), kShift + id, kShift + id) != 0) throw std::system_error(errno, std::generic_category(), path.string());
 }
 
-// The runtime that the tests use can be chosen: some work only on some hosts.
+// Some runtimes work only on some hosts, so that the tests' can be chosen.
 std::string chosenRuntime() {
   const char* name = std::getenv("FAIRLEAD_TEST_RUNTIME");
   return name != nullptr ? name : "auto";
@@ -81,23 +81,37 @@ const fs::path& testImage() {
   return image;
 }
 
+std::unique_ptr<TemporaryFolder> RuntimeTest::data_;
+std::unique_ptr<sandbox::ContainerRuntime> RuntimeTest::shared_;
+base::SystemClock RuntimeTest::clock_;
+
+void RuntimeTest::SetUpTestSuite() {
+  if (!missingForContainers().empty()) return;
+  data_ = std::make_unique<TemporaryFolder>();
+  shared_ = anotherRuntime();
+}
+
+void RuntimeTest::TearDownTestSuite() {
+  shared_.reset();
+  data_.reset();
+}
+
 void RuntimeTest::SetUp() {
   const std::string missing = missingForContainers();
   if (!missing.empty()) GTEST_SKIP() << missing;
   folder_ = std::make_unique<TemporaryFolder>();
-  runtime_ = sandbox::makeOciRuntime(config(), clock_);
+  runtime_ = shared_.get();
 }
 
 void RuntimeTest::TearDown() {
-  if (!folder_) return;
-  if (!runtime_) runtime_ = anotherRuntime();
+  if (runtime_ == nullptr) return;
   for (const std::string& id : runtime_->list()) runtime_->remove(id);
   EXPECT_EQ(leftovers(config().folder), std::vector<std::string>{});
 }
 
-sandbox::OciRuntimeConfig RuntimeTest::config() const { return {.folder = folder_->path() / "run", .runtime = chosenRuntime()}; }
+sandbox::OciRuntimeConfig RuntimeTest::config() { return {.folder = data_->path() / "run", .runtime = chosenRuntime()}; }
 
-std::unique_ptr<sandbox::ContainerRuntime> RuntimeTest::anotherRuntime() const { return sandbox::makeOciRuntime(config(), clock_); }
+std::unique_ptr<sandbox::ContainerRuntime> RuntimeTest::anotherRuntime() { return sandbox::makeOciRuntime(config(), clock_); }
 
 sandbox::ContainerSpec RuntimeTest::shell(const std::string& script) {
   sandbox::ContainerSpec spec;

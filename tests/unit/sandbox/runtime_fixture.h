@@ -36,9 +36,11 @@ class StringSink : public base::ByteSink {
 /// Why containers cannot be tested here; empty when they can.
 std::string missingForContainers();
 
-/// One data folder, image and runtime for each test; skips (saying why) where containers cannot be made. At the end nothing of the data folder may be left on the host.
+/// One data folder and runtime for a suite's tests; skips (saying why) where containers cannot be made. After each test nothing of the data folder may be left on the host.
 class RuntimeTest : public ::testing::Test {
  protected:
+  static void SetUpTestSuite();
+  static void TearDownTestSuite();
   void SetUp() override;
   void TearDown() override;
 
@@ -48,15 +50,18 @@ class RuntimeTest : public ::testing::Test {
   sandbox::RunResult run(const sandbox::ContainerSpec& spec, const sandbox::RunOptions& options = {});
   std::string outputOf(const std::string& script);
   /// Another runtime object on the same data folder, as after a restart of the daemon.
-  std::unique_ptr<sandbox::ContainerRuntime> anotherRuntime() const;
-  sandbox::OciRuntimeConfig config() const;
-  std::filesystem::path logFile(const std::string& name) const { return folder_->path() / (name + ".log"); }
+  static std::unique_ptr<sandbox::ContainerRuntime> anotherRuntime();
+  static sandbox::OciRuntimeConfig config();
 
-  std::unique_ptr<TemporaryFolder> folder_;
-  base::SystemClock clock_;
-  std::unique_ptr<sandbox::ContainerRuntime> runtime_;
+  std::unique_ptr<TemporaryFolder> folder_;  ///< for the test's own files
+  sandbox::ContainerRuntime* runtime_ = nullptr;
   std::string output_;
   int serial_ = 0;
+
+ private:
+  static std::unique_ptr<TemporaryFolder> data_;
+  static std::unique_ptr<sandbox::ContainerRuntime> shared_;
+  static base::SystemClock clock_;
 };
 
 /// What containers of a data folder have left on the host: mounts, cgroups, interfaces, firewall rules, processes; one a line.
