@@ -73,8 +73,8 @@ class Writer {
       write(value.extract<JsonObject>());
     } else if (value.type() == typeid(JsonArray)) {
       write(value.extract<JsonArray>());
-    } else if (value.isVector()) {
-      writeVector(value);
+    } else if (value.type() == typeid(std::vector<std::string>)) {
+      writeList(value.extract<std::vector<std::string>>());
     } else if (value.isString() || value.type() == typeid(char)) {
       out_ += jsonQuote(value.convert<std::string>());
     } else if (value.isBoolean()) {
@@ -96,11 +96,11 @@ class Writer {
     }
   }
 
-  void writeVector(const Poco::Dynamic::Var& values) {
+  void writeList(const std::vector<std::string>& list) {
     out_ += '[';
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (i != 0) out_ += ',';
-      write(values[i]);
+    for (const auto& text : list) {
+      if (&text != &list.front()) out_ += ',';
+      out_ += jsonQuote(text);
     }
     out_ += ']';
   }
