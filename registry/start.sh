@@ -9,14 +9,14 @@ fairlead_command=("$@")
 if [[ $# -eq 0 ]]; then fairlead_command=(web); fi
 
 export HOME=/app
-cd /app 2>/dev/null || :
+if [[ -d /app ]]; then cd /app || :; fi
 
 # By byte value, whatever locale the app asks for.
 fairlead_list_scripts() {
   local LC_ALL=C
   fairlead_scripts=(/app/.profile.d/*.sh /app/.profile)
 }
-fairlead_list_scripts 2>/dev/null
+fairlead_list_scripts 2>&-  # a locale that the stack lacks is not worth a word at each start
 
 # At top level, not in a function: there `declare` in a script would make its variables local. The `|| :` keeps a script's failure, and its own
 # `set -e`, from ending this one.
