@@ -25,6 +25,9 @@ struct LocalEngineConfig {
   std::int64_t processPids = 1024;                  ///< setting process_pids
   std::chrono::milliseconds backoffFirst{1000};     ///< doubled at each crash
   std::chrono::milliseconds backoffLast{300000};
+  std::chrono::milliseconds workerCheck{1000};      ///< a process without a port counts as up when it runs that long
+  std::chrono::milliseconds poll{250};              ///< how often the supervisor looks at the processes
+  std::uint16_t port = 5000;                        ///< PORT of every web process: each has an address of its own
   std::filesystem::path caBundle;                   ///< mounted over the image's; empty: none
 };
 

@@ -1,0 +1,148 @@
+#include "runner/app_log.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/fd.h"
+#include "base/strings.h"
+#include "runner/detail/cri_log.h"
+#include "runner/detail/log_file.h"
+
+namespace runner {
+namespace {
+
+using detail::LogEntry;
+using detail::LogFile;
+
+constexpr std::size_t kMaxLines = 100'000;
+constexpr std::chrono::milliseconds kPollEvery{100};
+
+/// "web.1" is meant by "web.1" and by "web".
+bool isProcess(const std::string& process, const std::string& asked) {
+  return asked.empty() || process == asked || process.starts_with(asked + ".");
+}
+
+bool mayMatch(const LogFile& file, const LogQuery& query) {
+  if (!query.source.empty() && (query.source == "fairlead") != file.isPlatform()) return false;
+  return file.isPlatform() || isProcess(file.process(), query.process);
+}
+
+std::vector<std::filesystem::path> logFiles(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code missing;
+  for (const auto& item : std::filesystem::directory_iterator(folder, missing)) {
+    if (item.path().extension() == ".log") files.push_back(item.path());
+  }
+  return files;
+}
+
+void append(std::vector<LogEntry>& all, std::vector<LogEntry> more, const LogQuery& query) {
+  for (LogEntry& entry : more) {
+    if (isProcess(entry.line.process, query.process)) all.push_back(std::move(entry));
+  }
+}
+
+void sortByTime(std::vector<LogEntry>& entries) {
+  std::stable_sort(entries.begin(), entries.end(), [](const LogEntry& a, const LogEntry& b) { return a.time < b.time; });
+}
+
+/// The files of an app that a query is about, each with its reader.
+class Readers {
+ public:
+  Readers(std::filesystem::path folder, const LogQuery& query) : folder_(std::move(folder)), query_(query) {}
+
+  std::vector<LogEntry> tail() {
+    const std::size_t count = std::min(query_.lines, kMaxLines);
+    std::vector<LogEntry> all;
+    for (const auto& path : logFiles(folder_)) {
+      LogFile file(path);
+      if (!mayMatch(file, query_)) continue;
+      // The platform's file holds all its parts: with a process asked for, the last n of it may lie further up.
+      const bool filtered = file.isPlatform() && !query_.process.empty();
+      append(all, file.tail(filtered && count > 0 ? kMaxLines : count), query_);
+      files_.emplace(path, std::move(file));
+    }
+    sortByTime(all);
+    if (all.size() > count) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(count));
+    return all;
+  }
+
+  std::vector<LogEntry> poll() {
+    std::vector<LogEntry> all;
+    for (const auto& path : logFiles(folder_)) {
+      LogFile& file = files_.try_emplace(path, path).first->second;
+      if (mayMatch(file, query_)) append(all, file.poll(), query_);
+    }
+    sortByTime(all);
+    return all;
+  }
+
+ private:
+  std::filesystem::path folder_;
+  const LogQuery& query_;
+  std::map<std::filesystem::path, LogFile> files_;
+};
+
+}  // namespace
+
+std::string LogLine::format() const {
+  return time + " " + source + "[" + process + "]: " + detail::printableLine(text);
+}
+
+AppLog::AppLog(std::filesystem::path root, const base::Clock& clock, std::uint64_t maxFileBytes)
+    : root_(std::move(root)), clock_(clock), maxFileBytes_(maxFileBytes) {}
+
+std::filesystem::path AppLog::processLogFile(const store::AppName& app, const std::string& process) {
+  const auto folder = root_ / app.str();
+  std::filesystem::create_directories(folder);
+  return folder / (process + ".log");
+}
+
+void AppLog::append(const store::AppName& app, const std::string& part, const std::string& text) {
+  const detail::LogTime now = detail::toLogTime(clock_.now());
+  std::string lines;
+  for (const std::string& line : base::split(text, '\n')) {
+    if (!line.empty()) lines += detail::formatCriLine(now, part + ": " + line);
+  }
+  const base::Fd fd = base::openFile(processLogFile(app, "fairlead"), O_WRONLY | O_APPEND | O_CREAT, 0640);
+  base::writeAll(fd, lines);
+}
+
+std::vector<LogLine> AppLog::read(const store::AppName& app, const LogQuery& query) {
+  std::vector<LogLine> lines;
+  for (LogEntry& entry : Readers(root_ / app.str(), query).tail()) lines.push_back(std::move(entry.line));
+  return lines;
+}
+
+void AppLog::follow(const store::AppName& app, const LogQuery& query, const std::function<void(const LogLine&)>& sink,
+                    std::stop_token stop) {
+  Readers readers(root_ / app.str(), query);
+  for (const LogEntry& entry : readers.tail()) sink(entry.line);
+  std::mutex mutex;
+  std::condition_variable_any never;
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(mutex);
+      never.wait_for(lock, stop, kPollEvery, [] { return false; });
+    }
+    for (const LogEntry& entry : readers.poll()) sink(entry.line);
+  }
+}
+
+void AppLog::trim(const store::AppName& app) {
+  for (const auto& path : logFiles(root_ / app.str())) {
+    std::error_code gone;
+    const std::uint64_t size = std::filesystem::file_size(path, gone);
+    if (!gone && size > maxFileBytes_) detail::cutLogFile(path, maxFileBytes_ / 2);
+  }
+}
+
+void AppLog::remove(const store::AppName& app) { base::removeTree(root_ / app.str()); }
+
+}  // namespace runner

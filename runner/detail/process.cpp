@@ -1,0 +1,171 @@
+#include "runner/detail/process.h"
+
+#include <array>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+
+namespace runner {
+
+std::string_view name(ProcessState state) noexcept {
+  switch (state) {
+    case ProcessState::starting: return "starting";
+    case ProcessState::up: return "up";
+    case ProcessState::crashed: return "crashed";
+    case ProcessState::stopping: return "stopping";
+    case ProcessState::down: return "down";
+  }
+  return "down";
+}
+
+namespace detail {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array kPhases{Phase::launching, Phase::starting, Phase::up, Phase::crashed, Phase::stopping};
+
+std::string fileName(const std::string& container) { return container + ".json"; }
+
+std::int64_t toMs(base::Time time) { return time.time_since_epoch().count(); }
+
+std::int64_t integer(const base::JsonObject::Ptr& json, const char* key) {
+  const Poco::Dynamic::Var value = json->get(key);
+  if (!value.isInteger()) throw base::Error(base::Errc::corrupt, std::string(key) + " must be a number");
+  return value.convert<std::int64_t>();
+}
+
+Process parse(const store::AppName& app, const std::string& text) {
+  auto json = base::parseJsonObject(text, "process state", 64u << 10);
+  Process process{.app = app};
+  process.type = base::jsonString(json, "type");
+  process.index = static_cast<int>(integer(json, "index"));
+  process.release.number = integer(json, "release");
+  process.identity = base::jsonString(json, "identity");
+  process.container = base::jsonString(json, "container");
+  process.command = base::jsonString(json, "command");
+  process.address = base::jsonString(json, "address");
+  process.lastExit = base::jsonString(json, "last_exit");
+  process.restarts = static_cast<int>(integer(json, "restarts"));
+  process.since = base::Time(std::chrono::milliseconds(integer(json, "since_ms")));
+  process.startedAt = base::Time(std::chrono::milliseconds(integer(json, "started_ms")));
+  const std::string phase = base::jsonString(json, "phase");
+  for (const Phase candidate : kPhases) {
+    if (phaseName(candidate) == phase) process.phase = candidate;
+  }
+  if (process.type.empty() || process.container.empty()) throw base::Error(base::Errc::corrupt, "process state lacks a name");
+  return process;
+}
+
+/// A damaged file is an expected outcome of a broken disk, and no reason not to start.
+std::optional<Process> tryParse(const store::AppName& app, const fs::path& file) {
+  try {
+    return parse(app, base::readFile(file));
+  } catch (const base::Error& damaged) {
+    base::Log("runner").warn("damaged process state removed", {{"file", file.filename().string()}, {"problem", damaged.what()}});
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::string_view phaseName(Phase phase) noexcept {
+  switch (phase) {
+    case Phase::launching: return "launching";
+    case Phase::starting: return "starting";
+    case Phase::up: return "up";
+    case Phase::crashed: return "crashed";
+    case Phase::stopping: return "stopping";
+  }
+  return "stopping";
+}
+
+std::string describeExit(const base::ExitStatus& exit) {
+  return exit.signal != 0 ? "was killed by signal " + std::to_string(exit.signal) : "exited with status " + std::to_string(exit.code);
+}
+
+ProcessStatus statusOf(const Process& process) {
+  ProcessStatus status{.name = process.name(), .type = process.type, .release = process.release};
+  switch (process.phase) {
+    case Phase::launching:
+    case Phase::starting: status.state = ProcessState::starting; break;
+    case Phase::up: status.state = ProcessState::up; break;
+    case Phase::crashed: status.state = ProcessState::crashed; break;
+    case Phase::stopping: status.state = ProcessState::stopping; break;
+  }
+  status.since = process.since;
+  status.command = process.command;
+  status.restarts = process.restarts;
+  status.lastExit = process.lastExit;
+  status.address = process.address;
+  return status;
+}
+
+StateFolder::StateFolder(fs::path folder) : folder_(std::move(folder)) { fs::create_directories(folder_); }
+
+void StateFolder::saveApp(const store::AppName& app, const Deployment& deployment) {
+  auto formation = base::makeJsonObject();
+  for (const auto& [type, count] : deployment.formation) formation->set(type, count);
+  auto json = base::makeJsonObject();
+  json->set("app", app.str());
+  json->set("release", deployment.release.number);
+  json->set("formation", formation);
+  fs::create_directories(folder_ / app.str());
+  base::writeFileAtomically(folder_ / app.str() / "app.json", base::toJson(json), 0600);
+}
+
+void StateFolder::removeApp(const store::AppName& app) {
+  std::error_code none;
+  fs::remove(folder_ / app.str() / "app.json", none);
+  fs::remove(folder_ / app.str(), none);  // stays while it holds processes
+}
+
+void StateFolder::save(const Process& process) {
+  auto json = base::makeJsonObject();
+  json->set("app", process.app.str());
+  json->set("type", process.type);
+  json->set("index", process.index);
+  json->set("release", process.release.number);
+  json->set("identity", process.identity);
+  json->set("container", process.container);
+  json->set("command", process.command);
+  json->set("address", process.address);
+  json->set("phase", std::string(phaseName(process.phase)));
+  json->set("since_ms", toMs(process.since));
+  json->set("started_ms", toMs(process.startedAt));
+  json->set("restarts", process.restarts);
+  json->set("last_exit", process.lastExit);
+  fs::create_directories(folder_ / process.app.str());
+  base::writeFileAtomically(folder_ / process.app.str() / fileName(process.container), base::toJson(json), 0600);
+}
+
+void StateFolder::remove(const store::AppName& app, const std::string& container) {
+  std::error_code none;
+  fs::remove(folder_ / app.str() / fileName(container), none);
+  if (!fs::exists(folder_ / app.str() / "app.json")) fs::remove(folder_ / app.str(), none);
+}
+
+std::map<store::AppName, std::vector<Process>> StateFolder::load() {
+  std::map<store::AppName, std::vector<Process>> apps;
+  for (const auto& folder : fs::directory_iterator(folder_)) {
+    const auto app = store::AppName::tryParse(folder.path().filename().string());
+    if (!app) continue;
+    std::vector<Process>& processes = apps[*app];
+    for (const auto& file : fs::directory_iterator(folder)) {
+      if (file.path().extension() != ".json" || file.path().filename() == "app.json") continue;
+      if (auto process = tryParse(*app, file.path())) {
+        processes.push_back(std::move(*process));
+      } else {
+        fs::remove(file.path());
+      }
+    }
+  }
+  return apps;
+}
+
+}  // namespace detail
+}  // namespace runner
