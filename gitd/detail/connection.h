@@ -1,0 +1,86 @@
+// One SSH connection from the first byte to the last. (RFC 4252, 4253.)
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "gitd/detail/session_channel.h"
+#include "gitd/detail/ssh.h"
+#include "gitd/push_handler.h"
+#include "gitd/ssh_server.h"
+
+namespace gitd::detail {
+
+/// What the connections of a server share. Thread-safe.
+struct ConnectionShared {
+  const SshServerConfig& config;
+  PushHandler& handler;
+  const base::Fd& changed;                    ///< signalled when a connection logs in or ends
+  std::atomic<unsigned> unauthenticated{0};
+  std::atomic<bool> crowded{false};           ///< others wait to be let in: who does not log in soon must go
+};
+
+/// Serves a connection with an event loop on one thread. run() on that thread; the rest is thread-safe.
+class Connection {
+ public:
+  /// `session` is connected; its socket is non-blocking with TCP_NODELAY. `peer` is for the log.
+  Connection(ConnectionShared& shared, SshSession session, std::string peer);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void run();
+  /// Ends it as soon as nothing is under way.
+  void requestEnd();
+  /// Ends it now: workers are told that the client is gone.
+  void requestAbort();
+
+ private:
+  using Clock = ChannelIo::Clock;
+  static int onPublicKey(ssh_session, const char* user, ssh_key key, char state, void* self);
+  static ssh_channel onOpenSession(ssh_session session, void* self);
+  static int onMessage(ssh_session session, ssh_message message, void* self);
+  static int onWake(socket_t fd, int revents, void* self);
+
+  bool handshake();
+  void loop();
+  int judgeKey(ssh_key key, int state);
+  int explainRefusal(ssh_message message);
+  void authenticated(Identity identity);
+  ssh_channel openSession(ssh_session session);
+  void pumpChannels(Clock::time_point now);
+  int pollTimeout(Clock::time_point now) const;
+  bool shouldEnd(Clock::time_point now);
+  bool socketLost() const;
+  void noteTraffic(Clock::time_point now);
+  void keepAlive(Clock::time_point now);
+  void endChannels(ChannelIo::Gone how);
+
+  ConnectionShared& shared_;
+  base::Fd wake_;
+  SshSession session_;
+  std::string peer_;
+  ssh_server_callbacks_struct callbacks_{};
+  ssh_counter_struct traffic_{};
+  SshEvent event_;
+  std::list<std::unique_ptr<SessionChannel>> channels_;
+  std::optional<Identity> identity_;
+  std::string offeredKey_;  // of the last refused offer, for the explanation
+  int offers_ = 0;
+  bool hangUp_ = false;
+  bool violated_ = false;
+  bool idle_ = false;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point lastHeard_ = started_;
+  Clock::time_point lastKeepalive_ = started_;
+  std::uint64_t bytesHeard_ = 0;
+  std::atomic<bool> endRequested_{false};
+  std::atomic<bool> abortRequested_{false};
+};
+
+}  // namespace gitd::detail

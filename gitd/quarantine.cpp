@@ -1,0 +1,81 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "gitd/detail/ref_files.h"
+#include "gitd/repository.h"
+
+namespace gitd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kFolder = "quarantine";
+
+void makeFolder(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) base::throwErrno(errno, "making a quarantine");
+}
+
+/// Moves one finished file to its final name: read-only, on disk before it is seen.
+void moveDurably(const fs::path& from, const fs::path& to) {
+  const base::Fd file = base::openFile(from, O_RDONLY | O_NOFOLLOW);
+  if (::fchmod(file.get(), 0444) != 0) base::throwErrno(errno, "accepting a pack");
+  base::fsyncOrThrow(file, "accepting a pack");
+  if (::rename(from.c_str(), to.c_str()) != 0) base::throwErrno(errno, "accepting a pack");
+}
+
+}  // namespace
+
+Quarantine::Quarantine(fs::path repository) : repository_(std::move(repository)) {
+  makeFolder(repository_ / kFolder);
+  std::string name = (repository_ / kFolder / "XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) base::throwErrno(errno, "making a quarantine");
+  objects_ = fs::path(name) / "objects";
+  makeFolder(objects_);
+  makeFolder(objects_ / "pack");
+}
+
+Quarantine::~Quarantine() {
+  try {
+    base::removeTree(objects_.parent_path());
+  } catch (const std::exception& failure) {
+    // Nothing is lost: the sweep at the next start takes it.
+    base::Log("gitd").warn("quarantine not removed", {{"error", failure.what()}});
+  }
+}
+
+void Quarantine::accept() {
+  const fs::path target = repository_ / "objects" / "pack";
+  std::error_code failure;
+  std::vector<fs::path> indexes;
+  for (const auto& entry : fs::directory_iterator(objects_ / "pack", failure)) {
+    if (entry.path().extension() == ".idx") indexes.push_back(entry.path());
+  }
+  for (const fs::path& index : indexes) {
+    fs::path pack = index;
+    pack.replace_extension(".pack");
+    const fs::path finalIndex = target / index.filename();
+    const fs::path finalPack = target / pack.filename();
+    // The same bytes were accepted before: the pack's name is the hash of its content.
+    if (fs::exists(finalIndex, failure) && fs::exists(finalPack, failure)) continue;
+    // An index without its pack would be damage, a pack without its index is nothing.
+    if (fs::exists(pack, failure)) moveDurably(pack, finalPack);
+    moveDurably(index, finalIndex);
+  }
+  base::fsyncFolder(target);
+}
+
+void sweepQuarantines(const fs::path& repository) {
+  base::removeTree(repository / kFolder);
+  detail::removeStaleRefLocks(repository);
+}
+
+}  // namespace gitd
