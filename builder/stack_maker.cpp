@@ -50,10 +50,12 @@ std::string sourcesText(const StackRecipe& recipe) {
   const auto sources = detail::releaseSources("/etc/apt", recipe.release);
   if (sources.empty()) {
     throw Error(Errc::unavailable, "/etc/apt names no Debian mirror with the suite " + recipe.release +
-                                       "; add one to /etc/apt/sources.list.d to make the stack " + recipe.name);
+                                       "; add one to /etc/apt/sources.list.d to make the stack " +
+                                       recipe.name);
   }
   std::string text;
-  for (const auto& source : sources) text += source.line() + "\n";
+  for (const auto& source : sources)
+    text += source.line() + "\n";
   return text;
 }
 
@@ -61,14 +63,12 @@ std::string sourcesText(const StackRecipe& recipe) {
 std::vector<std::string> makeEnvironment() {
   const char* temporary = std::getenv("TMPDIR");
   std::vector<std::string> environment = {
-      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      "HOME=/root",
-      "LC_ALL=C.UTF-8",
-      "DEBIAN_FRONTEND=noninteractive",
-      "SOURCE_DATE_EPOCH=" + std::to_string(detail::kStackTimeSeconds),
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
+      "DEBIAN_FRONTEND=noninteractive", "SOURCE_DATE_EPOCH=" + std::to_string(detail::kStackTimeSeconds),
       // Not /tmp: a small tmpfs there would not hold an image.
       std::string("TMPDIR=") + (temporary != nullptr ? temporary : "/var/tmp")};
-  for (const char* name : {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}) {
+  for (const char* name :
+       {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}) {
     if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
   }
   return environment;
@@ -83,7 +83,8 @@ base::Fd textPipe(std::string_view text) {
   return std::move(readEnd);
 }
 
-/// One mmdebstrap and the layer that its output becomes. An abandoned one is asked to stop, so that it removes its folder. One thread at a time.
+/// One mmdebstrap and the layer that its output becomes. An abandoned one is asked to stop, so that it
+/// removes its folder. One thread at a time.
 class ImageMake {
  public:
   ImageMake(std::string label, const std::vector<std::string>& arguments, const std::string& sources,
@@ -122,8 +123,8 @@ class ImageMake {
     const auto status = child_.wait();
     finished_ = true;
     if (!status.ok()) {
-      throw Error(Errc::unavailable,
-                  "making the " + label_ + " failed (mmdebstrap: " + status.describe() + "): " + progress_.lastWords());
+      throw Error(Errc::unavailable, "making the " + label_ + " failed (mmdebstrap: " + status.describe() +
+                                         "): " + progress_.lastWords());
     }
     return layer_.commit();
   }
@@ -205,11 +206,13 @@ class StackMake {
 
 std::vector<std::string> knownStacks() {
   std::vector<std::string> names;
-  for (const auto& recipe : detail::stackRecipes()) names.push_back(recipe.name);
+  for (const auto& recipe : detail::stackRecipes())
+    names.push_back(recipe.name);
   return names;
 }
 
-StackLayers makeStack(const std::string& name, store::BlobStore& blobs, base::ByteSink& output, std::stop_token stop) {
+StackLayers makeStack(const std::string& name, store::BlobStore& blobs, base::ByteSink& output,
+                      std::stop_token stop) {
   const StackRecipe& recipe = recipeFor(name);
   requireTools();
   const std::string sources = sourcesText(recipe);

@@ -21,6 +21,8 @@ class LayerWriter : public base::ByteSink {
   void write(std::string_view bytes) override;
   /// Of the uncompressed side, so far.
   std::uint64_t sizeBytes() const noexcept { return sizeBytes_; }
+  /// Of the compressed side, so far: all but the last few MiB.
+  std::uint64_t compressedBytes() const { return blob_->sizeBytes(); }
   /// Durable when it returns; once. The media type is kGzipLayer.
   Layer commit();
 

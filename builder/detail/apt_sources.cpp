@@ -15,19 +15,21 @@ namespace {
 std::vector<std::string> words(std::string_view text) {
   std::istringstream stream{std::string(text)};
   std::vector<std::string> found;
-  for (std::string word; stream >> word;) found.push_back(word);
+  for (std::string word; stream >> word;)
+    found.push_back(word);
   return found;
 }
 
 std::string lowerCase(std::string_view text) {
   std::string lower(text);
-  for (char& letter : lower) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  for (char& letter : lower)
+    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   return lower;
 }
 
 /// Options that matter when a suite is fetched, by their names in both styles.
-constexpr std::array<std::string_view, 5> kOptions = {"signed-by", "trusted", "check-valid-until", "check-date",
-                                                      "allow-insecure"};
+constexpr std::array<std::string_view, 5> kOptions = {"signed-by", "trusted", "check-valid-until",
+                                                      "check-date", "allow-insecure"};
 
 bool isDebianComponent(const std::string& component) {
   return component == "main" || component == "contrib" || component == "non-free" ||
@@ -51,7 +53,8 @@ bool isOfRelease(const AptSource& source, std::string_view release) {
 }
 
 void append(std::vector<AptSource>& all, std::vector<AptSource> more) {
-  for (auto& source : more) all.push_back(std::move(source));
+  for (auto& source : more)
+    all.push_back(std::move(source));
 }
 
 using Stanza = std::map<std::string, std::string>;
@@ -82,7 +85,8 @@ void appendStanza(std::vector<AptSource>& sources, Stanza& stanza) {
   AptSource source;
   for (const auto option : kOptions) {
     const std::string value = stanza[std::string(option)];
-    // A key written into the file itself has no one-line form; mmdebstrap then tries the keyrings that it knows.
+    // A key written into the file itself has no one-line form; mmdebstrap then tries the keyrings that it
+    // knows.
     if (value.empty() || value.find(' ') != std::string::npos) continue;
     source.options.push_back(std::string(option) + "=" + value);
   }
@@ -114,7 +118,8 @@ std::vector<AptSource> parseListFile(std::string_view text) {
     if (open != std::string::npos && close != std::string::npos && close > open) {
       for (auto& option : words(line.substr(open + 1, close - open - 1))) {
         const std::string key = option.substr(0, option.find('='));
-        if (std::find(kOptions.begin(), kOptions.end(), key) != kOptions.end()) source.options.push_back(option);
+        if (std::find(kOptions.begin(), kOptions.end(), key) != kOptions.end())
+          source.options.push_back(option);
       }
       line.replace(open, close - open + 1, " ");
     }
@@ -130,14 +135,16 @@ std::vector<AptSource> parseListFile(std::string_view text) {
 
 std::vector<AptSource> parseSourcesFile(std::string_view text) {
   std::vector<AptSource> sources;
-  for (auto& stanza : parseStanzas(text)) appendStanza(sources, stanza);
+  for (auto& stanza : parseStanzas(text))
+    appendStanza(sources, stanza);
   return sources;
 }
 
 std::vector<AptSource> releaseSources(const std::filesystem::path& aptFolder, std::string_view release) {
   std::vector<std::filesystem::path> files;
   std::error_code missing;
-  if (std::filesystem::exists(aptFolder / "sources.list", missing)) files.push_back(aptFolder / "sources.list");
+  if (std::filesystem::exists(aptFolder / "sources.list", missing))
+    files.push_back(aptFolder / "sources.list");
   for (const auto& entry : std::filesystem::directory_iterator(aptFolder / "sources.list.d", missing)) {
     files.push_back(entry.path());
   }
@@ -147,7 +154,9 @@ std::vector<AptSource> releaseSources(const std::filesystem::path& aptFolder, st
     if (file.extension() == ".list") append(all, parseListFile(base::readFile(file)));
     if (file.extension() == ".sources") append(all, parseSourcesFile(base::readFile(file)));
   }
-  std::erase_if(all, [&](const AptSource& source) { return !isOfRelease(source, release) || !isDebianKeyring(source); });
+  std::erase_if(all, [&](const AptSource& source) {
+    return !isOfRelease(source, release) || !isDebianKeyring(source);
+  });
   return all;
 }
 

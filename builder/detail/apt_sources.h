@@ -8,7 +8,8 @@
 
 namespace builder::detail {
 
-/// One "deb" line: where packages of one suite come from. Immutable value. (sources.list(5), one-line and deb822 style.)
+/// One "deb" line: where packages of one suite come from. Immutable value. (sources.list(5), one-line and
+/// deb822 style.)
 struct AptSource {
   std::vector<std::string> options;  ///< "signed-by=/path", "trusted=yes"
   std::string uri;
@@ -24,11 +25,13 @@ std::vector<AptSource> parseListFile(std::string_view text);
 /// Entries of a *.sources file, one for each URI and suite.
 std::vector<AptSource> parseSourcesFile(std::string_view text);
 
-/// Those of sources.list and sources.list.d below `aptFolder` ("/etc/apt") that are `release`'s own suites ("bookworm", "bookworm-updates",
-/// "bookworm-security") signed by Debian's keyring: other vendors name their suites "bookworm" too. Empty when there is none.
+/// Those of sources.list and sources.list.d below `aptFolder` ("/etc/apt") that are `release`'s own suites
+/// ("bookworm", "bookworm-updates", "bookworm-security") signed by Debian's keyring: other vendors name their
+/// suites "bookworm" too. Empty when there is none.
 std::vector<AptSource> releaseSources(const std::filesystem::path& aptFolder, std::string_view release);
 
-/// Of `apt-config dump`'s text, the settings that reaching the mirrors needs: proxies, CA files, validity checks. As apt.conf lines.
+/// Of `apt-config dump`'s text, the settings that reaching the mirrors needs: proxies, CA files, validity
+/// checks. As apt.conf lines.
 std::vector<std::string> transportSettings(std::string_view aptConfigDump);
 
 }  // namespace builder::detail

@@ -5,19 +5,23 @@
 namespace builder::detail {
 namespace {
 
-/// What processes find at run time. busybox serves static sites; usr-is-merged spares the run image a whole perl, which usrmerge would pull in.
+/// What processes find at run time. nginx serves static sites; usr-is-merged spares the run image a whole
+/// perl, which usrmerge would pull in.
 const std::vector<std::string> kRunPackages = {
-    "usr-is-merged", "bash",       "busybox",  "ca-certificates", "curl",    "gettext-base", "libatomic1", "libssl3",
-    "libstdc++6",    "media-types", "netbase", "openssl",         "procps",  "tzdata",       "xz-utils",   "zstd"};
+    "usr-is-merged", "bash",    "busybox",    "ca-certificates", "curl",    "gettext-base",
+    "libatomic1",    "libssl3", "libstdc++6", "media-types",     "netbase", "nginx",
+    "openssl",       "procps",  "tzdata",     "xz-utils",        "zstd"};
 
 /// What buildpacks use on top: node-gyp needs python3, make and g++.
 const std::vector<std::string> kBuildPackages = {
-    "build-essential", "bzip2", "file", "git", "jq", "patch", "pkg-config", "python3", "rsync", "unzip", "wget", "zip"};
+    "build-essential", "bzip2",   "file",  "git",   "jq",   "patch",
+    "pkg-config",      "python3", "rsync", "unzip", "wget", "zip"};
 
 /// Needed while the image is made and purged at its end.
 const std::vector<std::string> kMakePackages = {"locales"};
 
-/// Runs on the host with the image's root as $1, after the packages. Users are written by hand: useradd leaves locks and backups.
+/// Runs on the host with the image's root as $1, after the packages. Users are written by hand: useradd
+/// leaves locks and backups.
 constexpr const char* kFinish = R"sh(set -eu
 root=$1
 chroot "$root" localedef -i en_US -f UTF-8 --no-archive en_US.UTF-8
@@ -37,7 +41,8 @@ rm -f "$root/var/cache/ldconfig/aux-cache" "$root/var/lib/systemd/random-seed" "
 find "$root/var/log" -type f -delete
 )sh";
 
-/// The build image keeps the sources, so that the apt buildpack finds them, but not a mirror's password; lists come anew.
+/// The build image keeps the sources, so that the apt buildpack finds them, but not a mirror's password;
+/// lists come anew.
 constexpr const char* kFinishBuild = R"sh(set -eu
 sed -i -E 's,://[^/@ ]*@,://,' "$1/etc/apt/sources.list"
 )sh";
@@ -71,9 +76,11 @@ std::vector<std::string> mmdebstrapArguments(const StackRecipe& recipe, StackPar
                                         "--dpkgopt=path-exclude=/usr/share/lintian/*",
                                         "--dpkgopt=path-exclude=/usr/share/locale/*",
                                         "--dpkgopt=path-exclude=/usr/share/man/*"};
-  for (const auto& setting : aptSettings) arguments.push_back("--aptopt=" + setting);
+  for (const auto& setting : aptSettings)
+    arguments.push_back("--aptopt=" + setting);
   arguments.push_back(std::string("--customize-hook=") + kFinish);
-  arguments.push_back(std::string("--customize-hook=") + (part == StackPart::build ? kFinishBuild : kFinishRun));
+  arguments.push_back(std::string("--customize-hook=") +
+                      (part == StackPart::build ? kFinishBuild : kFinishRun));
   arguments.insert(arguments.end(), {recipe.release, "-", "-"});
   return arguments;
 }

@@ -15,7 +15,8 @@ struct StackRecipe {
 
 const std::vector<StackRecipe>& stackRecipes();
 
-/// mmdebstrap's arguments: apt sources on stdin, the image's tar on stdout, progress on stderr. `aptSettings` are apt.conf lines for the making only.
+/// mmdebstrap's arguments: apt sources on stdin, the image's tar on stdout, progress on stderr. `aptSettings`
+/// are apt.conf lines for the making only.
 std::vector<std::string> mmdebstrapArguments(const StackRecipe& recipe, StackPart part,
                                              const std::vector<std::string>& aptSettings);
 

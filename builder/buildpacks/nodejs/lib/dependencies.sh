@@ -1,0 +1,119 @@
+# npm ci or npm install, with node_modules kept between builds.
+
+# Config vars are there for install and build scripts; some names would break the build itself.
+export_config_vars() {
+  local file name
+  for file in "$env_dir"/*; do
+    [ -f "$file" ] || continue
+    name=${file##*/}
+    [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || continue
+    case $name in
+      PATH | GIT_DIR | CPATH | CPPATH | LD_PRELOAD | LIBRARY_PATH | LD_LIBRARY_PATH | LANG | HOME | BUILD_DIR | PORT | BASH_ENV | ENV) ;;
+      *) export "$name=$(cat "$file")" ;;
+    esac
+  done
+}
+
+has_script() { jq -e --arg name "$1" '.scripts[$name] // "" | length > 0' package.json >/dev/null; }
+
+run_script() {
+  detail "Running $1"
+  npm run "$1" 2>&1 | indent || fail "the script $1 of package.json failed"
+}
+
+lock_file() {
+  local name
+  for name in npm-shrinkwrap.json package-lock.json; do
+    if [ -f "$name" ]; then
+      echo "$name"
+      return
+    fi
+  done
+}
+
+# Whether node_modules depends on nothing but the fingerprint: scripts of the app's own and links to its folders may make more than node_modules.
+is_reusable() {
+  [ -n "$lock" ] || return 1
+  ! grep -q '"link": *true' "$lock" || return 1
+  jq -e '(.workspaces | not) and ([.scripts // {} | keys[] |
+    select(IN("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare", "dependencies"))] | length == 0)' \
+    package.json >/dev/null
+}
+
+fingerprint() {
+  {
+    echo "1 $STACK $(uname -m) $node_version $npm_version $NODE_ENV $keep_dev"
+    jq -S 'del(.scripts, .version, .description, .author, .license, .keywords, .repository, .main)' package.json
+    cat "$lock"
+    [ ! -f .npmrc ] || cat .npmrc
+    env | grep -i '^npm_config_' | grep -v -e '^npm_config_cache=' | sort || true
+  } | sha256sum | cut -d ' ' -f 1
+}
+
+needs_dev() { has_script heroku-prebuild || has_script heroku-postbuild || has_script build; }
+
+# NPM_CONFIG_PRODUCTION=true leaves development dependencies out from the start, =false keeps them to the end: Heroku's words.
+choose_dev() {
+  keep_dev=no
+  if [ "$NODE_ENV" != production ] || [ "${NPM_CONFIG_PRODUCTION:-}" = false ]; then keep_dev=yes; fi
+  has_dev=$(jq -r '(.devDependencies // {}) | length > 0' package.json)
+  local dev=include
+  if [ "${NPM_CONFIG_PRODUCTION:-}" = true ]; then dev=omit; fi
+  unset NPM_CONFIG_PRODUCTION
+  if [ "${npm_version%%.*}" -lt 7 ]; then
+    if [ $dev = omit ]; then dev_flag=--only=production; else dev_flag=--only=; export NPM_CONFIG_PRODUCTION=false; fi
+  else
+    dev_flag=--$dev=dev
+  fi
+}
+
+run_npm() {
+  npm "$@" 2>&1 | indent || fail "npm $1 failed"
+}
+
+install_dependencies() {
+  lock=$(lock_file)
+  choose_dev
+  local name
+  for name in yarn.lock pnpm-lock.yaml; do
+    if [ -z "$lock" ] && [ -f "$name" ]; then warn "$name is not read: this buildpack installs with npm"; fi
+  done
+  kept=
+  if is_reusable; then kept="$cache/modules/$(fingerprint)"; fi
+  if has_script heroku-prebuild; then run_script heroku-prebuild; fi
+  restored=no
+  if [ -n "$kept" ] && [ -d "$kept/node_modules" ]; then
+    detail "Restoring node_modules: $lock has not changed"
+    rm -rf node_modules
+    cp -a "$kept/node_modules" node_modules
+    restored=yes
+    return
+  fi
+  rm -rf "$cache/modules"
+  if [ -n "$lock" ]; then
+    detail "Installing node modules ($lock)"
+    run_npm ci "$dev_flag"
+  else
+    warn "There is no package-lock.json: versions may change from build to build"
+    run_npm install "$dev_flag" --no-package-lock
+  fi
+  # What a build script still needs is kept with development dependencies, else the pruned result is.
+  if needs_dev; then keep_modules; fi
+}
+
+keep_modules() {
+  if [ -z "$kept" ] || [ $restored = yes ] || [ ! -d node_modules ]; then return 0; fi
+  mkdir -p "$kept.new"
+  cp -a node_modules "$kept.new/node_modules"
+  mv "$kept.new" "$kept"
+}
+
+prune_dependencies() {
+  if needs_dev || [ $restored = no ]; then
+    if [ $keep_dev = no ] && [ "$has_dev" = true ] && [ -d node_modules ]; then
+      step "Pruning devDependencies"
+      if [ "${npm_version%%.*}" -lt 7 ]; then run_npm prune --production; else run_npm prune --omit=dev; fi
+    fi
+  fi
+  if ! needs_dev; then keep_modules; fi
+}

@@ -1,0 +1,74 @@
+// One build's folder on the host and what the containers see of it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "builder/builder.h"
+
+namespace builder::detail {
+
+/// Host ids of the user that builds run as.
+struct BuildUser {
+  std::uint32_t rootId;  ///< of the container's root
+  std::uint32_t appId;   ///< of the container's uid and gid 1000
+};
+
+/// Removes a tree when it goes, and what an earlier one of that name left when it comes.
+class TreeGuard {
+ public:
+  explicit TreeGuard(std::filesystem::path path);
+  ~TreeGuard();
+  TreeGuard(const TreeGuard&) = delete;
+  TreeGuard& operator=(const TreeGuard&) = delete;
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Below `workFolder`/ID: tmp, app, build, cache, env and buildpacks/N, each a mount of its own: what a
+/// container cannot rename, the host can trust to be where it was. One thread at a time.
+class BuildFolder {
+ public:
+  /// Takes `input.source` and a copy of the cache, writes the config vars. Throws io, cancelled.
+  BuildFolder(const std::filesystem::path& workFolder, const BuildInput& input, BuildUser user,
+              std::stop_token stop);
+
+  std::filesystem::path build() const { return root() / "build"; }
+  /// Where the buildpack number `index` is to be put, before any container runs.
+  std::filesystem::path buildpack(std::size_t index) const {
+    return root() / "buildpacks" / std::to_string(index);
+  }
+  /// Hands a buildpack that was put there to the build user and gives it its place in the containers.
+  void adoptBuildpack(std::size_t index);
+
+  /// Paths in the containers.
+  std::string buildPath() const { return "/tmp/build_" + hash_; }
+  std::string cachePath() const { return "/tmp/cache_" + hash_; }
+  std::string envPath() const { return "/tmp/env_" + hash_; }
+  std::string buildpackPath(std::size_t index) const {
+    return "/tmp/buildpacks_" + hash_ + "/" + std::to_string(index);
+  }
+  /// Parents first.
+  const std::vector<sandbox::Mount>& mounts() const { return mounts_; }
+
+  /// Puts the build's cache in the old one's place, in one step.
+  void keepCache();
+
+ private:
+  const std::filesystem::path& root() const { return guard_.path(); }
+  void takeSource(const BuildInput& input);
+  void copyCache(const BuildInput& input, std::stop_token stop);
+  void writeConfig(const store::ConfigVars& config);
+  void mount(const std::filesystem::path& source, const std::string& target, bool readOnly);
+
+  TreeGuard guard_;
+  std::filesystem::path keptCache_;
+  BuildUser user_;
+  std::string hash_;
+  std::vector<sandbox::Mount> mounts_;
+};
+
+}  // namespace builder::detail

@@ -1,0 +1,81 @@
+// One build from its source tree to its slug.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "builder/build_output.h"
+#include "builder/builder.h"
+#include "builder/detail/build_folder.h"
+#include "builder/detail/buildpack_library.h"
+#include "builder/detail/buildpack_source.h"
+#include "builder/detail/phase.h"
+
+namespace builder::detail {
+
+/// Passes a build's bytes on and knows whether the last line is whole, so that the platform's own lines start
+/// at the left margin.
+class LineKeeper : public base::ByteSink {
+ public:
+  explicit LineKeeper(BuildOutput& out) : out_(out) {}
+  void write(std::string_view bytes) override;
+  void step(std::string_view text);
+  void detail(std::string_view text);
+  void error(std::string_view text);
+
+ private:
+  void endLine();
+  BuildOutput& out_;
+  bool midLine_ = false;
+};
+
+/// The steps of a build, in order; each gives what stops the build, or nothing. One use, one thread.
+class BuildRun {
+ public:
+  BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
+           const BuildInput& input, BuildOutput& output, std::stop_token stop);
+  BuildOutcome run();
+
+ private:
+  using Stopped = std::optional<BuildStop>;
+  struct Buildpack {
+    std::string name;   ///< for messages: "nodejs"
+    std::string shown;  ///< what detect printed: "Node.js"
+  };
+
+  Stopped build();
+  Stopped removeIgnoredFiles();
+  Stopped chooseSources();
+  Stopped obtainBuildpacks();
+  Stopped fetch(std::size_t index);
+  Stopped detectAny();
+  Stopped detect(std::size_t index);
+  Stopped compile(std::size_t index);
+  Stopped release(std::size_t index);
+  Stopped runExplicit();
+  Stopped discoverProcessTypes();
+  Stopped packSlug();
+
+  void printTypes(const std::string& what, const store::ProcessTypes& types);
+  void announce(const Buildpack& buildpack);
+
+  const BuilderConfig& config_;
+  store::BlobStore& blobs_;
+  const BuildInput& input_;
+  LineKeeper output_;
+  std::stop_token stop_;
+  BuildFolder folder_;
+  PhaseRunner phases_;
+  BuildpackLibrary library_;
+
+  bool explicitList_ = false;
+  std::vector<BuildpackSource> sources_;
+  std::vector<Buildpack> buildpacks_;
+  std::vector<std::size_t> compiled_;  // their exports count for the next ones
+  BuildSucceeded result_;
+  std::map<std::string, std::int64_t> phaseMs_;
+};
+
+}  // namespace builder::detail

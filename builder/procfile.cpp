@@ -1,0 +1,69 @@
+// Procfile reading: parseProcfile of builder/builder.h.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "builder/builder.h"
+#include "builder/detail/procfile.h"
+
+namespace builder {
+namespace detail {
+namespace {
+
+bool isConflictMarker(std::string_view line) {
+  return line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line.starts_with("=======");
+}
+
+/// The line's fault in words, or "" after it was added.
+std::string addLine(std::string_view line, store::ProcessTypes& types) {
+  if (isConflictMarker(line)) return "has a merge conflict marker";
+  const auto colon = line.find(':');
+  if (colon == line.npos) return "is not of the form TYPE: COMMAND";
+  const auto type = base::trim(line.substr(0, colon));
+  const auto command = base::trim(line.substr(colon + 1));
+  const std::string shown = base::printable(type);
+  if (!isProcessType(type)) {
+    return "names the process type '" + shown + "'; use letters, digits, - and _, at most 63";
+  }
+  if (command.empty()) return "gives no command for " + shown;
+  if (command.find('\0') != command.npos) return "has a NUL byte";
+  if (!types.emplace(std::string(type), std::string(command)).second) return "declares " + shown + " again";
+  return "";
+}
+
+}  // namespace
+
+bool isProcessType(std::string_view name) noexcept {
+  constexpr std::size_t kMaxLength = 63;  // a DNS label's
+  return !name.empty() && name.size() <= kMaxLength && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+std::variant<store::ProcessTypes, ProcfileError> readProcfile(std::string_view text) {
+  if (text.size() > kProcfileMaxBytes) return ProcfileError{"the Procfile is larger than 64 KiB"};
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  store::ProcessTypes types;
+  int number = 0;
+  for (const auto& whole : base::split(text, '\n')) {
+    ++number;
+    const auto line = base::trim(whole);
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::string fault = addLine(line, types);
+    if (!fault.empty()) return ProcfileError{"Procfile line " + std::to_string(number) + " " + fault};
+  }
+  return types;
+}
+
+}  // namespace detail
+
+store::ProcessTypes parseProcfile(std::string_view text) {
+  auto result = detail::readProcfile(text);
+  if (const auto* error = std::get_if<detail::ProcfileError>(&result)) {
+    throw base::Error(base::Errc::invalidArgument, error->message);
+  }
+  return std::get<store::ProcessTypes>(std::move(result));
+}
+
+}  // namespace builder
