@@ -287,7 +287,8 @@ std::optional<std::string> findProgram(const std::string& name) {
   if (name.empty()) return std::nullopt;
   for (const auto& folder : split(folders, ':')) {
     if (folder.empty()) continue;  // "here" in old shells: never what a daemon means
-    std::string candidate = folder + "/" + name;
+    std::string candidate = folder;
+    candidate.append("/").append(name);
     if (std::error_code ignored; std::filesystem::is_directory(candidate, ignored)) continue;
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
   }

@@ -28,7 +28,7 @@ std::string requestId(const HttpRequest& request) {
   constexpr std::size_t kMaxLength = 128;
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:,";
   for (const char* header : {"X-Request-Id", "Request-Id"}) {
-    const std::string given = request.get(header, "");
+    std::string given = request.get(header, "");
     const bool harmless = given.find_first_not_of(kAllowed) == std::string::npos;
     if (!given.empty() && given.size() <= kMaxLength && harmless) return given;
   }

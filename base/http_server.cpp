@@ -215,8 +215,8 @@ net::HTTPServerParams::Ptr makeParams(const HttpServerOptions& options) {
 
 class PocoHttpServer : public HttpServer {
  public:
-  PocoHttpServer(net::ServerSocket socket, std::string address, HttpRouter router, HttpServerOptions options)
-      : socket_(std::move(socket)),
+  PocoHttpServer(const net::ServerSocket& socket, std::string address, HttpRouter router, HttpServerOptions options)
+      : socket_(socket),
         address_(std::move(address)),
         shared_{.router = std::move(router), .options = options, .params = makeParams(options)},
         pool_(1, static_cast<int>(std::max(options.maxThreads, 1u))),
@@ -235,6 +235,7 @@ class PocoHttpServer : public HttpServer {
     const std::lock_guard lock(stopMutex_);
     if (stopped_) return;
     stopped_ = true;
+    ::shutdown(socket_.impl()->sockfd(), SHUT_RDWR);  // wakes the acceptor, which else looks up four times a second only
     server_.stop();
     socket_.close();
     if (address_.starts_with('/')) ::unlink(address_.c_str());
@@ -302,7 +303,7 @@ std::unique_ptr<HttpServer> HttpServer::onTcp(const std::string& hostAndPort, Ht
     closeOnExec(socket);
     socket.listen(kBacklog);
     std::string bound = socket.address().toString();
-    return std::make_unique<PocoHttpServer>(std::move(socket), std::move(bound), std::move(router), options);
+    return std::make_unique<PocoHttpServer>(socket, std::move(bound), std::move(router), options);
   } catch (const Poco::Exception& exception) {
     cannotListen(hostAndPort, exception.displayText());
   }
@@ -322,7 +323,7 @@ std::unique_ptr<HttpServer> HttpServer::onUnix(const std::filesystem::path& sock
     // Nobody can connect before listen(): the mode is right from the first moment, without touching the process's umask.
     if (::chmod(file.c_str(), S_IRUSR | S_IWUSR) != 0) throwErrno(errno, "protecting a socket");
     socket.listen(kBacklog);
-    return std::make_unique<PocoHttpServer>(std::move(socket), file, std::move(router), options);
+    return std::make_unique<PocoHttpServer>(socket, file, std::move(router), options);
   } catch (const Poco::Exception& exception) {
     cannotListen(file, exception.displayText());
   }

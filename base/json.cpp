@@ -75,11 +75,9 @@ class Writer {
       write(value.extract<JsonArray>());
     } else if (value.type() == typeid(std::vector<std::string>)) {
       writeList(value.extract<std::vector<std::string>>());
-    } else if (value.isString() || value.type() == typeid(char)) {
-      out_ += jsonQuote(value.convert<std::string>());
     } else if (value.isBoolean()) {
       out_ += value.convert<bool>() ? "true" : "false";
-    } else if (value.isNumeric()) {
+    } else if (value.isNumeric() && value.type() != typeid(char)) {
       writeNumber(value);
     } else {
       out_ += jsonQuote(value.convert<std::string>());
