@@ -128,7 +128,8 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
     throw base::Error(base::Errc::conflict,
                       "fetch first: " + update.ref + " was deployed by another push meanwhile");
 
-  const BuildFolder folder(parts_.folder.builds() / buildName(run.app(), run.build()));
+  // Beside the builder's own folder, on the same file system: it takes the tree over by a rename.
+  const BuildFolder folder(parts_.folder.builds() / (buildName(run.app(), run.build()) + ".source"));
   std::filesystem::path source;
   {
     const PhaseTimer timer(phases, "export");

@@ -22,7 +22,8 @@ base::JsonObject::Ptr renderKey(const store::Key& key);
 base::JsonObject::Ptr renderConfig(const store::ConfigVars& config);
 base::JsonObject::Ptr renderStack(const store::Stack& stack);
 
-/// Left-aligned columns, two spaces between them; "" for no rows.
+/// Left-aligned columns, two spaces between them; a row of one cell is a title and widens nothing. "" for no
+/// rows.
 std::string table(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace controller

@@ -1,0 +1,71 @@
+// An Engine that runs nothing: it records deployments and answers what the test wrote.
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "runner/engine.h"
+
+namespace testing_support {
+
+/// Thread-safe. deploy() answers with the next queued result, else Launched; processes() shows what the last
+/// good deployment asked for.
+class FakeEngine : public runner::Engine {
+ public:
+  void failNext(runner::LaunchFailed failure) {
+    const std::lock_guard lock(mutex_);
+    failures_.push_back(std::move(failure));
+  }
+  std::vector<runner::Deployment> deployments() const {
+    const std::lock_guard lock(mutex_);
+    return deployments_;
+  }
+  std::vector<std::string> removed() const {
+    const std::lock_guard lock(mutex_);
+    return removed_;
+  }
+
+  runner::LaunchResult deploy(const runner::Deployment& deployment,
+                              const std::function<void(std::string_view)>&, std::stop_token) override {
+    const std::lock_guard lock(mutex_);
+    deployments_.push_back(deployment);
+    if (failures_.empty()) return runner::Launched{};
+    runner::LaunchFailed failure = failures_.front();
+    failures_.pop_front();
+    return failure;
+  }
+  runner::LaunchResult restart(const store::AppName&, const std::string&) override {
+    return runner::Launched{};
+  }
+  void remove(const store::AppName& app) override {
+    const std::lock_guard lock(mutex_);
+    removed_.push_back(app.str());
+  }
+  std::vector<runner::ProcessStatus> processes(const store::AppName& app) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<runner::ProcessStatus> all;
+    if (deployments_.empty() || deployments_.back().app != app) return all;
+    for (const auto& [type, count] : deployments_.back().formation) {
+      for (int i = 1; i <= count; ++i) {
+        runner::ProcessStatus status;
+        status.name = type + "." + std::to_string(i);
+        status.type = type;
+        status.release = deployments_.back().release;
+        status.state = runner::ProcessState::up;
+        all.push_back(status);
+      }
+    }
+    return all;
+  }
+  void stopAll() override {}
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<runner::Deployment> deployments_;
+  std::deque<runner::LaunchFailed> failures_;
+  std::vector<std::string> removed_;
+};
+
+}  // namespace testing_support

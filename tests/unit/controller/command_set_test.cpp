@@ -1,0 +1,244 @@
+#include "controller/command_set.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "gitd/repository.h"
+#include "sandbox/layer_store.h"
+#include "store/layer_writer.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_engine.h"
+#include "tests/support/memory_blob_store.h"
+#include "tests/support/scripted_runtime.h"
+#include "tests/support/temp_folder.h"
+
+namespace controller {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Text : public base::ByteSink {
+ public:
+  void write(std::string_view bytes) override { text += bytes; }
+  std::string text;
+};
+
+struct Answer {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+/// The whole command set over a real database and repositories; only containers and processes are made up.
+class CommandSetTest : public ::testing::Test {
+ protected:
+  CommandSetTest() {
+    for (const auto& each : {folder_.repositories(), folder_.appLogs(), folder_.builds()})
+      std::filesystem::create_directories(each);
+  }
+
+  Answer run(const std::vector<std::string>& argv, const std::string& input = "") {
+    Text out, err;
+    const int code = commands_.run(
+        {.user = "ada", .local = true}, argv,
+        {.out = out, .err = err, .save = nullptr, .input = input, .defaultApp = "", .stop = {}});
+    return {code, out.text, err.text};
+  }
+
+  /// As a push would leave it: a slug with one layer, released and launched.
+  void deploySlug(const std::string& appName) {
+    const store::App app = store_.getApp(store::AppName::parse(appName));
+    const auto layer = [&](const std::string& bytes) {
+      store::LayerWriter writer(blobs_);
+      writer.write(bytes);
+      return writer.commit();
+    };
+    const store::Layer base = layer("base");
+    store_.putStack({app.stack, {{base}, base.blob.digest}, {{base}, base.blob.digest}, clock_.now()});
+    const store::Build build = store_.createBuild(
+        {.app = app.id, .commit = std::string(40, 'a'), .ref = "refs/heads/main", .user = "ada"});
+    const store::Slug slug = store_.createSlug({.app = app.id,
+                                                .commit = build.commit,
+                                                .stack = app.stack,
+                                                .buildpack = "Test",
+                                                .layers = {layer("slug")},
+                                                .processTypes = {{"web", "serve"}, {"worker", "work"}},
+                                                .defaultConfig = {{"FROM_BUILDPACK", "default"}}});
+    const store::Release release = releases_.create(app, {.description = "Deploy aaaaaaaa",
+                                                          .user = "ada",
+                                                          .slug = slug.id,
+                                                          .config = std::nullopt,
+                                                          .succeededBuild = build.id});
+    releases_.launch(app, release, [](std::string_view) {});
+  }
+
+  testing_support::TempFolder temp_;
+  DataFolder folder_{temp_.path()};
+  testing_support::FakeClock clock_;
+  gitd::GitLibrary git_;
+  store::ReleaseStore store_{folder_.database(), clock_};
+  testing_support::MemoryBlobStore blobs_;
+  test::ScriptedRuntime runtime_;
+  testing_support::FakeEngine engine_;
+  runner::AppLog log_{folder_.appLogs(), clock_};
+  sandbox::LayerStore layers_{folder_.layers(), 0};
+  PublicUrls urls_{"localhost"};
+  AppLocks locks_;
+  StackService stacks_{store_, blobs_, clock_};
+  Releases releases_{store_, blobs_, engine_, log_, clock_};
+  builder::Builder builder_{
+      {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_};
+  Deployer deployer_{
+      {}, {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_, clock_}};
+  bool stopped_ = false;
+  CommandSet commands_{{folder_, urls_, store_, deployer_, releases_, stacks_, engine_, log_, runtime_,
+                        locks_, clock_, [this](bool) { stopped_ = true; }}};
+};
+
+TEST_F(CommandSetTest, AMistypedCommandNamesTheNearestAndIsAUsageError) {
+  const Answer answer = run({"apps:creat", "x"});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.err, HasSubstr("did you mean apps:create?"));
+  EXPECT_EQ(answer.out, "");
+}
+
+TEST_F(CommandSetTest, UsageErrorsAreOneLineWithTheUsage) {
+  EXPECT_THAT(run({"config:get", "-a", "x"}).err,
+              HasSubstr("something is missing; usage: fairlead config:get KEY"));
+  EXPECT_THAT(run({"apps", "extra"}).err, HasSubstr("one word too many"));
+  EXPECT_THAT(run({"apps", "--colour"}).err, HasSubstr("no option --colour"));
+  EXPECT_THAT(run({"apps:info", "-a"}).err, HasSubstr("needs a value"));
+  EXPECT_THAT(run({"ps", "--json=yes"}).err, HasSubstr("takes no value"));
+  for (const auto& argv : {std::vector<std::string>{"apps", "extra"}, {"apps", "-x"}})
+    EXPECT_EQ(run(argv).code, 2);
+}
+
+TEST_F(CommandSetTest, CreatesAnAppWithARepositoryAndReleaseOne) {
+  const Answer answer = run({"apps:create", "hello", "--json"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  const auto json = base::parseJsonObject(answer.out, "answer");
+  EXPECT_EQ(base::jsonString(json, "name"), "hello");
+  EXPECT_TRUE(std::filesystem::exists(folder_.root() / "repos/hello.git/HEAD"));
+  EXPECT_THAT(run({"releases", "-a", "hello"}).out, HasSubstr("Current: v1"));
+}
+
+TEST_F(CommandSetTest, RefusesANameThatIsTakenOrCannotBe) {
+  ASSERT_EQ(run({"apps:create", "hello"}).code, 0);
+  const Answer taken = run({"apps:create", "hello"});
+  EXPECT_EQ(taken.code, 1);
+  EXPECT_THAT(taken.err, HasSubstr("taken"));
+  EXPECT_TRUE(std::filesystem::exists(folder_.root() / "repos/hello.git/HEAD"))
+      << "the first app's repository was touched";
+  for (const char* bad : {"Hello", "../x", "a b", "-a", "", "stacks", "a.b"})
+    EXPECT_NE(run({"apps:create", "--", bad}).code, 0) << bad;
+}
+
+TEST_F(CommandSetTest, AnUnknownAppIsOneSentenceWithTheWayOut) {
+  EXPECT_THAT(run({"ps", "-a", "nobody"}).err, HasSubstr("there is no app \"nobody\""));
+  EXPECT_THAT(run({"ps"}).err, HasSubstr("-a APP"));
+  EXPECT_EQ(run({"ps"}).code, 1);
+}
+
+TEST_F(CommandSetTest, ConfigSetBeforeThePushMakesAReleaseAndLaunchesNothing) {
+  run({"apps:create", "hello"});
+  EXPECT_EQ(run({"config:set", "A=1", "B=two=2", "-a", "hello"}).code, 0);
+  EXPECT_EQ(run({"config:get", "B", "-a", "hello"}).out, "two=2\n");
+  EXPECT_THAT(run({"releases", "-a", "hello"}).out, HasSubstr("Set A, B config vars"));
+  EXPECT_TRUE(engine_.deployments().empty());
+  for (const char* bad : {"novalue", "1A=x", "A B=x", "=x"})
+    EXPECT_EQ(run({"config:set", bad, "-a", "hello"}).code, 1) << bad;
+  EXPECT_EQ(run({"config:unset", "MISSING", "-a", "hello"}).code, 1);
+  EXPECT_EQ(store_.releases(1, 10).size(), 2u) << "a refused change made a release";
+}
+
+TEST_F(CommandSetTest, ConfigSetLaunchesTheSameSlugWithTheUsersValueOverTheDefault) {
+  run({"apps:create", "hello"});
+  deploySlug("hello");
+  EXPECT_EQ(engine_.deployments().back().environment.at("FROM_BUILDPACK"), "default");
+  ASSERT_EQ(run({"config:set", "FROM_BUILDPACK=mine", "-a", "hello"}).code, 0);
+  EXPECT_EQ(engine_.deployments().back().environment.at("FROM_BUILDPACK"), "mine");
+  EXPECT_EQ(engine_.deployments().back().release.number, 3);
+  EXPECT_EQ(engine_.deployments().back().layers.size(), 3u) << "run image, slug, start layer";
+}
+
+TEST_F(CommandSetTest, AFailedLaunchLeavesTheReleaseBeforeCurrentAndSaysWhy) {
+  run({"apps:create", "hello"});
+  deploySlug("hello");
+  engine_.failNext({"web.1", "exited with status 1", {"boom"}});
+  const Answer answer = run({"config:set", "A=1", "-a", "hello"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.err, HasSubstr("release v3 failed: web.1 exited with status 1"));
+  EXPECT_THAT(answer.err, HasSubstr("boom"));
+  EXPECT_EQ(run({"config:get", "A", "-a", "hello"}).code, 1) << "config is as it was";
+  EXPECT_THAT(run({"releases", "-a", "hello"}).out, HasSubstr("Current: v2"));
+}
+
+TEST_F(CommandSetTest, RollbackAppendsAReleaseWithTheOldSlugAndConfig) {
+  run({"apps:create", "hello"});
+  deploySlug("hello");
+  run({"config:set", "A=1", "-a", "hello"});
+  ASSERT_EQ(run({"rollback", "v2", "-a", "hello"}).code, 0);
+  EXPECT_THAT(run({"releases", "-a", "hello"}).out, HasSubstr("Rollback to v2"));
+  EXPECT_EQ(engine_.deployments().back().release.number, 4);
+  EXPECT_EQ(engine_.deployments().back().environment.count("A"), 0u);
+  EXPECT_EQ(run({"rollback", "v1", "-a", "hello"}).code, 1) << "v1 has no slug";
+  EXPECT_EQ(run({"rollback", "v99", "-a", "hello"}).code, 1);
+  EXPECT_EQ(run({"rollback", "latest", "-a", "hello"}).code, 1);
+}
+
+TEST_F(CommandSetTest, ScaleChangesTheFormationOnlyWhenTheProcessesCameUp) {
+  run({"apps:create", "hello"});
+  EXPECT_THAT(run({"ps:scale", "web=2", "-a", "hello"}).err, HasSubstr("push first"));
+  deploySlug("hello");
+  ASSERT_EQ(run({"ps:scale", "web=2", "worker=1", "-a", "hello"}).code, 0);
+  EXPECT_THAT(run({"ps", "-a", "hello"}).out, HasSubstr("worker.1"));
+  engine_.failNext({"web.3", "exited", {}});
+  EXPECT_EQ(run({"ps:scale", "web=3", "-a", "hello"}).code, 1);
+  EXPECT_THAT(run({"ps:scale", "-a", "hello"}).out, HasSubstr("web at 2"));
+  EXPECT_THAT(run({"ps:scale", "wbe=2", "-a", "hello"}).err, HasSubstr("this app has web, worker"));
+  EXPECT_EQ(run({"ps:scale", "web=-1", "-a", "hello"}).code, 1);
+  EXPECT_EQ(run({"ps:scale", "web=101", "-a", "hello"}).code, 1);
+}
+
+TEST_F(CommandSetTest, DestroyAsksForTheNameAndThenLeavesNothing) {
+  run({"apps:create", "hello"});
+  deploySlug("hello");
+  EXPECT_THAT(run({"apps:destroy", "-a", "hello"}).err, HasSubstr("--confirm hello"));
+  EXPECT_TRUE(store_.findApp(store::AppName::parse("hello")));
+  ASSERT_EQ(run({"apps:destroy", "-a", "hello", "--confirm", "hello"}).code, 0);
+  EXPECT_FALSE(store_.findApp(store::AppName::parse("hello")));
+  EXPECT_FALSE(std::filesystem::exists(folder_.root() / "repos/hello.git"));
+  EXPECT_EQ(engine_.removed(), std::vector<std::string>{"hello"});
+  EXPECT_EQ(run({"apps:create", "hello"}).code, 0) << "the name is free again";
+}
+
+TEST_F(CommandSetTest, KeysAreTakenAsWordsOrAsText) {
+  const std::string key =
+      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJuT9dyJvrYqwqQ6yJ0Zzq2c3n0b7a3Xn8gqk1k2v3x4 ada@home";
+  EXPECT_EQ(run({"keys:add", "not", "a", "key"}).code, 1);
+  EXPECT_EQ(run({"keys:add"}, key).code, 0);
+  EXPECT_EQ(run({"keys:add"}, key).code, 1) << "the same key twice";
+  EXPECT_THAT(run({"keys"}).out, HasSubstr("ada@home"));
+}
+
+TEST_F(CommandSetTest, TokensAreShownOnceAndStoredHashed) {
+  const auto json = base::parseJsonObject(run({"tokens:create", "--json"}).out, "answer");
+  const std::string secret = base::jsonString(json, "token");
+  ASSERT_FALSE(secret.empty());
+  EXPECT_TRUE(store_.findToken(base::Digest::of(secret).hex()));
+  EXPECT_FALSE(store_.findToken(secret));
+}
+
+TEST_F(CommandSetTest, OnlyTheMachinesOwnAdministratorStopsTheServer) {
+  Text out, err;
+  EXPECT_EQ(
+      commands_.run({.user = "ada", .local = false}, {"server:stop"},
+                    {.out = out, .err = err, .save = nullptr, .input = "", .defaultApp = "", .stop = {}}),
+      1);
+  EXPECT_FALSE(stopped_);
+  EXPECT_EQ(run({"server:stop"}).code, 0);
+  EXPECT_TRUE(stopped_);
+}
+
+}  // namespace
+}  // namespace controller

@@ -1,0 +1,26 @@
+#include "controller/public_urls.h"
+
+#include <gtest/gtest.h>
+
+namespace controller {
+namespace {
+
+TEST(PublicUrls, NamesTheDomainWhereTheListenerHasNoNameOfItsOwn) {
+  PublicUrls urls("localhost");
+  urls.setEndpoints({.ssh = "127.0.0.1:2222", .http = "0.0.0.0:5000", .router = "127.0.0.1:8080"});
+  const auto app = store::AppName::parse("hello");
+  EXPECT_EQ(urls.git(app), "ssh://git@localhost:2222/hello.git");
+  EXPECT_EQ(urls.web(app), "http://hello.localhost:8080/");
+  EXPECT_EQ(urls.image(app, {3}), "localhost:5000/hello:v3");
+}
+
+TEST(PublicUrls, KeepsAnAddressThatClientsCanUseAndDropsPort80) {
+  PublicUrls urls("example.org");
+  urls.setEndpoints({.ssh = "192.0.2.7:22", .http = "192.0.2.7:5000", .router = "0.0.0.0:80"});
+  const auto app = store::AppName::parse("hello");
+  EXPECT_EQ(urls.git(app), "ssh://git@192.0.2.7:22/hello.git");
+  EXPECT_EQ(urls.web(app), "http://hello.example.org/");
+}
+
+}  // namespace
+}  // namespace controller

@@ -1,0 +1,74 @@
+#include "server/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "tests/support/temp_folder.h"
+
+namespace server {
+namespace {
+
+std::string failureOf(const std::vector<std::string>& args) {
+  try {
+    parseConfig(args);
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Errc::invalidArgument);
+    return error.what();
+  }
+  return "";
+}
+
+class ConfigFile : public ::testing::Test {
+ protected:
+  std::string write(const std::string& text) {
+    const auto file = folder_.path() / "fairlead.conf";
+    std::ofstream(file) << text;
+    return file.string();
+  }
+  testing_support::TempFolder folder_;
+};
+
+TEST(Config, FlagsAreTheSettingsNamesWithDashes) {
+  const Config config =
+      parseConfig({"--data", "/srv/x", "--ssh-listen=127.0.0.1:0", "--build-timeout-s", "7"});
+  EXPECT_EQ(config.data, "/srv/x");
+  EXPECT_EQ(config.sshListen, "127.0.0.1:0");
+  EXPECT_EQ(config.buildTimeoutS, 7u);
+}
+
+TEST(Config, UnknownFlagNamesTheNearest) {
+  EXPECT_NE(failureOf({"--ssh-listn", "x"}).find("did you mean ssh_listen"), std::string::npos);
+  EXPECT_NE(failureOf({"--completely-else", "x"}).find("no setting"), std::string::npos);
+}
+
+TEST(Config, AValueThatIsMissingOrOfTheWrongKindIsRefused) {
+  EXPECT_NE(failureOf({"--data"}).find("needs a value"), std::string::npos);
+  EXPECT_NE(failureOf({"--build-timeout-s", "soon"}).find("no whole number"), std::string::npos);
+  EXPECT_NE(failureOf({"serve"}).find("no option"), std::string::npos);
+}
+
+TEST_F(ConfigFile, IsReadFirstAndFlagsWin) {
+  const std::string file = write("# settings\n\ndomain = example.org\n build_pids=9 \n");
+  const Config config = parseConfig({"--domain", "localhost", "--config", file});
+  EXPECT_EQ(config.domain, "localhost");
+  EXPECT_EQ(config.buildPids, 9u);
+}
+
+TEST_F(ConfigFile, ErrorsNameTheLine) {
+  EXPECT_NE(failureOf({"--config", write("domain = x\nnonsense\n")}).find("line 2"), std::string::npos);
+  EXPECT_NE(failureOf({"--config", write("slug_max_byte = 1\n")}).find("did you mean slug_max_bytes"),
+            std::string::npos);
+}
+
+TEST(Config, DescribesEverySettingSoThatItCanBeReadBack) {
+  testing_support::TempFolder folder;
+  const auto file = folder.path() / "all.conf";
+  const std::string described = describeConfig(parseConfig({"--data", "/srv/x"}));
+  std::ofstream(file) << described;
+  EXPECT_EQ(describeConfig(parseConfig({"--config", file.string()})), described);
+}
+
+}  // namespace
+}  // namespace server
