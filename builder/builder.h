@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@
 #include "store/model.h"
 
 namespace builder {
+
+namespace detail {
+class Trash;
+}
 
 struct BuilderConfig {
   std::filesystem::path workFolder;           ///< DIR/run/builds: one folder per build, removed at its end
@@ -62,13 +67,16 @@ struct BuildOutcome {
 /// (Heroku Dev Center, Buildpack API.)
 class Builder {
  public:
+  /// Folders of builds that a killed daemon left are removed; no build of another Builder may use the same work folder.
   Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs);
+  ~Builder();
   BuildOutcome build(const BuildInput& input, BuildOutput& output, std::stop_token stop);
 
  private:
   BuilderConfig config_;
   sandbox::ContainerRuntime& runtime_;
   store::BlobStore& blobs_;
+  std::unique_ptr<detail::Trash> trash_;
 };
 
 /// Process types of a Procfile's text; throws invalidArgument with the line number. Accepts CRLF, BOM, blank and # lines, names [A-Za-z0-9_-]{1,63}; the command is everything after the first colon, verbatim and trimmed.

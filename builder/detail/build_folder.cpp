@@ -41,24 +41,22 @@ void ownTree(const fs::path& root, std::uint32_t id) {
 
 }  // namespace
 
-TreeGuard::TreeGuard(fs::path path) : path_(std::move(path)) {
-  base::removeTree(path_);
-}
+TreeGuard::TreeGuard(fs::path path, Trash& trash) : path_(std::move(path)), trash_(trash) { trash_.take(path_); }
 
 TreeGuard::~TreeGuard() {
   try {
-    base::removeTree(path_);
+    trash_.take(path_);
   } catch (const std::exception& error) {
     base::Log("builder").warn("build folder not removed",
                               {{"folder", path_.string()}, {"why", error.what()}});
   }
 }
 
-BuildFolder::BuildFolder(const fs::path& workFolder, const BuildInput& input, BuildUser user,
+BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user,
                          std::stop_token stop)
     // The same commit builds in the same place, so that paths which end up in the slug do not change its
     // digest.
-    : guard_(workFolder / input.id),
+    : guard_(workFolder / input.id, trash),
       keptCache_(input.cache),
       user_(user),
       hash_(base::Digest::of(input.commit).hex().substr(0, 8)) {

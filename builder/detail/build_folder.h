@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "builder/builder.h"
+#include "builder/detail/trash.h"
 
 namespace builder::detail {
 
@@ -15,10 +16,10 @@ struct BuildUser {
   std::uint32_t appId;   ///< of the container's uid and gid 1000
 };
 
-/// Removes a tree when it goes, and what an earlier one of that name left when it comes.
+/// Throws a tree away when it goes, and what an earlier one of that name left when it comes.
 class TreeGuard {
  public:
-  explicit TreeGuard(std::filesystem::path path);
+  TreeGuard(std::filesystem::path path, Trash& trash);
   ~TreeGuard();
   TreeGuard(const TreeGuard&) = delete;
   TreeGuard& operator=(const TreeGuard&) = delete;
@@ -26,6 +27,7 @@ class TreeGuard {
 
  private:
   std::filesystem::path path_;
+  Trash& trash_;
 };
 
 /// Below `workFolder`/ID: tmp, app, build, cache, env and buildpacks/N, each a mount of its own: what a
@@ -33,7 +35,7 @@ class TreeGuard {
 class BuildFolder {
  public:
   /// Takes `input.source` and a copy of the cache, writes the config vars. Throws io, cancelled.
-  BuildFolder(const std::filesystem::path& workFolder, const BuildInput& input, BuildUser user,
+  BuildFolder(const std::filesystem::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user,
               std::stop_token stop);
 
   std::filesystem::path build() const { return root() / "build"; }

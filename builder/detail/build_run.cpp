@@ -88,13 +88,13 @@ void LineKeeper::error(std::string_view text) {
 }
 
 BuildRun::BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
-                   const BuildInput& input, BuildOutput& output, std::stop_token stop)
+                   Trash& trash, const BuildInput& input, BuildOutput& output, std::stop_token stop)
     : config_(config),
       blobs_(blobs),
       input_(input),
       output_(output),
       stop_(stop),
-      folder_(config.workFolder, input, userOf(runtime), stop),
+      folder_(config.workFolder, trash, input, userOf(runtime), stop),
       phases_(config, runtime, input, folder_, stop),
       library_(config.buildpackFolder) {}
 

@@ -34,7 +34,7 @@ class LineKeeper : public base::ByteSink {
 /// The steps of a build, in order; each gives what stops the build, or nothing. One use, one thread.
 class BuildRun {
  public:
-  BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
+  BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs, Trash& trash,
            const BuildInput& input, BuildOutput& output, std::stop_token stop);
   BuildOutcome run();
 

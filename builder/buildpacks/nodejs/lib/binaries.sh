@@ -10,7 +10,7 @@ configure_npm() {
   registry=${registry%/}
   # An app's own .npmrc counts more than the host's setting, but npm would rank it below the environment.
   if [ -f .npmrc ] && grep -q '^registry' .npmrc; then unset npm_config_registry; fi
-  export npm_config_cache="$cache/npm" npm_config_update_notifier=false npm_config_fund=false \
+  export npm_config_cache=/tmp/npm-cache npm_config_update_notifier=false npm_config_fund=false \
     npm_config_audit=false npm_config_progress=false npm_config_color=false
 }
 
@@ -60,7 +60,30 @@ download() {
   rm -f "$file"
 }
 
-# Everything is made ready in the cache once per pair of versions, then copied into the app.
+# make_binaries NODE_PACKAGE NODE_INTEGRITY NODE_TARBALL PREFIX_TAR HEADERS_TAR: fetches the resolved node and npm and packs them as the app and node-gyp want them.
+make_binaries() {
+  local work=/tmp/node-binaries node_package=$1 node_integrity=$2 node_tarball=$3 prefix_tar=$4 headers_tar=$5
+  rm -rf "$work"
+  download npm "$work/prefix/lib/node_modules/npm"
+  rm -rf "$work/prefix/lib/node_modules/npm/docs" "$work/prefix/lib/node_modules/npm/man"
+  integrity=$node_integrity tarball=$node_tarball
+  download "$node_package" "$work/node"
+  mkdir -p "$work/prefix/bin"
+  mv "$work/node/bin/node" "$work/prefix/bin/node"
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/prefix/bin/npm"
+  ln -s ../lib/node_modules/npm/bin/npx-cli.js "$work/prefix/bin/npx"
+  chmod +x "$work/prefix/bin/node" "$work"/prefix/lib/node_modules/npm/bin/*-cli.js
+  # Headers for native modules: other machines' variants of OpenSSL's are most of them.
+  find "$work/node/include/node/openssl/archs" -mindepth 1 -maxdepth 1 ! -name linux-x86_64 ! -name linux-aarch64 \
+    -exec rm -rf {} + 2>/dev/null || true
+  rm -f "$cache"/prefix-*.tar "$cache"/headers-*.tar
+  tar -cf "$headers_tar" -C "$work/node" include
+  tar -cf "$prefix_tar.new" -C "$work/prefix" .
+  mv "$prefix_tar.new" "$prefix_tar"
+  rm -rf "$work"
+}
+
+# The cache holds few large files instead of thousands of small ones: the platform copies it for each build.
 install_binaries() {
   local wanted_node wanted_npm arch
   case $(uname -m) in
@@ -75,37 +98,26 @@ install_binaries() {
 
   resolve "node-linux-$arch" "${wanted_node:-$default_node}"
   node_version=$version
-  local headers="$cache/node/$node_version" node_integrity=$integrity node_tarball=$tarball
+  local node_integrity=$integrity node_tarball=$tarball
   resolve npm "${wanted_npm:-$(npm_for_node "$node_version")}"
   npm_version=$version
-  local prefix="$cache/prefix/$node_version-$npm_version"
-  if [ ! -e "$prefix/complete" ]; then
-    rm -rf "$cache/prefix" "$cache/node"
-    detail "Downloading and installing node $node_version and npm $npm_version"
-    download npm "$prefix/lib/node_modules/npm"
-    rm -rf "$prefix/lib/node_modules/npm/docs" "$prefix/lib/node_modules/npm/man"
-    integrity=$node_integrity tarball=$node_tarball
-    download "node-linux-$arch" "$headers"
-    mkdir -p "$prefix/bin"
-    mv "$headers/bin/node" "$prefix/bin/node"
-    chmod +x "$prefix/bin/node"
-    ln -s ../lib/node_modules/npm/bin/npm-cli.js "$prefix/bin/npm"
-    ln -s ../lib/node_modules/npm/bin/npx-cli.js "$prefix/bin/npx"
-    chmod +x "$prefix"/lib/node_modules/npm/bin/*-cli.js
-    # Headers for native modules are wanted, other machines' variants of them and documents are not.
-    find "$headers" -mindepth 1 -maxdepth 1 ! -name include -exec rm -rf {} +
-    find "$headers/include/node/openssl/archs" -mindepth 1 -maxdepth 1 ! -name 'linux-x86_64' ! -name 'linux-aarch64' \
-      -exec rm -rf {} + 2>/dev/null || true
-    touch "$prefix/complete"
-  else
+  local prefix_tar="$cache/prefix-$node_version-$npm_version.tar"
+  headers_tar="$cache/headers-$node_version.tar"
+  if [ -f "$prefix_tar" ] && [ -f "$headers_tar" ]; then
     detail "Using node $node_version and npm $npm_version"
+  else
+    detail "Downloading and installing node $node_version and npm $npm_version"
+    make_binaries "node-linux-$arch" "$node_integrity" "$node_tarball" "$prefix_tar" "$headers_tar"
   fi
   rm -rf .heroku/node
-  mkdir -p .heroku
-  cp -a "$prefix" .heroku/node
-  rm -f .heroku/node/complete
-  # node-gyp looks here first and so needs no download; 99: newer than any version of this layout.
-  mkdir -p "$HOME/.cache/node-gyp/$node_version"
-  ln -sfn "$headers/include" "$HOME/.cache/node-gyp/$node_version/include"
-  echo 99 > "$HOME/.cache/node-gyp/$node_version/installVersion"
+  mkdir -p .heroku/node
+  tar -xf "$prefix_tar" -C .heroku/node
+}
+
+# node-gyp looks here first and so needs no download; 99: newer than any version of this layout.
+install_headers() {
+  local folder="$HOME/.cache/node-gyp/$node_version"
+  mkdir -p "$folder"
+  tar -xf "$headers_tar" -C "$folder"
+  echo 99 > "$folder/installVersion"
 }

@@ -79,17 +79,19 @@ install_dependencies() {
     if [ -z "$lock" ] && [ -f "$name" ]; then warn "$name is not read: this buildpack installs with npm"; fi
   done
   kept=
-  if is_reusable; then kept="$cache/modules/$(fingerprint)"; fi
+  if is_reusable; then kept="$cache/modules-$(fingerprint).tar"; fi
   if has_script heroku-prebuild; then run_script heroku-prebuild; fi
   restored=no
-  if [ -n "$kept" ] && [ -d "$kept/node_modules" ]; then
+  if [ -n "$kept" ] && [ -f "$kept" ]; then
     detail "Restoring node_modules: $lock has not changed"
     rm -rf node_modules
-    cp -a "$kept/node_modules" node_modules
+    tar -xf "$kept"
     restored=yes
     return
   fi
-  rm -rf "$cache/modules"
+  rm -f "$cache"/modules-*.tar
+  install_headers
+  if [ -f "$cache/npm.tar" ]; then tar -xf "$cache/npm.tar" -C /tmp; fi
   if [ -n "$lock" ]; then
     detail "Installing node modules ($lock)"
     run_npm ci "$dev_flag"
@@ -97,14 +99,22 @@ install_dependencies() {
     warn "There is no package-lock.json: versions may change from build to build"
     run_npm install "$dev_flag" --no-package-lock
   fi
+  keep_npm_cache
   # What a build script still needs is kept with development dependencies, else the pruned result is.
   if needs_dev; then keep_modules; fi
 }
 
+keep_npm_cache() {
+  local limit_kb=512000
+  rm -f "$cache/npm.tar"
+  if [ -d /tmp/npm-cache ] && [ "$(du -sk /tmp/npm-cache | cut -f 1)" -lt $limit_kb ]; then
+    tar -cf "$cache/npm.tar" -C /tmp npm-cache
+  fi
+}
+
 keep_modules() {
   if [ -z "$kept" ] || [ $restored = yes ] || [ ! -d node_modules ]; then return 0; fi
-  mkdir -p "$kept.new"
-  cp -a node_modules "$kept.new/node_modules"
+  tar -cf "$kept.new" node_modules
   mv "$kept.new" "$kept"
 }
 
