@@ -1,0 +1,110 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "tests/unit/sandbox/runtime_fixture.h"
+
+namespace sandbox_test {
+namespace {
+
+using sandbox::ContainerSpec;
+using sandbox::RunningContainer;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// A TCP socket listening on an address of the host, at a free port.
+struct Listener {
+  explicit Listener(const std::string& address) : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    ::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
+    EXPECT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    EXPECT_EQ(::listen(socket.get(), 5), 0);
+    socklen_t length = sizeof name;
+    ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&name), &length);
+    port = ntohs(name.sin_port);
+  }
+  base::Fd socket;
+  int port = 0;
+};
+
+bool canConnect(const std::string& address, std::uint16_t port) {
+  const base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{.tv_sec = 1, .tv_usec = 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(port);
+  ::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
+  return ::connect(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) == 0;
+}
+
+class NetworkTest : public RuntimeTest {
+ protected:
+  ContainerSpec networked(const std::string& script) {
+    ContainerSpec spec = shell(script);
+    spec.network = true;
+    return spec;
+  }
+  RunningContainer startServer() {
+    const RunningContainer started = runtime_->start(networked("nc -ll -p 8080 -e /bin/echo hello"), folder_->path() / "server.log");
+    for (int i = 0; i < 300 && !canConnect(started.address, 8080); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return started;
+  }
+  std::string networkedOutput(const std::string& script) {
+    run(networked(script));
+    return output_;
+  }
+};
+
+TEST_F(NetworkTest, GivesAnAddressOfTheFoldersSubnet) {
+  const std::string text = networkedOutput("ip -4 -o addr show eth0; ip route; cat /etc/hosts; hostname");
+  EXPECT_THAT(text, HasSubstr("inet 10.210."));
+  EXPECT_THAT(text, HasSubstr("/22 "));
+  EXPECT_THAT(text, HasSubstr("default via 10.210."));
+  EXPECT_THAT(text, ::testing::ContainsRegex("\n10.210.[0-9.]+\ttest-[0-9]+\n"));
+}
+
+TEST_F(NetworkTest, ContainersAndTheHostReachAServer) {
+  const RunningContainer server = startServer();
+  EXPECT_THAT(server.address, StartsWith("10.210."));
+  EXPECT_TRUE(canConnect(server.address, 8080));
+  EXPECT_EQ(networkedOutput("nc -w 5 " + server.address + " 8080 </dev/null"), "hello\n");
+}
+
+TEST_F(NetworkTest, TheHostsLoopbackIsOutOfReach) {
+  const Listener listener("127.0.0.1");
+  const std::string port = std::to_string(listener.port);
+  const std::string script = "g=$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p'); for a in 127.0.0.1 $g; do nc -w 2 $a " + port + " </dev/null && echo reached $a; done; echo end";
+  EXPECT_THAT(networkedOutput(script), ::testing::EndsWith("end\n"));
+  EXPECT_THAT(output_, ::testing::Not(HasSubstr("reached")));
+}
+
+TEST_F(NetworkTest, WithoutNetworkThereIsOnlyLoopback) {
+  EXPECT_EQ(outputOf("ls /sys/class/net; ip -o link show lo | grep -c UP; ip route; nc -w 1 10.210.0.1 53 </dev/null 2>/dev/null || echo unreachable"), "lo\n1\nunreachable\n");
+}
+
+TEST_F(NetworkTest, KeepsItsSubnetAndBridgeForAllContainers) {
+  const RunningContainer first = startServer();
+  const auto text = base::readFile(config().folder / "network.json");
+  const RunningContainer second = runtime_->start(networked("sleep 100"), folder_->path() / "log");
+  EXPECT_NE(first.address, second.address);
+  runtime_->remove(second.id);
+  EXPECT_TRUE(canConnect(first.address, 8080)) << "the network went with the second container";
+  runtime_->remove(first.id);
+  const std::string bridge = base::jsonString(base::parseJsonObject(text, "network"), "bridge");
+  EXPECT_EQ(::if_nametoindex(bridge.c_str()), 0u);
+  startServer();
+  EXPECT_EQ(base::readFile(config().folder / "network.json"), text);
+}
+
+}  // namespace
+}  // namespace sandbox_test

@@ -1,0 +1,188 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <thread>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/fd.h"
+#include "tests/unit/sandbox/runtime_fixture.h"
+
+namespace sandbox_test {
+namespace {
+
+using sandbox::ContainerSpec;
+using sandbox::ContainerStatus;
+using sandbox::RunningContainer;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+class StartTest : public RuntimeTest {
+ protected:
+  std::filesystem::path log() const { return folder_->path() / "log"; }
+  std::vector<std::string> logLines() const {
+    std::ifstream in(log());
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+  }
+  /// Waits for something that another process does.
+  static bool eventually(const std::function<bool()>& condition) {
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return false;
+  }
+  bool logHolds(const std::string& text) {
+    return eventually([&] { return std::filesystem::exists(log()) && base::readFile(log()).find(text) != std::string::npos; });
+  }
+};
+
+TEST_F(StartTest, LogsInCriFormAndKeepsTheExitCode) {
+  const ContainerSpec spec = shell("echo out; sleep 0.1; echo err >&2; sleep 0.1; echo named >/dev/stdout; printf unfinished; exit 5");
+  const RunningContainer started = runtime_->start(spec, log());
+  EXPECT_EQ(started.id, spec.id);
+  EXPECT_EQ(started.address, "");
+  EXPECT_GT(started.pid, 1);
+  EXPECT_TRUE(runtime_->waitForExit(spec.id, seconds(10)));
+  const auto status = runtime_->status(spec.id);
+  ASSERT_TRUE(status);
+  EXPECT_FALSE(status->running);
+  EXPECT_EQ(status->exit.code, 5);
+  const std::string stamp = "[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+\\.[0-9]+\\+[0-9]+:[0-9]+ ";
+  std::vector<std::string> lines = logLines();
+  if (lines.size() == 5) lines.pop_back();  // some conmons end the unfinished line with an empty "F"
+  EXPECT_THAT(lines, ElementsAre(MatchesRegex(stamp + "stdout F out"), MatchesRegex(stamp + "stderr F err"), MatchesRegex(stamp + "stdout F named"),
+                                 MatchesRegex(stamp + "stdout P unfinished")));
+}
+
+TEST_F(StartTest, OutlivesTheRuntimeObjectAndIsAdopted) {
+  const ContainerSpec spec = shell("trap 'echo stopping; exit 4' TERM; echo started; while :; do sleep 0.05; done");
+  RunningContainer started;
+  {
+    const auto first = anotherRuntime();
+    started = first->start(spec, log());
+  }
+  const auto second = anotherRuntime();
+  EXPECT_THAT(second->list(), ElementsAre(spec.id));
+  auto status = second->status(spec.id);
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(status->running);
+  EXPECT_EQ(status->container.pid, started.pid);
+  EXPECT_EQ(status->container.startedAt, started.startedAt);
+  EXPECT_TRUE(logHolds("started"));
+  EXPECT_FALSE(second->waitForExit(spec.id, milliseconds(1)));
+  second->signal(spec.id, SIGTERM);
+  EXPECT_TRUE(second->waitForExit(spec.id, seconds(10)));
+  status = second->status(spec.id);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->exit.code, 4);
+  EXPECT_TRUE(logHolds("stopping"));
+  second->signal(spec.id, SIGTERM);  // nothing happens to one that has ended
+  second->remove(spec.id);
+  EXPECT_FALSE(second->status(spec.id));
+}
+
+TEST_F(StartTest, RemovesARunningContainer) {
+  const ContainerSpec spec = shell("trap '' TERM; while :; do sleep 1; done");
+  runtime_->start(spec, log());
+  runtime_->remove(spec.id);
+  EXPECT_TRUE(runtime_->list().empty());
+}
+
+TEST_F(StartTest, KnowsNothingOfOtherIds) {
+  EXPECT_FALSE(runtime_->status("unknown"));
+  EXPECT_TRUE(runtime_->waitForExit("unknown", seconds(10)));
+  runtime_->signal("unknown", SIGTERM);
+  runtime_->remove("unknown");
+  EXPECT_THROW(runtime_->status("../x"), base::Error);
+}
+
+TEST_F(StartTest, RefusesAnIdInUse) {
+  const ContainerSpec spec = shell("sleep 100");
+  runtime_->start(spec, log());
+  try {
+    runtime_->start(spec, log());
+    ADD_FAILURE() << "it started twice";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Errc::alreadyExists);
+  }
+  EXPECT_TRUE(runtime_->status(spec.id)->running);
+}
+
+TEST_F(StartTest, SurvivesTheDeathOfItsMonitor) {
+  const ContainerSpec spec = shell("while :; do sleep 1; done");
+  runtime_->start(spec, log());
+  const auto folder = config().folder / "containers" / spec.id;
+  ASSERT_EQ(::kill(std::stoi(base::readFile(folder / "conmon.pid")), SIGKILL), 0);
+  EXPECT_TRUE(runtime_->status(spec.id)->running);
+  runtime_->signal(spec.id, SIGKILL);
+  EXPECT_TRUE(runtime_->waitForExit(spec.id, seconds(10)));
+  const auto status = runtime_->status(spec.id);
+  EXPECT_FALSE(status->running);
+  EXPECT_EQ(status->exit.code, 137);
+}
+
+TEST_F(StartTest, DoesNotTakeAnotherProcessForItsOwn) {
+  const ContainerSpec spec = shell("true");
+  runtime_->start(spec, log());
+  ASSERT_TRUE(runtime_->waitForExit(spec.id, seconds(10)));
+  // As if the machine had given the pid to somebody else: here, to ourselves.
+  const auto file = config().folder / "containers" / spec.id / "state.json";
+  auto state = base::parseJsonObject(base::readFile(file), "state");
+  state->getObject("init")->set("pid", static_cast<int>(::getpid()));
+  state->getObject("monitor")->set("pid", static_cast<int>(::getpid()));
+  std::ofstream(file) << base::toJson(state);
+  EXPECT_FALSE(runtime_->status(spec.id)->running);
+  runtime_->signal(spec.id, SIGKILL);
+  runtime_->remove(spec.id);
+}
+
+TEST_F(StartTest, RemovesWhatAKilledDaemonLeft) {
+  ContainerSpec spec = shell("while :; do sleep 1; done");
+  spec.network = true;
+  const pid_t daemon = ::fork();
+  ASSERT_GE(daemon, 0);
+  if (daemon == 0) {
+    StringSink sink;
+    runtime_->run(spec, sink, {});
+    ::_exit(0);
+  }
+  EXPECT_TRUE(eventually([&] {
+    const auto status = runtime_->status(spec.id);
+    return status && status->running;
+  }));
+  ::kill(daemon, SIGKILL);
+  ::waitpid(daemon, nullptr, 0);
+  const auto later = anotherRuntime();
+  EXPECT_THAT(later->list(), ElementsAre(spec.id));
+  EXPECT_TRUE(later->status(spec.id)->running);
+  later->remove(spec.id);
+  EXPECT_TRUE(later->list().empty());
+}
+
+TEST_F(StartTest, RemovesWhatWasOnlyBegun) {
+  // A daemon may die at any step; these are the earliest ones.
+  std::filesystem::create_directories(config().folder / "containers/begun/upper");
+  EXPECT_THAT(runtime_->list(), ElementsAre("begun"));
+  const auto status = runtime_->status("begun");
+  ASSERT_TRUE(status);
+  EXPECT_FALSE(status->running);
+  EXPECT_FALSE(status->exit.ok());
+  runtime_->remove("begun");
+  EXPECT_TRUE(runtime_->list().empty());
+}
+
+}  // namespace
+}  // namespace sandbox_test
