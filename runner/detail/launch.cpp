@@ -149,13 +149,15 @@ Process startProcess(EngineParts& parts, const Deployment& deployment, const std
   std::vector<std::filesystem::path> layers;
   for (const store::Layer& layer : deployment.layers) layers.push_back(parts.layerFolder(layer));
   const sandbox::ContainerSpec spec = makeSpec(deployment, slot, std::move(layers), parts.config);
+  const base::Time before = parts.clock.now();
   const sandbox::RunningContainer container = parts.runtime.start(spec, parts.log.processLogFile(deployment.app, slot.name()));
   Process process{.app = deployment.app, .type = type, .index = index, .release = deployment.release};
   process.identity = identityOf(deployment, type);
   process.container = spec.id;
   process.command = deployment.types.at(type);
   if (process.isWeb()) process.address = container.address + ":" + std::to_string(parts.config.port);
-  process.since = process.startedAt = container.startedAt;
+  // The process may have written its first lines before the runtime took the time.
+  process.since = process.startedAt = std::min(before, container.startedAt);
   process.startedSteady = steady_clock::now();
   return process;
 }

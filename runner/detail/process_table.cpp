@@ -94,6 +94,7 @@ std::vector<Route> ProcessTable::routes(const std::string& domain) const {
       const bool takes = process.app == app && process.isWeb() && process.serving && process.phase == Phase::up;
       if (takes) route.backends.push_back(process.address);
     }
+    std::sort(route.backends.begin(), route.backends.end());  // the same processes give the same route, whoever asks
     routes.push_back(std::move(route));
   }
   return routes;

@@ -1,0 +1,171 @@
+#include "runner/app_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "runner/detail/cri_log.h"
+#include "runner/detail/log_file.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_folder.h"
+
+namespace runner {
+namespace {
+
+using testing::ElementsAre;
+
+std::vector<std::string> texts(const std::vector<LogLine>& lines) {
+  std::vector<std::string> found;
+  for (const LogLine& line : lines) found.push_back(line.text);
+  return found;
+}
+
+class AppLogTest : public testing::Test {
+ protected:
+  /// Appends to a process's file as conmon does; `second` is the time.
+  void add(const std::string& process, int second, const std::string& text, const std::string& tag = "stdout F") {
+    std::ofstream out(log_.processLogFile(app_, process), std::ios::app);
+    out << "2026-01-31T13:00:" << (second < 10 ? "0" : "") << second << ".123456789+01:00 " << tag << " " << text << "\n";
+  }
+
+  testing_support::TempFolder folder_;
+  test::FakeClock clock_;
+  AppLog log_{folder_.path(), clock_, 64u << 10};
+  store::AppName app_ = store::AppName::parse("hello");
+};
+
+TEST_F(AppLogTest, MergesFilesByTimeAndKeepsTheLast) {
+  add("web.1", 1, "one");
+  add("web.2", 2, "two");
+  add("web.1", 3, "three");
+  EXPECT_THAT(texts(log_.read(app_, {})), ElementsAre("one", "two", "three"));
+  EXPECT_THAT(texts(log_.read(app_, {.lines = 2})), ElementsAre("two", "three"));
+  EXPECT_THAT(texts(log_.read(app_, {.lines = 0})), ElementsAre());
+  EXPECT_THAT(texts(log_.read(store::AppName::parse("unknown"), {})), ElementsAre());
+}
+
+TEST_F(AppLogTest, ShowsTimeInUtcWithSourceAndProcess) {
+  add("web.1", 1, "hello");
+  log_.append(app_, "deploy", "v3 released\nby ada");
+  const auto lines = log_.read(app_, {});
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].format(), "2026-01-31T12:00:00.000000+00:00 fairlead[deploy]: v3 released");
+  EXPECT_EQ(lines[1].format(), "2026-01-31T12:00:00.000000+00:00 fairlead[deploy]: by ada");
+  EXPECT_EQ(lines[2].format(), "2026-01-31T12:00:01.123456+00:00 app[web.1]: hello");
+}
+
+TEST_F(AppLogTest, SelectsByProcessTypeAndSource) {
+  add("web.1", 1, "a");
+  add("web.2", 2, "b");
+  add("webs.1", 3, "c");
+  log_.append(app_, "runner", "d");
+  log_.append(app_, "deploy", "e");
+  EXPECT_THAT(texts(log_.read(app_, {.process = "web"})), ElementsAre("a", "b"));
+  EXPECT_THAT(texts(log_.read(app_, {.process = "web.2"})), ElementsAre("b"));
+  EXPECT_THAT(texts(log_.read(app_, {.process = "runner"})), ElementsAre("d"));
+  EXPECT_THAT(texts(log_.read(app_, {.lines = 1, .process = "runner"})), ElementsAre("d"));
+  EXPECT_THAT(texts(log_.read(app_, {.source = "fairlead"})), ElementsAre("d", "e"));
+  EXPECT_THAT(texts(log_.read(app_, {.source = "app"})), ElementsAre("a", "b", "c"));
+}
+
+TEST_F(AppLogTest, JoinsPartialLinesOfEachStream) {
+  add("web.1", 1, "long ", "stdout P");
+  add("web.1", 2, "problem", "stderr F");
+  add("web.1", 3, "line", "stdout F");
+  add("web.1", 4, "", "stdout F");
+  EXPECT_THAT(texts(log_.read(app_, {})), ElementsAre("long line", "problem", ""));
+}
+
+TEST_F(AppLogTest, SkipsWhatIsNoLogLine) {
+  std::ofstream(log_.processLogFile(app_, "web.1")) << "half of a line\n\n2026-99-31T12:00:00Z stdout F x\n2026-01-31T12:00:00Z stdout Q x\n"
+                                                    << "2026-01-31T12:00:00Z stdout F good\n2026-01-31T12:00:00Z stdout F unfinished";
+  EXPECT_THAT(texts(log_.read(app_, {})), ElementsAre("good"));
+}
+
+TEST_F(AppLogTest, ReadsTheEndOfALongFile) {
+  {
+    std::ofstream out(log_.processLogFile(app_, "web.1"));
+    for (int i = 0; i < 200'000; ++i) out << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
+  }
+  EXPECT_THAT(texts(log_.read(app_, {.lines = 2})), ElementsAre("line 199998", "line 199999"));
+  EXPECT_EQ(log_.read(app_, {.lines = 5000}).front().text, "line 195000");
+}
+
+TEST_F(AppLogTest, MakesControlCharactersVisible) {
+  const auto shown = [](const std::string& text) { return detail::printableLine(text); };
+  EXPECT_EQ(shown("a\tb\r"), "a\tb");
+  EXPECT_EQ(shown("\x1b[1;31mred\x1b[0m"), "\x1b[1;31mred\x1b[0m");
+  EXPECT_EQ(shown("\x1b]0;title\x07"), "^[]0;title^G");
+  EXPECT_EQ(shown("\x1b[2J\x1b[1"), "^[[2J^[[1");
+  EXPECT_EQ(shown("gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x9a\xa2"), "gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x9a\xa2");
+  EXPECT_EQ(shown("bad \xff\xc3"), "bad \xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(shown("\xc2\x9b" "2J \xed\xa0\x80 \xc0\xaf"), "\xef\xbf\xbd" "2J \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(shown("\x7f"), "^?");
+}
+
+/// Follows on a thread of its own.
+class Follower {
+ public:
+  Follower(AppLog& log, const store::AppName& app, LogQuery query)
+      : thread_([this, &log, app, query](std::stop_token stop) { log.follow(app, query, [this](const LogLine& line) { take(line); }, stop); }) {}
+
+  bool sees(const std::vector<std::string>& expected) {
+    for (int i = 0; i < 1000; ++i) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (seen_ == expected) return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(seen_, expected);
+    return false;
+  }
+
+ private:
+  void take(const LogLine& line) {
+    const std::lock_guard lock(mutex_);
+    seen_.push_back(line.text);
+  }
+  std::mutex mutex_;
+  std::vector<std::string> seen_;
+  std::jthread thread_;
+};
+
+TEST_F(AppLogTest, FollowsNewLinesNewFilesAndCuts) {
+  add("web.1", 1, "old");
+  add("web.1", 2, "last");
+  Follower follower(log_, app_, {.lines = 1});
+  ASSERT_TRUE(follower.sees({"last"}));
+  add("web.1", 3, "new");
+  ASSERT_TRUE(follower.sees({"last", "new"}));
+  add("worker.1", 4, "born");
+  ASSERT_TRUE(follower.sees({"last", "new", "born"}));
+  detail::cutLogFile(log_.processLogFile(app_, "web.1"), 10);
+  add("web.1", 5, "after the cut");
+  ASSERT_TRUE(follower.sees({"last", "new", "born", "after the cut"}));
+}
+
+TEST_F(AppLogTest, TrimDropsTheOldestAndLetsWritersGoOn) {
+  const auto path = log_.processLogFile(app_, "web.1");
+  std::ofstream writer(path, std::ios::app);  // stays open, as conmon's file does
+  for (int i = 0; i < 2000; ++i) writer << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
+  writer.flush();
+  log_.trim(app_);
+  EXPECT_LE(std::filesystem::file_size(path), 36u << 10);
+  EXPECT_GE(std::filesystem::file_size(path), 20u << 10);
+  writer << "2026-01-31T12:00:01.000000000+00:00 stdout F after\n" << std::flush;
+  const auto lines = texts(log_.read(app_, {.lines = 10'000}));
+  EXPECT_THAT(lines, testing::Contains("line 1999"));
+  EXPECT_EQ(lines.back(), "after");
+  EXPECT_GT(lines.size(), 300u);
+  log_.remove(app_);
+  EXPECT_THAT(texts(log_.read(app_, {})), ElementsAre());
+}
+
+}  // namespace
+}  // namespace runner

@@ -1,0 +1,359 @@
+#include <Poco/Net/HTTPClientSession.h>
+#include <Poco/Net/HTTPRequest.h>
+#include <Poco/Net/HTTPResponse.h>
+#include <Poco/Net/NetException.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/Net/StreamSocket.h>
+#include <Poco/StreamCopier.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "base/child_process.h"
+#include "base/error.h"
+#include "base/http.h"
+#include "runner/detail/route_files.h"
+#include "runner/router.h"
+#include "tests/support/temp_folder.h"
+
+namespace runner {
+namespace {
+
+namespace net = Poco::Net;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Answer {
+  int status = 0;
+  std::string body;
+  std::string type;
+};
+
+/// A web process: answers its name, with what Caddy told about the client.
+std::unique_ptr<base::HttpServer> backendNamed(const std::string& name) {
+  return base::HttpServer::onTcp("127.0.0.1:0", [name](const base::HttpRequest&) {
+    return base::makeHandler([name](base::HttpRequest& request, base::HttpResponse& response) {
+      base::sendBody(request, response, 200, "text/plain", name + " " + request.getHost() + " " + request.get("X-Forwarded-Proto", "?"));
+    });
+  });
+}
+
+class CaddyRouterTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!base::findProgram("caddy")) GTEST_SKIP() << "caddy is not installed";
+    config_ = {.listen = "127.0.0.1:0", .folder = folder_ / "router"};
+    router_ = makeCaddyRouter(config_);
+  }
+  void TearDown() override {
+    if (router_) router_->stop();
+  }
+
+  pid_t caddyPid() const { return static_cast<pid_t>(std::stol(folder_.read("router/caddy.pid"))); }
+
+  void killCaddy() const {
+    const pid_t pid = caddyPid();
+    ::kill(pid, SIGKILL);
+    siginfo_t ended{};
+    ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT);  // left for the router to find
+  }
+
+  static Answer get(net::HTTPClientSession& session, const std::string& host) {
+    net::HTTPRequest request(net::HTTPRequest::HTTP_GET, "/", net::HTTPMessage::HTTP_1_1);
+    request.setHost(host);
+    session.sendRequest(request);
+    net::HTTPResponse response;
+    std::istream& body = session.receiveResponse(response);
+    Answer answer{static_cast<int>(response.getStatus()), "", response.getContentType()};
+    Poco::StreamCopier::copyToString(body, answer.body);
+    return answer;
+  }
+  Answer get(const std::string& host) const {
+    net::HTTPClientSession session{net::SocketAddress(router_->address())};
+    return get(session, host);
+  }
+
+  testing_support::TempFolder folder_;
+  CaddyConfig config_;
+  std::unique_ptr<Router> router_;
+};
+
+TEST_F(CaddyRouterTest, PassesRequestsByHost) {
+  const auto one = backendNamed("one");
+  const auto two = backendNamed("two");
+  router_->apply({{{"one.localhost", "www.example.com"}, {one->address()}}, {{"two.localhost"}, {two->address()}}});
+  EXPECT_EQ(get("one.localhost").body, "one one.localhost http");
+  EXPECT_EQ(get("www.example.com").body, "one www.example.com http");
+  EXPECT_EQ(get("Two.LocalHost:8080").body, "two two.localhost:8080 http");
+  router_->apply({{{"one.localhost"}, {two->address()}}});
+  EXPECT_EQ(get("one.localhost").body, "two one.localhost http");
+  EXPECT_EQ(get("two.localhost").status, 404);
+}
+
+TEST_F(CaddyRouterTest, SpreadsRequestsOverAllBackends) {
+  std::vector<std::unique_ptr<base::HttpServer>> backends;
+  Route route{{"many.localhost"}, {}};
+  for (int i = 0; i < 5; ++i) {
+    backends.push_back(backendNamed("backend" + std::to_string(i)));
+    route.backends.push_back(backends.back()->address());
+  }
+  router_->apply({route});
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 500; ++i) ++counts[get("many.localhost").body];
+  EXPECT_EQ(counts.size(), 5u);
+  for (const auto& [name, count] : counts) EXPECT_GT(count, 50) << name;
+}
+
+TEST_F(CaddyRouterTest, TellsWhyThereIsNoAnswer) {
+  router_->apply({{{"idle.localhost"}, {}}});
+  const Answer idle = get("idle.localhost");
+  EXPECT_EQ(idle.status, 503);
+  EXPECT_EQ(idle.body, "no web process is running: fairlead ps:scale web=1 -a idle\n");
+  EXPECT_THAT(idle.type, HasSubstr("text/plain"));
+  const Answer unknown = get("unknown.localhost");
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(unknown.body, "no such app: nothing is deployed at unknown.localhost\n");
+  EXPECT_EQ(get("..").status, 404);
+  EXPECT_EQ(get(std::string(5000, 'x')).status, 404);
+}
+
+TEST_F(CaddyRouterTest, PassesOverABackendThatIsDown) {
+  const auto up = backendNamed("up");
+  auto down = backendNamed("down");
+  const std::string downAddress = down->address();
+  down.reset();
+  router_->apply({{{"half.localhost"}, {downAddress, up->address()}}});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(get("half.localhost").status, 200);
+}
+
+TEST_F(CaddyRouterTest, WaitingRequestFindsTheNewBackend) {
+  auto old = backendNamed("old");
+  const std::string oldAddress = old->address();
+  old.reset();
+  router_->apply({{{"app.localhost"}, {oldAddress}}});
+  auto waiting = std::async(std::launch::async, [&] { return get("app.localhost"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const auto fresh = backendNamed("fresh");
+  router_->apply({{{"app.localhost"}, {fresh->address()}}});
+  EXPECT_EQ(waiting.get().body, "fresh app.localhost http");
+}
+
+TEST_F(CaddyRouterTest, StreamsWithoutWaitingForTheEnd) {
+  std::promise<void> seen;
+  const auto backend = base::HttpServer::onTcp("127.0.0.1:0", [&](const base::HttpRequest&) {
+    return base::makeHandler([&](base::HttpRequest&, base::HttpResponse& response) {
+      response.setChunkedTransferEncoding(true);
+      response.setContentType("text/event-stream");
+      std::ostream& out = response.send();
+      out << "data: first\n\n" << std::flush;
+      seen.get_future().wait_for(std::chrono::seconds(10));
+      out << "data: last\n\n" << std::flush;
+    });
+  });
+  router_->apply({{{"app.localhost"}, {backend->address()}}});
+  net::HTTPClientSession session{net::SocketAddress(router_->address())};
+  net::HTTPRequest request(net::HTTPRequest::HTTP_GET, "/", net::HTTPMessage::HTTP_1_1);
+  request.setHost("app.localhost");
+  session.sendRequest(request);
+  net::HTTPResponse response;
+  std::istream& body = session.receiveResponse(response);
+  std::string line;
+  ASSERT_TRUE(std::getline(body, line));  // comes while the backend still waits for `seen`
+  EXPECT_EQ(line, "data: first");
+  seen.set_value();
+  std::string rest;
+  Poco::StreamCopier::copyToString(body, rest);
+  EXPECT_EQ(rest, "\ndata: last\n\n");
+}
+
+/// Speaks as much of websockets as a proxy can see: 101, then an echo.
+class EchoBackend {
+ public:
+  EchoBackend() : server_(net::SocketAddress("127.0.0.1", 0)), thread_([this] { serve(); }) {}
+  std::string address() const { return server_.address().toString(); }
+
+ private:
+  void serve() {
+    net::StreamSocket socket = server_.acceptConnection();
+    std::string head;
+    char buffer[4096];
+    while (head.find("\r\n\r\n") == std::string::npos) {
+      const int count = socket.receiveBytes(buffer, sizeof buffer);
+      if (count <= 0) return;
+      head.append(buffer, static_cast<std::size_t>(count));
+    }
+    const std::string answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    socket.sendBytes(answer.data(), static_cast<int>(answer.size()));
+    for (int count; (count = socket.receiveBytes(buffer, sizeof buffer)) > 0;) socket.sendBytes(buffer, count);
+  }
+  net::ServerSocket server_;
+  std::jthread thread_;
+};
+
+TEST_F(CaddyRouterTest, WebsocketsLiveThroughChanges) {
+  EchoBackend echo;
+  const auto other = backendNamed("other");
+  router_->apply({{{"app.localhost"}, {echo.address()}}});
+  net::StreamSocket socket{net::SocketAddress(router_->address())};
+  socket.setReceiveTimeout(Poco::Timespan(10, 0));
+  const std::string head = "GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  socket.sendBytes(head.data(), static_cast<int>(head.size()));
+  char buffer[4096];
+  const int count = socket.receiveBytes(buffer, sizeof buffer);
+  ASSERT_THAT(std::string(buffer, static_cast<std::size_t>(std::max(count, 0))), HasSubstr("101 Switching"));
+  for (int i = 0; i < 10; ++i) {
+    router_->apply({{{"app.localhost"}, {i % 2 == 0 ? other->address() : echo.address()}}, {{"new" + std::to_string(i) + ".localhost"}, {}}});
+    socket.sendBytes("ping", 4);
+    ASSERT_EQ(socket.receiveBytes(buffer, sizeof buffer), 4) << i;
+  }
+}
+
+TEST_F(CaddyRouterTest, NoRequestFailsWhileRoutesChange) {
+  const auto one = backendNamed("one");
+  const auto two = backendNamed("two");
+  const std::vector<std::vector<std::string>> choices{{one->address()}, {two->address()}, {one->address(), two->address()}};
+  router_->apply({{{"app.localhost"}, choices[0]}});
+  std::atomic<bool> over = false;
+  std::atomic<int> good = 0, bad = 0;
+  const auto client = [&](bool keepAlive) {
+    auto session = std::make_unique<net::HTTPClientSession>(net::SocketAddress(router_->address()));
+    while (!over) {
+      try {
+        if (!keepAlive) session = std::make_unique<net::HTTPClientSession>(net::SocketAddress(router_->address()));
+        session->setKeepAlive(keepAlive);
+        ++(get(*session, "app.localhost").status == 200 ? good : bad);
+      } catch (const Poco::Exception&) {
+        ++bad;
+      }
+    }
+  };
+  std::vector<std::jthread> clients;
+  for (int i = 0; i < 6; ++i) clients.emplace_back(client, i % 2 == 0);
+  for (int i = 0; i < 50; ++i) {
+    router_->apply({{{"app.localhost"}, choices[static_cast<std::size_t>(i) % 3]}});
+    std::this_thread::sleep_for(std::chrono::milliseconds(15));
+  }
+  over = true;
+  clients.clear();
+  EXPECT_EQ(bad, 0);
+  EXPECT_GT(good, 200);
+  RecordProperty("requests", good);
+}
+
+TEST_F(CaddyRouterTest, NextDaemonAdoptsTheRunningOne) {
+  const auto backend = backendNamed("one");
+  router_->apply({{{"one.localhost"}, {backend->address()}}});
+  const std::string address = router_->address();
+  const pid_t pid = caddyPid();
+  router_.reset();
+  {
+    net::HTTPClientSession session{net::SocketAddress(address)};
+    EXPECT_EQ(get(session, "one.localhost").body, "one one.localhost http");
+  }
+  router_ = makeCaddyRouter(config_);
+  EXPECT_EQ(router_->address(), address);
+  EXPECT_EQ(caddyPid(), pid);
+  EXPECT_EQ(get("one.localhost").body, "one one.localhost http");
+  router_->apply({{{"two.localhost"}, {backend->address()}}});
+  EXPECT_EQ(get("one.localhost").status, 404);
+  EXPECT_EQ(get("two.localhost").status, 200);
+  router_->stop();
+  EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), pid);  // it was this process's child all the time
+}
+
+TEST_F(CaddyRouterTest, DeadOneIsStartedAgainWithItsRoutes) {
+  const auto backend = backendNamed("one");
+  const std::vector<Route> routes{{{"one.localhost"}, {backend->address()}}};
+  router_->apply(routes);
+  const std::string address = router_->address();
+  killCaddy();
+  router_->apply(routes);
+  EXPECT_EQ(router_->address(), address);
+  EXPECT_EQ(get("one.localhost").status, 200);
+  killCaddy();
+  router_.reset();
+  router_ = makeCaddyRouter(config_);
+  EXPECT_EQ(router_->address(), address);
+  EXPECT_EQ(get("one.localhost").status, 200);
+}
+
+TEST_F(CaddyRouterTest, AdoptedOneMovesToAnotherAddress) {
+  const auto backend = backendNamed("one");
+  router_->apply({{{"one.localhost"}, {backend->address()}}});
+  const pid_t pid = caddyPid();
+  router_.reset();
+  config_.listen = "127.0.0.2:0";
+  router_ = makeCaddyRouter(config_);
+  EXPECT_THAT(router_->address(), HasSubstr("127.0.0.2:"));
+  EXPECT_EQ(caddyPid(), pid);
+  EXPECT_EQ(get("one.localhost").status, 200);
+}
+
+TEST_F(CaddyRouterTest, RefusesAnAddressThatIsTaken) {
+  const auto message = [](const CaddyConfig& config) -> std::string {
+    try {
+      makeCaddyRouter(config)->stop();
+      return "";
+    } catch (const base::Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_THAT(message({.listen = router_->address(), .folder = folder_ / "second"}), HasSubstr(router_->address() + " is taken"));
+  EXPECT_THAT(message({.listen = "127.0.0.1:0", .folder = folder_ / "third", .program = "no-such-caddy"}), HasSubstr("install the package caddy"));
+  EXPECT_THAT(message({.listen = "nonsense:x", .folder = folder_ / "fourth"}), HasSubstr("must be HOST:PORT"));
+  folder_.write("fifth/caddy", "#!/bin/sh\necho no licence >&2\nexit 1\n");
+  std::filesystem::permissions(folder_ / "fifth/caddy", std::filesystem::perms::owner_all);
+  EXPECT_THAT(message({.listen = "127.0.0.1:0", .folder = folder_ / "fifth", .program = folder_ / "fifth/caddy"}), HasSubstr("did not start: no licence"));
+}
+
+TEST(RouteFiles, SlotsCoverAllBackends) {
+  for (std::size_t count = 1; count <= 48; ++count) {
+    Route route{{"a.localhost"}, {}};
+    for (std::size_t i = 0; i < count; ++i) route.backends.push_back("b" + std::to_string(i));
+    std::string all;
+    for (const std::string& name : detail::slotNames(route)) all += "," + name.substr(2);
+    all += ",";
+    for (const std::string& backend : route.backends) EXPECT_THAT(all, HasSubstr("," + backend + ",")) << count;
+  }
+  EXPECT_EQ(detail::slotNames({{"my-app.localhost"}, {}}).back(), "f-none-my-app");
+}
+
+TEST(RouteFiles, RefusesWhatIsNoFileName) {
+  const testing_support::TempFolder folder;
+  detail::RouteFiles files(folder.path());
+  for (const char* host : {"", "..", "a/b", "A.localhost", "*"}) {
+    EXPECT_THROW(files.apply({{{host}, {}}}), base::Error) << host;
+  }
+  EXPECT_THROW(files.apply({{{"a.localhost"}, {"1.2.3.4:5/6"}}}), base::Error);
+  EXPECT_THROW(files.apply({{{"a.localhost"}, {"1.2.3.4:5,6"}}}), base::Error);
+}
+
+TEST(RouteFiles, LeavesNoOldSets) {
+  const testing_support::TempFolder folder;
+  const auto count = [&](const char* name) {
+    return std::distance(std::filesystem::directory_iterator(folder / name), std::filesystem::directory_iterator());
+  };
+  {
+    detail::RouteFiles files(folder.path());
+    for (int i = 0; i < 5; ++i) files.apply({{{"a.localhost", "b.localhost"}, {"1.2.3.4:" + std::to_string(i)}}});
+    EXPECT_EQ(count("sets"), 2);
+    files.apply({{{"b.localhost"}, {}}});
+    EXPECT_EQ(count("sets"), 1);
+    EXPECT_EQ(count("live"), 1);
+  }
+  std::filesystem::create_directory(folder / "sets/left");
+  folder.write("live/.new-left", "");
+  detail::RouteFiles(folder.path()).apply({{{"c.localhost"}, {}}});
+  EXPECT_EQ(count("sets"), 1);
+  EXPECT_EQ(count("live"), 1);
+}
+
+}  // namespace
+}  // namespace runner

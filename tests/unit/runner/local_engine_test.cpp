@@ -1,0 +1,413 @@
+#include "runner/local_engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "base/error.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_router.h"
+#include "tests/support/temp_folder.h"
+#include "tests/unit/runner/listening_runtime.h"
+
+namespace runner {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+class LocalEngineTest : public testing::Test {
+ protected:
+  LocalEngineTest() {
+    config_.stateFolder = folder_ / "processes";
+    config_.port = runtime_.port();
+    config_.drain = milliseconds(30);
+    config_.stopGrace = std::chrono::seconds(1);
+    config_.portTimeout = std::chrono::seconds(1);
+    config_.workerCheck = milliseconds(50);
+    config_.backoffFirst = milliseconds(20);
+    config_.backoffLast = milliseconds(40);
+    config_.poll = milliseconds(5);
+    router_.onChange([this] { runtime_.addEvent("routes"); });
+    restartDaemon();
+  }
+
+  /// A new daemon on what the old one left.
+  void restartDaemon() {
+    engine_.reset();
+    engine_ = makeLocalEngine(config_, runtime_, router_, log_, [](const store::Layer&) { return std::filesystem::path("/layer"); }, clock_);
+  }
+
+  Deployment deployment(int release, store::Formation formation) const {
+    return {.app = app_,
+            .release = {release},
+            .layers = {store::Layer{{"", base::Digest::of("blob"), 4}, base::Digest::of("layer")}},
+            .environment = {{"GREETING", "hello"}},
+            .types = {{"web", "node server.js"}, {"worker", "node worker.js"}},
+            .formation = std::move(formation)};
+  }
+
+  LaunchResult deploy(int release, store::Formation formation) { return engine_->deploy(deployment(release, std::move(formation)), {}, {}); }
+
+  void mustDeploy(int release, store::Formation formation) {
+    const LaunchResult result = deploy(release, std::move(formation));
+    ASSERT_TRUE(std::holds_alternative<Launched>(result)) << std::get<LaunchFailed>(result).reason;
+  }
+
+  static bool eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+    return true;
+  }
+
+  /// Whether exactly these processes run, with nothing of old releases left.
+  bool settlesAt(const std::vector<std::string>& names, int release) {
+    return eventually([&] {
+      std::vector<std::string> present;
+      for (const ProcessStatus& process : engine_->processes(app_)) {
+        if (process.state != ProcessState::up || process.release.number != release) return false;
+        present.push_back(process.name);
+      }
+      return present == names && runtime_.running().size() == names.size();
+    });
+  }
+
+  std::vector<std::string> backends() const { return router_.backends("hello.localhost"); }
+
+  std::vector<std::string> events(std::size_t from) const {
+    auto all = runtime_.events();
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(from));
+    return all;
+  }
+
+  bool logHas(const std::string& text) {
+    for (const LogLine& line : log_.read(app_, {.source = "fairlead"})) {
+      if (line.text.find(text) != std::string::npos) return true;
+    }
+    return false;
+  }
+
+  testing_support::TempFolder folder_;
+  test::FakeClock clock_;
+  test::ListeningRuntime runtime_;
+  test::FakeRouter router_;
+  AppLog log_{folder_ / "logs", clock_};
+  LocalEngineConfig config_;
+  store::AppName app_ = store::AppName::parse("hello");
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(LocalEngineTest, FirstDeployRoutesToTheNewProcesses) {
+  std::vector<std::string> progress;
+  const auto result = engine_->deploy(deployment(2, {{"web", 2}, {"worker", 1}}), [&](std::string_view line) { progress.emplace_back(line); }, {});
+  ASSERT_TRUE(std::holds_alternative<Launched>(result));
+  EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
+  EXPECT_THAT(backends(), SizeIs(2));
+  EXPECT_THAT(progress, Contains("web.1 is up"));
+  const auto processes = engine_->processes(app_);
+  EXPECT_EQ(processes[0].command, "node server.js");
+  EXPECT_THAT(backends(), Contains(processes[0].address));
+  EXPECT_EQ(processes[2].address, "");
+}
+
+TEST_F(LocalEngineTest, ProcessesGetTheirCommandAndEnvironment) {
+  mustDeploy(2, {{"web", 1}});
+  const auto specs = runtime_.starts();
+  ASSERT_THAT(specs, SizeIs(1));
+  EXPECT_THAT(specs[0].argv, ElementsAre("/fairlead/start", "web"));
+  EXPECT_THAT(specs[0].id, testing::MatchesRegex("hello\\.v2\\.web\\.1\\.[0-9a-f]{4}"));
+  EXPECT_EQ(specs[0].hostname, "web-1");
+  EXPECT_EQ(specs[0].workingDirectory, "/app");
+  EXPECT_THAT(specs[0].layers, ElementsAre("/layer"));
+  EXPECT_THAT(specs[0].environment, Contains(Pair("GREETING", "hello")));
+  EXPECT_THAT(specs[0].environment, Contains(Pair("PORT", std::to_string(runtime_.port()))));
+  EXPECT_THAT(specs[0].environment, Contains(Pair("DYNO", "web.1")));
+  EXPECT_THAT(specs[0].environment, Contains(Pair("HOME", "/app")));
+  EXPECT_THAT(specs[0].environment, Contains(Pair("PATH", HasSubstr("/usr/bin"))));
+}
+
+TEST_F(LocalEngineTest, NewReleaseTakesOverBeforeTheOldOneStops) {
+  mustDeploy(2, {{"web", 1}});
+  ASSERT_TRUE(settlesAt({"web.1"}, 2));
+  const std::size_t before = runtime_.events().size();
+  mustDeploy(3, {{"web", 1}});
+  EXPECT_TRUE(settlesAt({"web.1"}, 3));
+  EXPECT_THAT(events(before), ElementsAre("start web.1 v3", "routes", "signal web.1 v2 15", "remove web.1 v2"));
+  EXPECT_THAT(backends(), ElementsAre(engine_->processes(app_)[0].address));
+}
+
+TEST_F(LocalEngineTest, DeployReturnsBeforeTheOldProcessesHaveStopped) {
+  config_.stopGrace = std::chrono::seconds(60);
+  restartDaemon();
+  mustDeploy(2, {{"web", 1}});
+  runtime_.endsOnSignal(false);
+  mustDeploy(3, {{"web", 1}});
+  EXPECT_THAT(runtime_.running(), SizeIs(2));
+  EXPECT_THAT(engine_->processes(app_), SizeIs(2));
+  // The next change does not trip over what is still stopping.
+  mustDeploy(4, {{"web", 1}});
+  EXPECT_THAT(backends(), SizeIs(1));
+  for (const std::string& id : runtime_.running()) {
+    if (!id.starts_with("hello.v4")) runtime_.finish(id, {});
+  }
+  EXPECT_TRUE(settlesAt({"web.1"}, 4));
+}
+
+TEST_F(LocalEngineTest, ReleaseThatExitsLeavesTheOldOneServing) {
+  mustDeploy(2, {{"web", 1}});
+  const auto old = backends();
+  runtime_.behave("web", {.exitCode = 1, .output = "Error: no such module"});
+  const auto result = deploy(3, {{"web", 2}});
+  ASSERT_TRUE(std::holds_alternative<LaunchFailed>(result));
+  const auto& failed = std::get<LaunchFailed>(result);
+  EXPECT_THAT(failed.process, testing::StartsWith("web."));
+  EXPECT_EQ(failed.reason, "exited with status 1 before it opened port " + std::to_string(runtime_.port()));
+  EXPECT_THAT(failed.lastLines, ElementsAre("Error: no such module"));
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+  EXPECT_EQ(backends(), old);
+  EXPECT_THAT(router_.history(), SizeIs(1));
+}
+
+TEST_F(LocalEngineTest, ReleaseThatDoesNotListenFails) {
+  runtime_.behave("web", {.opensPort = false});
+  const auto result = deploy(2, {{"web", 1}});
+  ASSERT_TRUE(std::holds_alternative<LaunchFailed>(result));
+  EXPECT_EQ(std::get<LaunchFailed>(result).reason, "did not open port " + std::to_string(runtime_.port()) + " within 1 s");
+  EXPECT_TRUE(settlesAt({}, 2));
+}
+
+TEST_F(LocalEngineTest, WorkerFailsTheReleaseOnlyWithAnError) {
+  runtime_.behave("worker", {.exitCode = 3});
+  const auto failed = deploy(2, {{"worker", 1}});
+  ASSERT_TRUE(std::holds_alternative<LaunchFailed>(failed));
+  EXPECT_THAT(std::get<LaunchFailed>(failed).reason, HasSubstr("exited with status 3 within its first"));
+  runtime_.behave("worker", {.exitCode = 0});
+  mustDeploy(3, {{"worker", 1}});
+  EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(0).restarts > 1; }));
+}
+
+TEST_F(LocalEngineTest, ScalingKeepsWhatRuns) {
+  mustDeploy(2, {{"web", 1}});
+  const std::string first = runtime_.idOf("web.1");
+  mustDeploy(2, {{"web", 3}, {"worker", 1}});
+  EXPECT_TRUE(settlesAt({"web.1", "web.2", "web.3", "worker.1"}, 2));
+  EXPECT_THAT(backends(), SizeIs(3));
+  const std::size_t before = runtime_.events().size();
+  mustDeploy(2, {{"web", 2}});
+  EXPECT_TRUE(settlesAt({"web.1", "web.2"}, 2));
+  EXPECT_EQ(runtime_.idOf("web.1"), first);
+  const auto after = events(before);
+  const auto at = [&](const std::string& event) { return std::find(after.begin(), after.end(), event) - after.begin(); };
+  EXPECT_LT(at("routes"), at("signal web.3 v2 15"));
+  EXPECT_THAT(after, Contains("remove worker.1 v2"));
+  mustDeploy(2, {{"web", 0}});
+  EXPECT_TRUE(settlesAt({}, 2));
+  EXPECT_EQ(router_.routes(), (std::vector<Route>{{{"hello.localhost"}, {}}}));
+}
+
+TEST_F(LocalEngineTest, ChangedEnvironmentReplacesProcesses) {
+  mustDeploy(2, {{"web", 1}});
+  const std::string first = runtime_.idOf("web.1");
+  Deployment changed = deployment(2, {{"web", 1}});
+  changed.environment["GREETING"] = "good day";
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->deploy(changed, {}, {})));
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+  EXPECT_NE(runtime_.idOf("web.1"), first);
+}
+
+TEST_F(LocalEngineTest, CrashedProcessLeavesTheRoutesAndComesBack) {
+  mustDeploy(2, {{"web", 2}});
+  runtime_.crash("web.1", 1);
+  ASSERT_TRUE(eventually([&] { return backends().size() == 1; }));
+  ASSERT_TRUE(eventually([&] { return backends().size() == 2; }));
+  ASSERT_TRUE(settlesAt({"web.1", "web.2"}, 2));
+  const ProcessStatus process = engine_->processes(app_).at(0);
+  EXPECT_EQ(process.restarts, 1);
+  EXPECT_EQ(process.lastExit, "exited with status 1");
+  EXPECT_TRUE(logHas("web.1 exited with status 1; restart in 20 ms"));
+  EXPECT_TRUE(eventually([&] { return logHas("web.1 is up again"); }));
+}
+
+TEST_F(LocalEngineTest, PausesBetweenRestartsGrowAndShrinkAgain) {
+  mustDeploy(2, {{"worker", 1}});
+  const auto pauses = [&] {
+    std::vector<std::string> found;
+    for (const LogLine& line : log_.read(app_, {.source = "fairlead"})) {
+      const auto at = line.text.find("restart in ");
+      if (at != std::string::npos) found.push_back(line.text.substr(at + 11));
+    }
+    return found;
+  };
+  for (std::size_t crash = 1; crash <= 4; ++crash) {
+    ASSERT_TRUE(settlesAt({"worker.1"}, 2));
+    if (crash == 4) clock_.advance(std::chrono::minutes(10));
+    runtime_.crash("worker.1", 2);
+    ASSERT_TRUE(eventually([&] { return pauses().size() == crash; }));
+  }
+  EXPECT_THAT(pauses(), ElementsAre("20 ms", "40 ms", "40 ms", "20 ms"));
+}
+
+TEST_F(LocalEngineTest, NewDaemonAdoptsWhatRuns) {
+  mustDeploy(2, {{"web", 2}, {"worker", 1}});
+  const auto running = runtime_.running();
+  const auto routes = router_.routes();
+  restartDaemon();
+  EXPECT_THAT(engine_->processes(app_), SizeIs(3));
+  EXPECT_THROW(engine_->restart(app_, "web"), base::Error);  // its environment is not known yet
+  mustDeploy(2, {{"web", 2}, {"worker", 1}});
+  EXPECT_EQ(runtime_.running(), running);
+  EXPECT_EQ(router_.routes(), routes);
+  EXPECT_THAT(router_.history(), SizeIs(1));
+  runtime_.crash("web.2", 1);
+  EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(1).restarts == 1; }));
+  EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
+}
+
+TEST_F(LocalEngineTest, NewDaemonReplacesAnOldRelease) {
+  mustDeploy(2, {{"web", 1}});
+  restartDaemon();
+  mustDeploy(3, {{"web", 1}});
+  EXPECT_TRUE(settlesAt({"web.1"}, 3));
+}
+
+TEST_F(LocalEngineTest, AfterARebootProcessesAreStartedAnew) {
+  mustDeploy(2, {{"web", 1}});
+  engine_.reset();
+  for (const std::string& id : runtime_.list()) runtime_.remove(id);
+  restartDaemon();
+  EXPECT_THAT(engine_->processes(app_), IsEmpty());
+  mustDeploy(2, {{"web", 1}});
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+}
+
+TEST_F(LocalEngineTest, NewDaemonFinishesWhatWasStopping) {
+  config_.drain = std::chrono::seconds(60);
+  restartDaemon();
+  mustDeploy(2, {{"web", 1}});
+  mustDeploy(3, {{"web", 1}});
+  ASSERT_THAT(runtime_.running(), SizeIs(2));
+  restartDaemon();
+  EXPECT_TRUE(settlesAt({"web.1"}, 3));
+}
+
+TEST_F(LocalEngineTest, DamagedStateFileIsNoReasonNotToStart) {
+  mustDeploy(2, {{"web", 1}});
+  engine_.reset();
+  for (const auto& file : std::filesystem::directory_iterator(config_.stateFolder / "hello")) std::filesystem::resize_file(file, 3);
+  restartDaemon();
+  mustDeploy(2, {{"web", 1}});
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));  // the nameless container is removed as a leftover
+}
+
+TEST_F(LocalEngineTest, DeployRemovesLeftoversOfItsAppOnly) {
+  for (const char* id : {"hello.v1.web.1.aaaa", "hello.run.1", "other.v1.web.1.bbbb"}) {
+    sandbox::ContainerSpec spec;
+    spec.id = id;
+    spec.argv = {"sleep"};
+    runtime_.start(spec, folder_ / "left.log");
+  }
+  mustDeploy(2, {{"worker", 1}});
+  EXPECT_THAT(runtime_.list(), testing::UnorderedElementsAre("hello.run.1", "other.v1.web.1.bbbb", runtime_.idOf("worker.1")));
+}
+
+TEST_F(LocalEngineTest, RemoveStopsEverythingAndForgets) {
+  mustDeploy(2, {{"web", 1}, {"worker", 1}});
+  engine_->remove(app_);
+  EXPECT_THAT(engine_->processes(app_), IsEmpty());
+  EXPECT_THAT(runtime_.list(), IsEmpty());
+  EXPECT_THAT(router_.routes(), IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(config_.stateFolder));
+  engine_->remove(store::AppName::parse("unknown"));
+}
+
+TEST_F(LocalEngineTest, StopAllLeavesNothing) {
+  mustDeploy(2, {{"web", 2}});
+  runtime_.endsOnSignal(false);  // only SIGKILL helps
+  sandbox::ContainerSpec left;
+  left.id = "other.v1.web.1.bbbb";
+  left.argv = {"sleep"};
+  runtime_.start(left, folder_ / "left.log");
+  engine_->stopAll();
+  EXPECT_THAT(runtime_.list(), IsEmpty());
+  EXPECT_TRUE(router_.stopped());
+  EXPECT_TRUE(logHas("did not end within 1 s of SIGTERM: killed"));
+  EXPECT_THROW(deploy(3, {{"web", 1}}), base::Error);
+}
+
+TEST_F(LocalEngineTest, RestartReplacesWithoutAGap) {
+  mustDeploy(2, {{"web", 2}, {"worker", 1}});
+  const std::string kept = runtime_.idOf("web.2");
+  const std::size_t before = runtime_.events().size();
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->restart(app_, "web.1")));
+  EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
+  EXPECT_EQ(runtime_.idOf("web.2"), kept);
+  EXPECT_THAT(events(before), ElementsAre("start web.1 v2", "routes", "signal web.1 v2 15", "remove web.1 v2"));
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->restart(app_, "")));
+  EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
+  EXPECT_NE(runtime_.idOf("web.2"), kept);
+  EXPECT_THROW(engine_->restart(app_, "clock"), base::Error);
+}
+
+TEST_F(LocalEngineTest, ContainerThatCannotBeMadeChangesNothing) {
+  mustDeploy(2, {{"web", 1}});
+  runtime_.failNext(base::Error(base::Errc::unavailable, "runc: no space left"));
+  EXPECT_THROW(deploy(3, {{"web", 3}}), base::Error);
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+  EXPECT_THAT(router_.history(), SizeIs(1));
+}
+
+TEST_F(LocalEngineTest, RouterThatRefusesLeavesTheOldOneServing) {
+  mustDeploy(2, {{"web", 1}});
+  const auto old = backends();
+  router_.failNext(base::Error(base::Errc::unavailable, "router is gone"));
+  EXPECT_THROW(deploy(3, {{"web", 1}}), base::Error);
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+  EXPECT_EQ(backends(), old);
+  runtime_.crash("web.1", 1);  // comes back as the old release, too
+  EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(0).restarts == 1; }));
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+}
+
+TEST_F(LocalEngineTest, CancelledDeployLeavesTheOldOneServing) {
+  mustDeploy(2, {{"web", 1}});
+  runtime_.behave("web", {.opensPort = false});
+  std::stop_source source;
+  auto waiting = std::async(std::launch::async, [&] { return engine_->deploy(deployment(3, {{"web", 1}}), {}, source.get_token()); });
+  ASSERT_TRUE(eventually([&] { return runtime_.running().size() == 2; }));
+  source.request_stop();
+  EXPECT_THROW(waiting.get(), base::Error);
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+}
+
+TEST_F(LocalEngineTest, ChangesOfOneAppFollowEachOther) {
+  std::atomic<int> starting = 0;
+  std::atomic<bool> overlapped = false;
+  runtime_.onStart([&](const auto&, const auto&) {
+    if (++starting > 1) overlapped = true;
+    std::this_thread::sleep_for(milliseconds(20));
+    --starting;
+  });
+  auto first = std::async(std::launch::async, [&] { return deploy(2, {{"web", 1}}); });
+  auto second = std::async(std::launch::async, [&] { return deploy(3, {{"web", 1}}); });
+  EXPECT_TRUE(std::holds_alternative<Launched>(first.get()));
+  EXPECT_TRUE(std::holds_alternative<Launched>(second.get()));
+  EXPECT_FALSE(overlapped);
+  EXPECT_TRUE(eventually([&] { return runtime_.running().size() == 1; }));
+  EXPECT_THAT(backends(), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace runner
