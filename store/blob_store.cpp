@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -21,22 +22,50 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBufferBytes = 1u << 20;
 constexpr unsigned kFileMode = 0644;
+constexpr std::size_t kShelves = 256;
 
 std::string_view hexOf(const Digest& digest) {
   return std::string_view(digest.str()).substr(7);
 }
 
-/// A file in uploads/ that is renamed to its digest.
-class DiskBlobWriter : public BlobWriter {
+}  // namespace
+
+/// The folders sha256/00 ... sha256/ff, made when they are first used. Thread-safe.
+class DiskBlobStore::Shelves {
  public:
-  explicit DiskBlobWriter(const fs::path& folder)
-      : shelves_(folder / "sha256"), temporary_(folder / "uploads" / base::randomHex(16)) {
+  explicit Shelves(fs::path folder) : folder_(std::move(folder)) {}
+
+  /// The digest's folder, which exists and is durable.
+  fs::path of(const Digest& digest) {
+    const std::string name(hexOf(digest).substr(0, 2));
+    const fs::path shelf = folder_ / name;
+    std::atomic<bool>& durable = durable_.at(std::stoul(name, nullptr, 16));
+    if (!durable) {
+      // Also when it is there: who made it may have been killed before this line.
+      if (::mkdir(shelf.c_str(), 0755) != 0 && errno != EEXIST)
+        base::throwErrno(errno, "making a blob folder");
+      base::fsyncFolder(folder_);
+      durable = true;
+    }
+    return shelf;
+  }
+
+ private:
+  fs::path folder_;
+  std::array<std::atomic<bool>, kShelves> durable_{};
+};
+
+/// A file in uploads/ that is renamed to its digest.
+class DiskBlobStore::Writer : public BlobWriter {
+ public:
+  Writer(const fs::path& uploads, std::shared_ptr<Shelves> shelves)
+      : shelves_(std::move(shelves)), temporary_(uploads / base::randomHex(16)) {
     fd_ = base::openFile(temporary_, O_WRONLY | O_CREAT | O_EXCL, kFileMode);
     buffer_.reserve(kBufferBytes);
   }
-  ~DiskBlobWriter() override { abandon(); }
-  DiskBlobWriter(const DiskBlobWriter&) = delete;
-  DiskBlobWriter& operator=(const DiskBlobWriter&) = delete;
+  ~Writer() override { abandon(); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
 
   void write(std::string_view bytes) override {
     sizeBytes_ += bytes.size();
@@ -80,7 +109,7 @@ class DiskBlobWriter : public BlobWriter {
   }
 
   void publish(const Digest& digest) {
-    const fs::path shelf = shelves_ / hexOf(digest).substr(0, 2);
+    const fs::path shelf = shelves_->of(digest);
     const fs::path target = shelf / hexOf(digest);
     std::error_code none;
     const auto presentBytes = fs::file_size(target, none);
@@ -106,29 +135,13 @@ class DiskBlobWriter : public BlobWriter {
     temporary_.clear();
   }
 
-  fs::path shelves_;
+  std::shared_ptr<Shelves> shelves_;
   fs::path temporary_;  // empty once renamed or removed
   base::Fd fd_;
   base::Sha256 hash_;
   std::string buffer_;
   std::uint64_t sizeBytes_ = 0;
 };
-
-/// sha256/00 ... sha256/ff: made once and synced, so that storing a blob never has to make a folder durable.
-void makeShelves(const fs::path& folder) {
-  const fs::path shelves = folder / "sha256";
-  bool made = fs::create_directories(shelves);
-  for (int i = 0; i < 256; ++i) {
-    char name[3];
-    std::snprintf(name, sizeof name, "%02x", i);
-    made |= fs::create_directory(shelves / name);
-  }
-  if (!made) return;
-  base::fsyncFolder(shelves);
-  base::fsyncFolder(folder);
-}
-
-}  // namespace
 
 BlobWriter::Committed putBlob(BlobStore& blobs, std::string_view bytes) {
   const auto writer = blobs.create();
@@ -141,14 +154,15 @@ DiskBlobStore::DiskBlobStore(fs::path folder) : folder_(std::move(folder)) {
     fs::create_directories(folder_);
     base::removeTree(folder_ / "uploads");
     fs::create_directory(folder_ / "uploads");
-    makeShelves(folder_);
+    if (fs::create_directory(folder_ / "sha256")) base::fsyncFolder(folder_);
   } catch (const fs::filesystem_error& error) {
     base::throwErrno(error.code().value(), "opening the blob folder");
   }
+  shelves_ = std::make_shared<Shelves>(folder_ / "sha256");
 }
 
 std::unique_ptr<BlobWriter> DiskBlobStore::create() {
-  return std::make_unique<DiskBlobWriter>(folder_);
+  return std::make_unique<Writer>(folder_ / "uploads", shelves_);
 }
 
 std::optional<std::uint64_t> DiskBlobStore::size(const Digest& digest) const {

@@ -53,7 +53,10 @@ class DiskBlobStore : public BlobStore {
   std::filesystem::path path(const Digest& digest) const;
 
  private:
+  class Shelves;
+  class Writer;
   std::filesystem::path folder_;
+  std::shared_ptr<Shelves> shelves_;  // the store's and its writers', which may outlive it
 };
 
 }  // namespace store

@@ -60,8 +60,8 @@ struct Token {
   Time createdAt;
 };
 
-/// What outlives the process. Thread-safe: one connection per thread inside. Every mutating call is one transaction and durable when it returns
-/// (WAL, synchronous=FULL). find* returns nullopt where get* throws notFound with a sentence that names the thing.
+/// What outlives the process. Thread-safe: inside, a pool lends one connection for writing and any number for reading. Every mutating call is one transaction and durable when it returns
+/// (WAL, synchronous=FULL), and throws unavailable when other writers kept it waiting for 10 s. find* returns nullopt where get* throws notFound with a sentence that names the thing.
 /// Schema: store/schema/NNNN_name.sql, compiled in, applied forward at open; a database from a newer program is refused.
 class ReleaseStore {
  public:
@@ -100,7 +100,7 @@ class ReleaseStore {
   void startBuild(std::int64_t id);                         ///< queued -> building
   void setBuildpack(std::int64_t id, const std::string& buildpack);
   void setBuildPhases(std::int64_t id, const std::map<std::string, std::int64_t>& phaseMs);
-  /// `state` is failed or cancelled.
+  /// `state` is failed or cancelled; conflict when it has ended already.
   void endBuild(std::int64_t id, BuildState state, const std::string& failure);
   /// At start: every queued or building one becomes failed ("interrupted"). Returns them as they were.
   std::vector<Build> failInterruptedBuilds();
@@ -111,12 +111,14 @@ class ReleaseStore {
   std::optional<Slug> findSlug(AppId app, const std::string& uuid);
   std::vector<Slug> slugs(AppId app, std::size_t limit);  ///< newest first
   ReleaseVersion nextVersion(AppId app);
+  /// Throws conflict when the version is not the next one, or when the build has ended meanwhile (cancelled); notFound for another app's slug.
   Release createRelease(const NewRelease& release);
+  /// Pending -> succeeded or failed; the same state again is fine, any other change is a conflict.
   void setReleaseState(std::int64_t id, ReleaseState state);
   Release getRelease(AppId app, ReleaseVersion version);
   Release currentRelease(AppId app);                            ///< the newest that has not failed
   std::vector<Release> releases(AppId app, std::size_t limit);  ///< newest first
-  /// The newest release that a push made, with its commit and ref: what the git ref must say.
+  /// The newest release that a push made and that has not failed, with its commit and ref: what the git ref must say.
   struct Deployed {
     std::string commit;
     std::string ref;

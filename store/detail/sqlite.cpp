@@ -144,6 +144,8 @@ sqlite3_stmt* Connection::prepare(std::string_view sql) {
 }
 
 Transaction::Transaction(Connection& connection, Kind kind) : connection_(connection) {
+  // One whose rollback failed: a second try, rather than a connection that refuses every caller from then on.
+  if (connection_.inTransaction()) connection_.execute("ROLLBACK");
   connection_.execute(kind == Kind::writing ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
@@ -153,7 +155,7 @@ Transaction::~Transaction() {
   try {
     connection_.execute("ROLLBACK");
   } catch (const std::exception&) {
-    // The connection keeps the transaction open; its next BEGIN says so, and nothing was committed.
+    // Nothing was committed; the connection's next transaction tries again.
   }
 }
 

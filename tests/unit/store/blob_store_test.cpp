@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <thread>
 #include <vector>
 
@@ -207,6 +208,7 @@ TEST(DiskBlobStore, HasOnlyWholeBlobsAfterAKill) {
   TempFolder folder;
   for (unsigned round = 0; round < 10; ++round) {
     auto [stored, report] = base::makePipe();
+    std::fflush(nullptr);  // else the child prints our buffer again
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {

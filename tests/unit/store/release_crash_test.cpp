@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 
 #include "tests/unit/store/store_fixture.h"
 
@@ -78,7 +79,8 @@ class ReleaseCrashTest : public StoreTest {
  protected:
   /// True when the child died at the step, false when the release was made before it came to that many.
   bool dieInCreateRelease(const NewRelease& release, int step) {
-    store_.reset();  // no connection may be open over a fork
+    store_.reset();        // no connection may be open over a fork
+    std::fflush(nullptr);  // else the child prints our buffer again
     const pid_t child = ::fork();
     if (child == 0) {
       DyingFileSystem::install();

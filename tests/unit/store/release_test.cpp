@@ -183,7 +183,7 @@ TEST_F(StoreTest, ReplacesTheFormation) {
 
 TEST_F(StoreTest, ServesManyThreads) {
   constexpr int kThreads = 8;
-  constexpr int kRounds = 10;
+  constexpr int kRounds = 5;
   std::vector<App> apps;
   for (int i = 0; i < kThreads; ++i)
     apps.push_back(makeApp("app-" + std::to_string(i)));
