@@ -51,7 +51,7 @@ struct ContainerSpec {
 struct RunResult {
   enum class End { exited, timedOut, cancelled };
   End end = End::exited;
-  base::ExitStatus status;  ///< when exited
+  base::ExitStatus status;  ///< when exited; a death by signal is code 128 + signal, as in a shell (the containers' init says so)
   bool outOfMemory = false;  ///< the memory limit killed something in it
 };
 
@@ -71,7 +71,7 @@ struct RunningContainer {
 /// Of a started container.
 struct ContainerStatus {
   bool running = false;
-  base::ExitStatus exit;  ///< when it has ended
+  base::ExitStatus exit;  ///< when it has ended; 128 + signal as above; 137 too when nobody saw the end (a reboot, a killed conmon)
   RunningContainer container;
 };
 
@@ -83,7 +83,8 @@ class ContainerRuntime {
   /// Runs to the end, stdout and stderr merged into `output` as they come (called on the caller's thread). Whatever it left (processes, mounts, network) is gone at return.
   virtual RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) = 0;
 
-  /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile` in CRI form: "RFC3339NANO stdout|stderr F|P text".
+  /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile` (absolute) in CRI form: "RFC3339NANO stdout|stderr F|P text".
+  /// P is a piece of a line (whatever was written at once without a newline); the rest follows, unless the process ended there. At 64 MiB the file is replaced by an empty one.
   virtual RunningContainer start(const ContainerSpec& spec, const std::filesystem::path& logFile) = 0;
   /// nullopt when there is no such container.
   virtual std::optional<ContainerStatus> status(const std::string& id) = 0;

@@ -1,5 +1,7 @@
 #include "sandbox/detail/firewall.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -30,38 +32,43 @@ base::CommandOutput iptables(const std::string& action, const Rule& rule) {
   return base::runCommand(argv);
 }
 
+// All rules in one go and in one process; iptables-restore does a table's lines all or none.
+base::CommandOutput applyAll(const std::string& action, const std::vector<Rule>& rules) {
+  std::string script;
+  for (const std::string table : {"nat", "filter"}) {
+    script += "*" + table + "\n";
+    int position = 0;
+    for (const Rule& rule : rules) {
+      if (rule.table != table) continue;
+      const std::string place = action == "-I" ? " " + std::to_string(++position) : "";
+      script += action + " " + rule.chain + place + " " + rule.match + "\n";
+    }
+    script += "COMMIT\n";
+  }
+  return base::runCommand({"iptables-restore", "-w", "--noflush"}, {.input = script});
+}
+
 }  // namespace
 
 Firewall::Firewall(std::string bridge, Ipv4Network subnet) : bridge_(std::move(bridge)), subnet_(subnet) {
   if (!base::findProgram("iptables")) throw base::Error(base::Errc::unavailable, "containers need iptables for their way out: install the package iptables");
 }
 
-bool Firewall::complete() const {
-  for (const Rule& rule : rulesOf(bridge_, subnet_)) {
-    if (!iptables("-C", rule).status.ok()) return false;
-  }
-  return true;
-}
-
 void Firewall::ensure() const {
-  if (complete()) return;
-  remove();  // a part of them would stand in the wrong order
-  std::string script;
-  for (const std::string table : {"nat", "filter"}) {
-    script += "*" + table + "\n";
-    int position = 0;
-    for (const Rule& rule : rulesOf(bridge_, subnet_)) {
-      if (rule.table == table) script += "-I " + rule.chain + " " + std::to_string(++position) + " " + rule.match + "\n";
-    }
-    script += "COMMIT\n";
-  }
-  const auto output = base::runCommand({"iptables-restore", "-w", "--noflush"}, {.input = script});
+  const std::vector<Rule> rules = rulesOf(bridge_, subnet_);
+  const auto present = std::count_if(rules.begin(), rules.end(), [](const Rule& rule) { return iptables("-C", rule).status.ok(); });
+  if (present == static_cast<std::ptrdiff_t>(rules.size())) return;
+  if (present > 0) remove();  // a part of them would stand in the wrong order
+  const auto output = applyAll("-I", rules);
   if (!output.status.ok()) throw base::Error(base::Errc::unavailable, "iptables refuses the rules for containers: " + base::printable(base::trim(output.err), 300));
 }
 
 void Firewall::remove() const {
+  const std::vector<Rule> rules = rulesOf(bridge_, subnet_);
+  if (applyAll("-D", rules).status.ok()) return;
+  // Some are missing, or there more than once: one by one.
   constexpr int kMaxCopies = 8;
-  for (const Rule& rule : rulesOf(bridge_, subnet_)) {
+  for (const Rule& rule : rules) {
     for (int copies = 0; copies < kMaxCopies && iptables("-D", rule).status.ok(); ++copies) {
     }
   }

@@ -14,12 +14,10 @@ class Firewall {
   Firewall(std::string bridge, Ipv4Network subnet);
   /// Installs the rules unless they are there.
   void ensure() const;
-  /// Removes them, however often they are there.
+  /// Removes them; twice installed ones (by a daemon that was killed between) too.
   void remove() const;
 
  private:
-  bool complete() const;
-
   std::string bridge_;
   Ipv4Network subnet_;
 };
