@@ -1,4 +1,4 @@
-// Tar reading and writing over libarchive.
+// Tar archives: read over libarchive, written by our own code.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,10 @@ struct TarOwner {
 };
 
 struct PackOptions {
-  std::string prefix = "./app";            ///< entries are prefix and prefix/...
-  TarOwner owner;                          ///< every entry's owner
-  std::int64_t mtimeSeconds = 0;           ///< every entry's time
-  std::set<std::string> exclude;           ///< relative paths left out with what is below them
+  std::string prefix = "./app";   ///< entries are prefix and prefix/...
+  TarOwner owner;                 ///< every entry's owner
+  std::int64_t mtimeSeconds = 0;  ///< every entry's time
+  std::set<std::string> exclude;  ///< relative paths left out with what is below them
 };
 
 struct PackStats {
@@ -30,25 +30,32 @@ struct PackStats {
   std::uint64_t contentBytes = 0;
 };
 
-/// Writes the folder as a deterministic pax tar: entries sorted by byte value, fixed owner and times, modes reduced to rwx bits (no setuid, setgid or
-/// sticky), hard links written as files' own copies, sockets, fifos and devices left out. Never follows a symlink. Ends with the end-of-archive blocks.
-/// Same tree, same bytes. Throws io, or what `out` throws.
+/// Writes the folder as a deterministic pax tar: entries sorted by byte value, fixed owner and times, modes
+/// reduced to rwx bits (no setuid, setgid or sticky), hard links written as files' own copies, sockets, fifos
+/// and devices left out. Never follows a symlink. Ends with the end-of-archive blocks. Same tree, same bytes,
+/// whatever libraries are installed. Throws io, invalidArgument for a path of more than 4095 bytes, or what
+/// `out` throws.
 PackStats packTree(const std::filesystem::path& folder, const PackOptions& options, ByteSink& out);
 
 struct UnpackOptions {
-  std::uint32_t ownerShift = 0;                 ///< added to every uid and gid (user namespace); owners are kept only if keepOwners
-  bool keepOwners = true;                       ///< false: entries belong to the calling process
-  bool whiteouts = false;                       ///< OCI layer: .wh.NAME becomes an overlayfs whiteout (char device 0/0), .wh..wh..opq the opaque xattr
-  bool devices = false;                         ///< false: device nodes and fifos are skipped
+  std::uint32_t ownerShift = 0;  ///< added to every uid and gid (user namespace); needs keepOwners
+  bool keepOwners = true;        ///< false: entries belong to the calling process
+  bool whiteouts = false;        ///< OCI layer: .wh.NAME becomes an overlayfs whiteout (char device 0/0),
+                                 ///< .wh..wh..opq the opaque xattr; both hide lower layers only
+  bool devices = false;          ///< false: device nodes and fifos are skipped
   std::uint64_t maxEntries = 2'000'000;
-  std::uint64_t maxBytes = 64ull << 30;         ///< of content
+  std::uint64_t maxBytes = 64ull << 30;  ///< of content
 };
 
-/// Unpacks a tar (plain, gzip, zstd, xz: detected) below `folder`, which must exist. Entry names are resolved beneath the folder: "..", absolute
-/// names and walking through a symlink cannot leave it. setuid bits and capabilities xattrs are kept only with keepOwners. Throws corrupt for a damaged
-/// archive, invalidArgument for a name that would leave the folder or a limit exceeded (the message names which).
+/// Unpacks a tar (plain, gzip, zstd, xz: detected) below `folder`, which must exist. Entry names are resolved
+/// beneath the folder as if it were the root of the file system: absolute names and symlinks count from it,
+/// ".." in a name is refused. A later entry replaces an earlier one; missing parents are made. setuid bits
+/// are kept only with keepOwners, capabilities only when owners are also not shifted; other xattrs and times
+/// are not restored. Throws corrupt for a damaged archive, invalidArgument for a bad name or a limit exceeded
+/// (the message names which). Nothing is synced.
 void unpackTar(ByteSource& in, const std::filesystem::path& folder, const UnpackOptions& options);
-void unpackTarFile(const std::filesystem::path& file, const std::filesystem::path& folder, const UnpackOptions& options);
+void unpackTarFile(const std::filesystem::path& file, const std::filesystem::path& folder,
+                   const UnpackOptions& options);
 
 /// Decompresses gzip, zstd, xz or plain bytes to `out` (for a layer's diffID).
 void decompress(ByteSource& in, ByteSink& out);

@@ -1,5 +1,6 @@
-// packTree of base/archive.h. The tar is written by our own code (POSIX.1-2017, pax: ustar and pax interchange format), not by a library, because slugs
-// are named by the digest of these bytes: they must not change with a library's version.
+// packTree of base/archive.h. The tar is written by our own code (POSIX.1-2017, pax: ustar and pax
+// interchange format), not by a library, because slugs are named by the digest of these bytes: they must not
+// change with a library's version.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,7 +58,9 @@ bool isUtf8(std::string_view text) {
 class HeaderBlock {
  public:
   explicit HeaderBlock(EntryType type) {
-    put(257, std::string_view("ustar\0" "00", 8));
+    put(257, std::string_view("ustar\0"
+                              "00",
+                              8));
     block_[156] = static_cast<char>(type);
     putOctal(329, 8, 0);  // device numbers
     putOctal(337, 8, 0);
@@ -82,7 +85,8 @@ class HeaderBlock {
   std::string_view finish() {
     std::memset(block_.data() + 148, ' ', 8);
     unsigned sum = 0;
-    for (const char c : block_) sum += static_cast<unsigned char>(c);
+    for (const char c : block_)
+      sum += static_cast<unsigned char>(c);
     std::array<char, 8> text{};
     std::snprintf(text.data(), text.size(), "%06o", sum);  // at most 512 * 255: six digits
     put(148, std::string_view(text.data(), 7));            // six digits and NUL; the space stays
@@ -96,7 +100,8 @@ class HeaderBlock {
     const std::size_t digits = width - 1;
     const bool fits = value < (std::uint64_t{1} << (3 * digits));
     if (!fits) value = 0;
-    for (std::size_t i = digits; i-- > 0; value >>= 3) block_[offset + i] = static_cast<char>('0' + (value & 7));
+    for (std::size_t i = digits; i-- > 0; value >>= 3)
+      block_[offset + i] = static_cast<char>('0' + (value & 7));
     return fits;
   }
 
@@ -107,7 +112,8 @@ class HeaderBlock {
 std::string paxRecord(std::string_view key, std::string_view value) {
   const std::size_t rest = key.size() + value.size() + 3;
   std::size_t length = rest;
-  while (rest + std::to_string(length).size() != length) length = rest + std::to_string(length).size();
+  while (rest + std::to_string(length).size() != length)
+    length = rest + std::to_string(length).size();
   return std::to_string(length).append(" ").append(key).append("=").append(value).append("\n");
 }
 
@@ -116,7 +122,8 @@ std::optional<std::pair<std::string_view, std::string_view>> splitPath(std::stri
   if (!isAscii(path)) return std::nullopt;  // ustar does not say which characters others would be
   if (path.size() <= kNameBytes) return std::pair(std::string_view(), path);
   const std::size_t slash = path.rfind('/', std::min(kPrefixBytes, path.size() - 2));
-  if (slash == std::string_view::npos || slash == 0 || path.size() - slash - 1 > kNameBytes) return std::nullopt;
+  if (slash == std::string_view::npos || slash == 0 || path.size() - slash - 1 > kNameBytes)
+    return std::nullopt;
   return std::pair(path.substr(0, slash), path.substr(slash + 1));
 }
 
@@ -139,12 +146,14 @@ class TarWriter {
       records += paxRecord("linkpath", entry.linkTarget);
     }
     // Names are UTF-8 unless said otherwise; that record must come first.
-    if (!isUtf8(entry.path) || !isUtf8(entry.linkTarget)) records.insert(0, paxRecord("hdrcharset", "BINARY"));
+    if (!isUtf8(entry.path) || !isUtf8(entry.linkTarget))
+      records.insert(0, paxRecord("hdrcharset", "BINARY"));
     block.putMode(entry.mode);
     if (!block.putUid(options_.owner.uid)) records += paxRecord("uid", std::to_string(options_.owner.uid));
     if (!block.putGid(options_.owner.gid)) records += paxRecord("gid", std::to_string(options_.owner.gid));
     if (!block.putSize(entry.size)) records += paxRecord("size", std::to_string(entry.size));
-    if (!block.putTime(options_.mtimeSeconds)) records += paxRecord("mtime", std::to_string(options_.mtimeSeconds));
+    if (!block.putTime(options_.mtimeSeconds))
+      records += paxRecord("mtime", std::to_string(options_.mtimeSeconds));
     if (!records.empty()) extension(records);
     out_.write(block.finish());
   }
@@ -189,8 +198,8 @@ class TarWriter {
   std::string buffer_;
 };
 
-/// What to do next in a folder: write NAME, or, for a key with a final slash, what is below it. "a-b" sorts between "a" and "a/x", so a folder and
-/// its content are two steps.
+/// What to do next in a folder: write NAME, or, for a key with a final slash, what is below it. "a-b" sorts
+/// between "a" and "a/x", so a folder and its content are two steps.
 struct Step {
   std::string key;
   mode_t mode;
@@ -243,14 +252,16 @@ class Packer {
       if (S_ISDIR(info.st_mode)) level.steps.push_back({name + "/", info.st_mode});
       level.steps.push_back({std::move(name), info.st_mode});
     }
-    std::sort(level.steps.begin(), level.steps.end(), [](const Step& a, const Step& b) { return a.key < b.key; });
+    std::sort(level.steps.begin(), level.steps.end(),
+              [](const Step& a, const Step& b) { return a.key < b.key; });
     return level;
   }
 
   void writeEntry(const Step& step, const std::string& folder) {
     const std::string path = options_.prefix + "/" + folder + step.key;
     if (path.size() > kMaxPathBytes) {
-      throw Error(Errc::invalidArgument, "packing: a path is longer than " + std::to_string(kMaxPathBytes) + " bytes");
+      throw Error(Errc::invalidArgument,
+                  "packing: a path is longer than " + std::to_string(kMaxPathBytes) + " bytes");
     }
     if (S_ISDIR(step.mode)) {
       writeFolder(path, step.mode & kPermissions);

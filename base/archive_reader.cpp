@@ -23,10 +23,15 @@ std::string reason(archive* raw) {
 
 }  // namespace
 
-void ArchiveReader::Free::operator()(archive* raw) const noexcept { archive_read_free(raw); }
+void ArchiveReader::Free::operator()(archive* raw) const noexcept {
+  archive_read_free(raw);
+}
 
 ArchiveReader::ArchiveReader(ByteSource& in, Format format)
-    : in_(in), buffer_(kBufferBytes), ownLocale_(::newlocale(LC_ALL_MASK, "C", nullptr)), before_(::uselocale(ownLocale_)) {
+    : in_(in),
+      buffer_(kBufferBytes),
+      ownLocale_(::newlocale(LC_ALL_MASK, "C", nullptr)),
+      before_(::uselocale(ownLocale_)) {
   archive_.reset(archive_read_new());
   archive* raw = archive_.get();
   // A filter that is not built in would run an outside program, and says ARCHIVE_WARN.
@@ -69,7 +74,8 @@ long ArchiveReader::readCallback(archive* raw, void* self, const void** buffer) 
 
 void ArchiveReader::check(int result) {
   rethrowParked(parked_);
-  // ARCHIVE_WARN is about names and attributes that cannot be converted; we take them as bytes. A retry is never useful on a stream.
+  // ARCHIVE_WARN is about names and attributes that cannot be converted; we take them as bytes. A retry is
+  // never useful on a stream.
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
     throw Error(Errc::corrupt, "the archive is damaged: " + reason(archive_.get()));
   }
@@ -106,7 +112,8 @@ void decompress(ByteSource& in, ByteSink& out) {
   detail::ArchiveReader reader(in, detail::ArchiveReader::Format::raw);
   if (reader.next() == nullptr) return;
   detail::ArchiveReader::Piece piece;
-  while (reader.read(piece)) out.write(piece.bytes);
+  while (reader.read(piece))
+    out.write(piece.bytes);
 }
 
 }  // namespace base

@@ -1,4 +1,5 @@
-// unpackTar of base/archive.h: says what each entry means; detail::TreeBuilder makes it, beneath the folder only.
+// unpackTar of base/archive.h: says what each entry means; detail::TreeBuilder makes it, beneath the folder
+// only.
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
@@ -24,7 +25,8 @@ constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 constexpr std::string_view kReservedPrefix = ".wh..wh.";  // aufs keeps its own files under these
 
 std::string_view required(const char* text, const char* what) {
-  if (text == nullptr) throw Error(Errc::corrupt, std::string("the archive is damaged: an entry has no ") + what);
+  if (text == nullptr)
+    throw Error(Errc::corrupt, std::string("the archive is damaged: an entry has no ") + what);
   return text;
 }
 
@@ -43,14 +45,15 @@ class Unpacker {
   Unpacker(ByteSource& in, Fd folder, const UnpackOptions& options)
       : options_(options),
         reader_(in, detail::ArchiveReader::Format::tar),
-        tree_(std::move(folder),
-              {.keepOwners = options.keepOwners, .ownerShift = options.ownerShift, .whiteouts = options.whiteouts}) {}
+        tree_(std::move(folder), {.keepOwners = options.keepOwners,
+                                  .ownerShift = options.ownerShift,
+                                  .whiteouts = options.whiteouts}) {}
 
   void run() {
     while (archive_entry* entry = reader_.next()) {
       if (++entries_ > options_.maxEntries) {
-        throw Error(Errc::invalidArgument,
-                    "the archive has more than " + std::to_string(options_.maxEntries) + " entries (maxEntries)");
+        throw Error(Errc::invalidArgument, "the archive has more than " +
+                                               std::to_string(options_.maxEntries) + " entries (maxEntries)");
       }
       unpack(entry);
     }

@@ -6,7 +6,8 @@
 
 namespace base {
 
-/// Runs body() inside a C callback. An exception is parked for the C++ caller to rethrow once, and the C library is told `onThrow`.
+/// Runs body() inside a C callback. An exception is parked for the C++ caller to rethrow once, and the C
+/// library is told `onThrow`.
 template <typename Result, typename Body>
 Result shielded(std::exception_ptr& parked, Result onThrow, Body body) noexcept {
   try {

@@ -15,8 +15,8 @@ struct CHandleDeleter {
 template <typename T, auto Free>
 using CHandle = std::unique_ptr<T, CHandleDeleter<T, Free>>;
 
-/// `call` fills a raw out-pointer and returns 0 for success; `fail(rc, raw)` throws Error. The pointer is owned even when rc says failure
-/// (sqlite3_open needs that).
+/// `call` fills a raw out-pointer and returns 0 for success; `fail(rc, raw)` throws Error. The pointer is
+/// owned even when rc says failure (sqlite3_open needs that).
 template <typename Handle, typename Call, typename Fail>
 Handle acquire(Call call, Fail fail) {
   typename Handle::pointer raw = nullptr;

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -43,7 +42,17 @@ struct Prepared {
 std::vector<char*> pointersTo(const std::vector<std::string>& words) {
   std::vector<char*> pointers;
   pointers.reserve(words.size() + 1);
-  for (const auto& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+  for (const auto& word : words)
+    pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+std::vector<char*> inheritedEnvironment() {
+  std::vector<char*> pointers;
+  for (char** variable = ::environ; variable != nullptr && *variable != nullptr; ++variable) {
+    pointers.push_back(*variable);
+  }
   pointers.push_back(nullptr);
   return pointers;
 }
@@ -58,7 +67,7 @@ Prepared prepare(const ChildSpec& spec, const Fd& devNull) {
   }
   ready.program = program.value_or(spec.argv.front());
   ready.argv = pointersTo(spec.argv);
-  if (spec.environment) ready.environment = pointersTo(*spec.environment);
+  ready.environment = spec.environment ? pointersTo(*spec.environment) : inheritedEnvironment();
   for (int target = 0; target < 3; ++target) {
     const bool named = std::any_of(spec.fds.begin(), spec.fds.end(),
                                    [target](const ChildFd& fd) { return fd.target == target; });
@@ -74,53 +83,62 @@ Prepared prepare(const ChildSpec& spec, const Fd& devNull) {
   return ready;
 }
 
-// In the child, between fork and exec.
+// In the child, between fork and exec: bare system calls, because what wraps them (a sanitizer, say) may want
+// a lock that another thread held at the fork.
 
 [[noreturn]] void report(int pipe, SpawnFailure::Step step) {
   const SpawnFailure failure{step, errno};
-  [[maybe_unused]] const ssize_t count = ::write(pipe, &failure, sizeof failure);
+  ::syscall(SYS_write, pipe, &failure, sizeof failure);
   ::_exit(127);
 }
 
-/// Sources move above all targets first, so that no dup2 overwrites one that is still needed.
+int duplicateAbove(int source, int lowest) {
+  return static_cast<int>(::syscall(SYS_fcntl, source, F_DUPFD_CLOEXEC, lowest));
+}
+
+/// Sources move above all targets first, so that no target overwrites one that is still needed.
 bool arrangeDescriptors(Prepared& ready) {
   for (auto& [source, target] : ready.fds) {
-    source = ::fcntl(source, F_DUPFD_CLOEXEC, ready.firstFree);
+    source = duplicateAbove(source, ready.firstFree);
     if (source < 0) return false;
   }
-  for (int number = 0; number < ready.firstFree; ++number) ::close(number);
+  for (int number = 0; number < ready.firstFree; ++number)
+    ::syscall(SYS_close, number);
   for (const auto& [source, target] : ready.fds) {
-    if (::dup2(source, target) < 0) return false;
+    if (::syscall(SYS_dup3, source, target, 0) < 0) return false;
   }
   // Libraries open descriptors without O_CLOEXEC (Poco's sockets): none may reach the child.
   const auto first = static_cast<unsigned>(ready.firstFree);
   if (::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
     constexpr int kLikelyLast = 4096;  // before Linux 5.11
-    for (int number = ready.firstFree; number < kLikelyLast; ++number) ::fcntl(number, F_SETFD, FD_CLOEXEC);
+    for (int number = ready.firstFree; number < kLikelyLast; ++number) {
+      ::syscall(SYS_fcntl, number, F_SETFD, FD_CLOEXEC);
+    }
   }
   return true;
 }
 
 void resetSignals() {
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // All zeros are SIG_DFL without flags, and an empty set, in the kernel's own structures.
+  static constexpr std::array<unsigned long, 8> kZeros{};
+  constexpr std::size_t kKernelSetBytes = 8;
+  for (int number = 1; number < NSIG; ++number) {
+    ::syscall(SYS_rt_sigaction, number, kZeros.data(), nullptr, kKernelSetBytes);
+  }
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, kZeros.data(), nullptr, kKernelSetBytes);
 }
 
 [[noreturn]] void runChild(Prepared& ready, int errorPipe) {
-  const int pipe = ::fcntl(errorPipe, F_DUPFD_CLOEXEC, ready.firstFree);
+  const int pipe = duplicateAbove(errorPipe, ready.firstFree);
   if (pipe < 0) report(errorPipe, SpawnFailure::Step::descriptors);
-  if ((ready.ownSession ? ::setsid() : ::setpgid(0, 0)) < 0) report(pipe, SpawnFailure::Step::session);
+  const long grouped = ready.ownSession ? ::syscall(SYS_setsid) : ::syscall(SYS_setpgid, 0, 0);
+  if (grouped < 0) report(pipe, SpawnFailure::Step::session);
   if (!arrangeDescriptors(ready)) report(pipe, SpawnFailure::Step::descriptors);
-  if (ready.workingDirectory != nullptr && ::chdir(ready.workingDirectory) != 0) {
+  if (ready.workingDirectory != nullptr && ::syscall(SYS_chdir, ready.workingDirectory) != 0) {
     report(pipe, SpawnFailure::Step::folder);
   }
   resetSignals();
-  ::execve(ready.program.c_str(), ready.argv.data(),
-           ready.environment.empty() ? ::environ : ready.environment.data());
+  ::syscall(SYS_execve, ready.program.c_str(), ready.argv.data(), ready.environment.data());
   report(pipe, SpawnFailure::Step::exec);
 }
 
@@ -170,10 +188,12 @@ ExitStatus toExitStatus(int status) {
 /// Waits until fd is readable, up to the timeout.
 void waitReadable(const Fd& fd, std::chrono::milliseconds timeout) {
   constexpr auto kLongest = std::chrono::hours(24 * 365);  // more would overflow the clock
-  const auto deadline = std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(timeout, kLongest);
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::min<std::chrono::milliseconds>(timeout, kLongest);
   for (;;) {
     pollfd entry{.fd = fd.get(), .events = POLLIN, .revents = 0};
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     constexpr std::int64_t kMaxStep = 3'600'000;  // poll takes an int
     const int step = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, kMaxStep));
     const int ready = ::poll(&entry, 1, step);

@@ -31,11 +31,12 @@ struct ChildSpec {
   std::optional<std::vector<std::string>> environment;  ///< "K=V" list; nullopt inherits ours
   std::string workingDirectory;                         ///< empty inherits
   std::vector<ChildFd> fds;                             ///< 0, 1, 2 not named here are /dev/null
-  bool ownSession = false;                              ///< setsid: survives our terminal; else only its own process group
+  bool ownSession = false;  ///< setsid: survives our terminal; else only its own process group
 };
 
-/// One child in a process group of its own. Abandoning the object kills the group (SIGKILL) and reaps, unless release() was called.
-/// Signals are reset and unblocked in the child. One thread at a time. Throws notFound when argv[0] is missing.
+/// One child in a process group of its own. Abandoning the object kills the group (SIGKILL) and reaps, unless
+/// release() was called. Signals are reset and unblocked in the child. One thread at a time. Throws notFound
+/// when argv[0] is missing.
 class ChildProcess {
  public:
   static ChildProcess spawn(const ChildSpec& spec);
@@ -76,10 +77,12 @@ struct CommandOutput {
   std::string err;
 };
 
-/// Runs a command to its end with its output collected. Throws timedOut or cancelled after killing its group; a non-zero exit is a value.
+/// Runs a command to its end with its output collected. Throws timedOut or cancelled after killing its group;
+/// a non-zero exit is a value. Output of what the command left running is collected for one second more.
 CommandOutput runCommand(const std::vector<std::string>& argv, const CommandOptions& options = {});
 
-/// runCommand, and throws Error(io, "NAME failed (exit status N): last line of stderr") unless it exited 0. Returns stdout.
+/// runCommand, and throws Error(io, "NAME failed (exit status N): last line of stderr") unless it exited 0.
+/// Returns stdout.
 std::string mustRun(const std::vector<std::string>& argv, const CommandOptions& options = {});
 
 /// Full path of a program in PATH plus the sbin folders, or nullopt.

@@ -73,7 +73,8 @@ Digest Sha256::finish() {
 
 std::optional<Digest> Digest::tryParse(std::string_view text) noexcept {
   if (!text.starts_with(kPrefix) || text.size() != kPrefix.size() + kHexLength) return std::nullopt;
-  if (text.find_first_not_of("0123456789abcdef", kPrefix.size()) != std::string_view::npos) return std::nullopt;
+  if (text.find_first_not_of("0123456789abcdef", kPrefix.size()) != std::string_view::npos)
+    return std::nullopt;
   return Digest(std::string(text));
 }
 
@@ -109,8 +110,8 @@ std::string hmacSha256Hex(std::string_view key, std::string_view message) {
   const auto* data = reinterpret_cast<const unsigned char*>(message.data());
   // An empty key must still be a pointer, else OpenSSL takes the key of an earlier call.
   const char* keyBytes = key.empty() ? "" : key.data();
-  require(HMAC(EVP_sha256(), keyBytes, static_cast<int>(key.size()), data, message.size(), mac.data(), &length) !=
-          nullptr);
+  require(HMAC(EVP_sha256(), keyBytes, static_cast<int>(key.size()), data, message.size(), mac.data(),
+               &length) != nullptr);
   return toHex(asText(mac.data(), length));
 }
 
@@ -125,14 +126,17 @@ std::string sha256Base64(std::string_view bytes) {
   return text;
 }
 
-std::string randomHex(std::size_t count) { return toHex(randomBytes(count)); }
+std::string randomHex(std::size_t count) {
+  return toHex(randomBytes(count));
+}
 
 std::string randomUuid() {
   std::string bytes = randomBytes(16);
   bytes[6] = static_cast<char>((static_cast<unsigned char>(bytes[6]) & 0x0F) | 0x40);  // version 4
   bytes[8] = static_cast<char>((static_cast<unsigned char>(bytes[8]) & 0x3F) | 0x80);  // RFC 4122 variant
   std::string uuid = toHex(bytes);
-  for (const std::size_t dash : {8, 13, 18, 23}) uuid.insert(dash, "-");
+  for (const std::size_t dash : {8, 13, 18, 23})
+    uuid.insert(dash, "-");
   return uuid;
 }
 

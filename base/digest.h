@@ -12,7 +12,8 @@
 
 namespace base {
 
-/// A sha256 content digest, "sha256:<64 lower-case hex>". Immutable value, ordered, hashable by str(). (OCI image-spec, Digests.)
+/// A sha256 content digest, "sha256:<64 lower-case hex>". Immutable value, ordered, hashable by str(). (OCI
+/// image-spec, Digests.)
 class Digest {
  public:
   /// Strict: exactly "sha256:" + 64 lower-case hex digits; throws invalidArgument.

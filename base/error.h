@@ -27,8 +27,9 @@ enum class Errc {
 /// "notFound", "io" ...; stable, used in logs.
 std::string_view name(Errc code) noexcept;
 
-/// Thrown everywhere; caught in five kinds of place only (see docs/ARCHITECTURE.md). The message is one sentence for a person: what is wrong,
-/// then what to do. It never holds config values, keys or tokens. Copyable, immutable but for addContext.
+/// Thrown everywhere; caught in five kinds of place only (see docs/ARCHITECTURE.md). The message is one
+/// sentence for a person: what is wrong, then what to do. It never holds config values, keys or tokens.
+/// Copyable, immutable but for addContext.
 class Error : public std::exception {
  public:
   Error(Errc code, std::string message);
@@ -43,8 +44,9 @@ class Error : public std::exception {
   std::string message_;
 };
 
-/// Throws Error for `errorNumber` (an errno value): ENOENT notFound, EEXIST alreadyExists, EACCES/EPERM permissionDenied,
-/// ENOSPC/EDQUOT io with "disk is full", ETIMEDOUT timedOut, else io. Message: "doing: strerror text".
+/// Throws Error for `errorNumber` (an errno value): ENOENT notFound, EEXIST alreadyExists, EACCES/EPERM
+/// permissionDenied, ENOSPC/EDQUOT io with "disk is full", ETIMEDOUT timedOut, else io. Message: "doing:
+/// strerror text".
 [[noreturn]] void throwErrno(int errorNumber, std::string_view doing);
 
 /// Aborts with file, line and expression: for our own bugs only, never for input. On in release builds.

@@ -9,7 +9,8 @@
 
 namespace base {
 
-/// Owns one file descriptor (always opened O_CLOEXEC) and closes it. Movable, not copyable; one thread at a time.
+/// Owns one file descriptor (always opened O_CLOEXEC) and closes it. Movable, not copyable; one thread at a
+/// time.
 class Fd {
  public:
   Fd() noexcept = default;

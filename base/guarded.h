@@ -6,7 +6,8 @@
 
 namespace base {
 
-/// Mutex + value. with(body) runs body(value) under the lock: keep it short, no disk, network, process or callback inside. Thread-safe.
+/// Mutex + value. with(body) runs body(value) under the lock: keep it short, no disk, network, process or
+/// callback inside. Thread-safe.
 template <typename T>
 class Guarded {
  public:

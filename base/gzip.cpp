@@ -47,10 +47,12 @@ Compressor makeCompressor(int level) {
 
 }  // namespace
 
-/// `blocks` holds what is under way, in the order of the input: the caller adds at the back and takes finished ones from the front, workers take the
-/// first that nobody has begun. A deque's elements stay where they are while its ends move.
+/// `blocks` holds what is under way, in the order of the input: the caller adds at the back and takes
+/// finished ones from the front, workers take the first that nobody has begun. A deque's elements stay where
+/// they are while its ends move.
 struct GzipWriter::State {
-  State(ByteSink& sink, int blockLevel, unsigned threads) : out(sink), level(blockLevel), maxThreads(threads) {
+  State(ByteSink& sink, int blockLevel, unsigned threads)
+      : out(sink), level(blockLevel), maxThreads(threads) {
     next.reserve(kBlockBytes);
   }
 
@@ -60,7 +62,8 @@ struct GzipWriter::State {
       stopping = true;
     }
     changed.notify_all();
-    for (auto& thread : workers) thread.join();
+    for (auto& thread : workers)
+      thread.join();
   }
 
   void work(const Compressor& compressor) {
@@ -137,7 +140,8 @@ GzipWriter::GzipWriter(ByteSink& out, GzipOptions options) {
   if (options.level < 1 || options.level > kMaxLevel) {
     throw Error(Errc::invalidArgument, "gzip: the level must be 1 to 12");
   }
-  const unsigned threads = options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  const unsigned threads =
+      options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   state_ = std::make_unique<State>(out, options.level, threads);
 }
 
@@ -157,7 +161,8 @@ void GzipWriter::finish() {
   CHECK(state_ != nullptr);
   // Nothing at all still is one member: no bytes would not be gzip.
   if (!state_->next.empty() || !state_->submitted) state_->submit();
-  while (!state_->blocks.empty()) state_->passOn();
+  while (!state_->blocks.empty())
+    state_->passOn();
   state_.reset();
 }
 

@@ -56,7 +56,9 @@ bool clientIsGone(HTTPServerRequestImpl& request) {
   return ::recv(request.socket().impl()->sockfd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-bool allowsBody(int status) { return status >= 200 && status != 204 && status != 304; }
+bool allowsBody(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}
 
 class FunctionHandler : public HttpHandler {
  public:
@@ -140,7 +142,8 @@ void HttpHandler::handleRequest(HttpRequest& request, HttpResponse& response) {
     }
     if (response.sent()) return cutConnection(request, response);
     // What the handler had set up for its own answer is not true for this one.
-    for (const char* header : {"ETag", "Content-Range", "Accept-Ranges", "Content-Encoding", "Content-Disposition"}) {
+    for (const char* header :
+         {"ETag", "Content-Range", "Accept-Ranges", "Content-Encoding", "Content-Disposition"}) {
       response.erase(header);
     }
     response.setChunkedTransferEncoding(false);
@@ -165,14 +168,16 @@ void HttpHandler::handleRequest(HttpRequest& request, HttpResponse& response) {
   }
 }
 
-void HttpHandler::writeError(HttpRequest& request, HttpResponse& response, Errc code, const std::string& message) {
+void HttpHandler::writeError(HttpRequest& request, HttpResponse& response, Errc code,
+                             const std::string& message) {
   auto body = makeJsonObject();
   body->set("id", std::string(apiErrorId(code)));
   body->set("message", message);
   sendJson(request, response, httpStatus(code), toJson(body));
 }
 
-std::unique_ptr<Poco::Net::HTTPRequestHandler> makeHandler(std::function<void(HttpRequest&, HttpResponse&)> body) {
+std::unique_ptr<Poco::Net::HTTPRequestHandler> makeHandler(
+    std::function<void(HttpRequest&, HttpResponse&)> body) {
   return std::make_unique<FunctionHandler>(std::move(body));
 }
 

@@ -17,18 +17,20 @@
 
 namespace base {
 
-/// HTTP status for an error code: notFound 404, alreadyExists 409, invalidArgument 422, unauthenticated 401, permissionDenied 403, conflict 409,
-/// overloaded 429, unavailable 503, timedOut 504, cancelled 400, corrupt and io and internal 500.
+/// HTTP status for an error code: notFound 404, alreadyExists 409, invalidArgument 422, unauthenticated 401,
+/// permissionDenied 403, conflict 409, overloaded 429, unavailable 503, timedOut 504, cancelled 400, corrupt
+/// and io and internal 500.
 int httpStatus(Errc code) noexcept;
-/// Heroku's error id: not_found, conflict, invalid_params, unauthorized, forbidden, rate_limit, unavailable, bad_request (cancelled),
-/// internal_server_error.
+/// Heroku's error id: not_found, conflict, invalid_params, unauthorized, forbidden, rate_limit, unavailable,
+/// bad_request (cancelled), internal_server_error.
 std::string_view apiErrorId(Errc code) noexcept;
 
 using HttpRequest = Poco::Net::HTTPServerRequest;
 using HttpResponse = Poco::Net::HTTPServerResponse;
 
-/// Base of every handler: handle() may throw; the error becomes one answer (if none was started, else the connection is cut, so that nobody takes half an
-/// answer for a whole one) and one log line for 5xx. Every answer has a Request-Id: the request's X-Request-Id or Request-Id, or a new one.
+/// Base of every handler: handle() may throw; the error becomes one answer (if none was started, else the
+/// connection is cut, so that nobody takes half an answer for a whole one) and one log line for 5xx. Every
+/// answer has a Request-Id: the request's X-Request-Id or Request-Id, or a new one.
 class HttpHandler : public Poco::Net::HTTPRequestHandler {
  public:
   void handleRequest(HttpRequest& request, HttpResponse& response) final;
@@ -36,17 +38,21 @@ class HttpHandler : public Poco::Net::HTTPRequestHandler {
  protected:
   virtual void handle(HttpRequest& request, HttpResponse& response) = 0;
   /// Default: {"id": "...", "message": "..."}; the registry answers in OCI's form.
-  virtual void writeError(HttpRequest& request, HttpResponse& response, Errc code, const std::string& message);
+  virtual void writeError(HttpRequest& request, HttpResponse& response, Errc code,
+                          const std::string& message);
 };
 
 /// A handler made from a function.
-std::unique_ptr<Poco::Net::HTTPRequestHandler> makeHandler(std::function<void(HttpRequest&, HttpResponse&)> body);
+std::unique_ptr<Poco::Net::HTTPRequestHandler> makeHandler(
+    std::function<void(HttpRequest&, HttpResponse&)> body);
 
 /// Sends a whole body with Content-Length and type (HEAD: headers only).
-void sendBody(HttpRequest& request, HttpResponse& response, int status, const std::string& contentType, std::string_view body);
+void sendBody(HttpRequest& request, HttpResponse& response, int status, const std::string& contentType,
+              std::string_view body);
 void sendJson(HttpRequest& request, HttpResponse& response, int status, const std::string& body);
-/// The request's body. Unlike request.stream() it knows an empty body from one that is still to come (a POST without Content-Length has none: the
-/// stream would wait for it until the connection ends), and a body that was cut off from one that ended: then read() throws cancelled.
+/// The request's body. Unlike request.stream() it knows an empty body from one that is still to come (a POST
+/// without Content-Length has none: the stream would wait for it until the connection ends), and a body that
+/// was cut off from one that ended: then read() throws cancelled.
 class RequestBody : public ByteSource {
  public:
   explicit RequestBody(HttpRequest& request);
@@ -61,11 +67,13 @@ class RequestBody : public ByteSource {
 /// Reads the request's body; throws invalidArgument naming `settingName` when it is longer than maxBytes.
 std::string readBody(HttpRequest& request, std::size_t maxBytes, std::string_view settingName);
 
-/// Sends a file with ETag, Range (one range; 206, 416), If-None-Match, HEAD, Accept-Ranges. Headers that are set already are kept. `etag` without quotes.
-/// (RFC 9110 sections 13, 14.)
-void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file, const std::string& contentType, const std::string& etag);
+/// Sends a file with ETag, Range (one range; 206, 416), If-None-Match, HEAD, Accept-Ranges. Headers that are
+/// set already are kept. `etag` without quotes. (RFC 9110 sections 13, 14.)
+void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file,
+              const std::string& contentType, const std::string& etag);
 
-/// Chooses the handler of a request; never null, may throw Error. Called on the server's threads at the same time: thread-safe.
+/// Chooses the handler of a request; never null, may throw Error. Called on the server's threads at the same
+/// time: thread-safe.
 using HttpRouter = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>(const HttpRequest&)>;
 
 struct HttpServerOptions {
@@ -74,16 +82,19 @@ struct HttpServerOptions {
   unsigned keepAliveSeconds = 60;
 };
 
-/// One listener with its thread pool: one thread per connection, so connections stop being kept alive when half of the threads are taken. The constructor
-/// binds (throws Error naming the address) and serves at once. stop() ends accepting, closes idle connections, waits for handlers for up to `grace`,
-/// then cuts their connections and waits for them to notice: a handler that waits for something else than its connection needs a deadline of its own.
-/// The destructor stops with no grace.
+/// One listener with its thread pool: one thread per connection, so connections stop being kept alive when
+/// half of the threads are taken. The constructor binds (throws Error naming the address) and serves at once.
+/// stop() ends accepting, closes idle connections, waits for handlers for up to `grace`, then cuts their
+/// connections and waits for them to notice: a handler that waits for something else than its connection
+/// needs a deadline of its own. The destructor stops with no grace.
 class HttpServer {
  public:
   /// "HOST:PORT", port 0 for any.
-  static std::unique_ptr<HttpServer> onTcp(const std::string& hostAndPort, HttpRouter router, HttpServerOptions options = {});
+  static std::unique_ptr<HttpServer> onTcp(const std::string& hostAndPort, HttpRouter router,
+                                           HttpServerOptions options = {});
   /// Socket file, mode 0600; a stale one is replaced.
-  static std::unique_ptr<HttpServer> onUnix(const std::filesystem::path& socketFile, HttpRouter router, HttpServerOptions options = {});
+  static std::unique_ptr<HttpServer> onUnix(const std::filesystem::path& socketFile, HttpRouter router,
+                                            HttpServerOptions options = {});
   virtual ~HttpServer() = default;
   /// "HOST:PORT" as bound.
   virtual std::string address() const = 0;

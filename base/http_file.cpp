@@ -25,7 +25,8 @@ struct Part {
   std::uint64_t length = 0;
 };
 
-/// If-Range with another tag, or with a date (we send none), asks for everything. Strong comparison: weak tags never match.
+/// If-Range with another tag, or with a date (we send none), asks for everything. Strong comparison: weak
+/// tags never match.
 bool rangeApplies(const HttpRequest& request, const std::string& etag) {
   if (request.getMethod() != HttpRequest::HTTP_GET || !request.has("Range")) return false;
   return !request.has("If-Range") || trim(request.get("If-Range")) == "\"" + etag + "\"";
@@ -95,13 +96,14 @@ void sendFile(HttpRequest& request, HttpResponse& response, const std::filesyste
     const auto answer = detail::parseRange(request.get("Range"), size);
     if (std::holds_alternative<detail::Unsatisfiable>(answer)) {
       response.set("Content-Range", "bytes */" + std::to_string(size));
-      return sendBody(request, response, HttpResponse::HTTP_REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain", "");
+      return sendBody(request, response, HttpResponse::HTTP_REQUESTED_RANGE_NOT_SATISFIABLE, "text/plain",
+                      "");
     }
     if (const auto* range = std::get_if<detail::ByteRange>(&answer)) {
       part = {.offset = range->first, .length = range->last - range->first + 1};
       response.setStatusAndReason(HttpResponse::HTTP_PARTIAL_CONTENT);
-      response.set("Content-Range", "bytes " + std::to_string(range->first) + "-" + std::to_string(range->last) +
-                                        "/" + std::to_string(size));
+      response.set("Content-Range", "bytes " + std::to_string(range->first) + "-" +
+                                        std::to_string(range->last) + "/" + std::to_string(size));
     }
   }
   if (!response.has("Content-Type")) response.setContentType(contentType);

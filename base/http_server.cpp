@@ -1,5 +1,6 @@
-// HttpServer of base/http.h, over Poco's TCPServer. The loop over a connection's requests is our own: Poco's leaves unread request bodies in front of the
-// next request, and cannot tell idle connections from busy ones when it stops.
+// HttpServer of base/http.h, over Poco's TCPServer. The loop over a connection's requests is our own: Poco's
+// leaves unread request bodies in front of the next request, and cannot tell idle connections from busy ones
+// when it stops.
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/HTTPServerRequestImpl.h>
@@ -37,9 +38,13 @@ namespace net = Poco::Net;
 
 constexpr auto kIoTimeout = std::chrono::seconds(30);
 
-Poco::Timespan toTimespan(std::chrono::microseconds time) { return Poco::Timespan(time.count()); }
+Poco::Timespan toTimespan(std::chrono::microseconds time) {
+  return Poco::Timespan(time.count());
+}
 
-void closeOnExec(const net::Socket& socket) { ::fcntl(socket.impl()->sockfd(), F_SETFD, FD_CLOEXEC); }
+void closeOnExec(const net::Socket& socket) {
+  ::fcntl(socket.impl()->sockfd(), F_SETFD, FD_CLOEXEC);
+}
 
 /// Which connections are open, and which of them are in the middle of a request. Thread-safe.
 class Connections {
@@ -83,7 +88,8 @@ class Connections {
       if (!busy) ::shutdown(socket, SHUT_RDWR);
     }
     changed_.wait_for(lock, grace, [&] { return busy_.empty(); });
-    for (const auto& [socket, busy] : busy_) ::shutdown(socket, SHUT_RDWR);
+    for (const auto& [socket, busy] : busy_)
+      ::shutdown(socket, SHUT_RDWR);
   }
 
  private:
@@ -102,7 +108,8 @@ struct Shared {
 
 class Connection : public net::TCPServerConnection {
  public:
-  Connection(const net::StreamSocket& socket, Shared& shared) : TCPServerConnection(socket), shared_(shared) {}
+  Connection(const net::StreamSocket& socket, Shared& shared)
+      : TCPServerConnection(socket), shared_(shared) {}
 
   void run() override {
     net::HTTPServerSession session(socket(), shared_.params);
@@ -160,8 +167,9 @@ class Connection : public net::TCPServerConnection {
     }
   }
 
-  /// Reads what the handler left of the body, so that the next request is found behind it, and so that closing does not reset the connection while the
-  /// answer is on its way. False when that is not worth the wait.
+  /// Reads what the handler left of the body, so that the next request is found behind it, and so that
+  /// closing does not reset the connection while the answer is on its way. False when that is not worth the
+  /// wait.
   static bool skipBody(HttpRequest& request) {
     constexpr std::size_t kMaxSkipped = 16 << 20;
     constexpr auto kMaxWait = std::chrono::seconds(5);
@@ -206,7 +214,8 @@ net::HTTPServerParams::Ptr makeParams(const HttpServerOptions& options) {
   net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
   params->setMaxThreads(static_cast<int>(options.maxThreads));
   params->setMaxQueued(static_cast<int>(options.maxQueued));
-  params->setThreadIdleTime(toTimespan(std::chrono::milliseconds(200)));  // also how long stopping takes at least
+  params->setThreadIdleTime(
+      toTimespan(std::chrono::milliseconds(200)));  // also how long stopping takes at least
   params->setTimeout(toTimespan(kIoTimeout));
   params->setKeepAlive(options.keepAliveSeconds != 0);
   params->setKeepAliveTimeout(toTimespan(std::chrono::seconds(options.keepAliveSeconds)));
@@ -215,7 +224,8 @@ net::HTTPServerParams::Ptr makeParams(const HttpServerOptions& options) {
 
 class PocoHttpServer : public HttpServer {
  public:
-  PocoHttpServer(const net::ServerSocket& socket, std::string address, HttpRouter router, HttpServerOptions options)
+  PocoHttpServer(const net::ServerSocket& socket, std::string address, HttpRouter router,
+                 HttpServerOptions options)
       : socket_(socket),
         address_(std::move(address)),
         shared_{.router = std::move(router), .options = options, .params = makeParams(options)},
@@ -235,7 +245,8 @@ class PocoHttpServer : public HttpServer {
     const std::lock_guard lock(stopMutex_);
     if (stopped_) return;
     stopped_ = true;
-    ::shutdown(socket_.impl()->sockfd(), SHUT_RDWR);  // wakes the acceptor, which else looks up four times a second only
+    ::shutdown(socket_.impl()->sockfd(),
+               SHUT_RDWR);  // wakes the acceptor, which else looks up four times a second only
     server_.stop();
     socket_.close();
     if (address_.starts_with('/')) ::unlink(address_.c_str());
@@ -320,7 +331,8 @@ std::unique_ptr<HttpServer> HttpServer::onUnix(const std::filesystem::path& sock
     net::ServerSocket socket;
     socket.bind(address, /*reuseAddress=*/false, /*reusePort=*/false);
     closeOnExec(socket);
-    // Nobody can connect before listen(): the mode is right from the first moment, without touching the process's umask.
+    // Nobody can connect before listen(): the mode is right from the first moment, without touching the
+    // process's umask.
     if (::chmod(file.c_str(), S_IRUSR | S_IWUSR) != 0) throwErrno(errno, "protecting a socket");
     socket.listen(kBacklog);
     return std::make_unique<PocoHttpServer>(socket, file, std::move(router), options);

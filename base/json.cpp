@@ -128,9 +128,13 @@ std::string write(const Pointer& value) {
 
 }  // namespace
 
-JsonObject::Ptr makeJsonObject() { return new JsonObject(Poco::JSON_PRESERVE_KEY_ORDER); }
+JsonObject::Ptr makeJsonObject() {
+  return new JsonObject(Poco::JSON_PRESERVE_KEY_ORDER);
+}
 
-JsonArray::Ptr makeJsonArray() { return new JsonArray; }
+JsonArray::Ptr makeJsonArray() {
+  return new JsonArray;
+}
 
 JsonObject::Ptr parseJsonObject(std::string_view text, std::string_view what, std::size_t maxBytes) {
   if (text.size() > maxBytes) invalid(what, "is larger than " + std::to_string(maxBytes) + " bytes");
@@ -147,7 +151,8 @@ JsonObject::Ptr parseJsonObject(std::string_view text, std::string_view what, st
   } catch (const std::exception& exception) {
     problem = exception.what();
   }
-  if (problem == "Maximum depth exceeded") invalid(what, "is nested deeper than " + std::to_string(kMaxDepth));
+  if (problem == "Maximum depth exceeded")
+    invalid(what, "is nested deeper than " + std::to_string(kMaxDepth));
   if (!problem.empty()) {
     invalid(what, "is not valid JSON: line " + std::to_string(buffer.line()) + ": " + printable(problem));
   }
@@ -155,9 +160,13 @@ JsonObject::Ptr parseJsonObject(std::string_view text, std::string_view what, st
   return parsed.extract<JsonObject::Ptr>();
 }
 
-std::string toJson(const JsonObject::Ptr& object) { return write(object); }
+std::string toJson(const JsonObject::Ptr& object) {
+  return write(object);
+}
 
-std::string toJson(const JsonArray::Ptr& array) { return write(array); }
+std::string toJson(const JsonArray::Ptr& array) {
+  return write(array);
+}
 
 std::string jsonQuote(std::string_view text) {
   std::string quoted = "\"";

@@ -17,8 +17,10 @@ using JsonArray = Poco::JSON::Array;
 JsonObject::Ptr makeJsonObject();
 JsonArray::Ptr makeJsonArray();
 
-/// Parses one JSON object; throws invalidArgument ("WHAT is not valid JSON: line 3 ...", "WHAT is larger than N bytes", "WHAT is nested deeper than 64").
-JsonObject::Ptr parseJsonObject(std::string_view text, std::string_view what, std::size_t maxBytes = 4u << 20);
+/// Parses one JSON object; throws invalidArgument ("WHAT is not valid JSON: line 3 ...", "WHAT is larger than
+/// N bytes", "WHAT is nested deeper than 64").
+JsonObject::Ptr parseJsonObject(std::string_view text, std::string_view what,
+                                std::size_t maxBytes = 4u << 20);
 
 /// Compact text, keys in order; "/" not escaped; valid UTF-8 kept as it is, anything else replaced by U+FFFD.
 std::string toJson(const JsonObject::Ptr& object);
@@ -28,6 +30,7 @@ std::string toJson(const JsonArray::Ptr& array);
 std::string jsonQuote(std::string_view text);
 
 /// Member as string, or `otherwise` when absent or null; throws invalidArgument when it is of another type.
-std::string jsonString(const JsonObject::Ptr& object, const std::string& key, const std::string& otherwise = "");
+std::string jsonString(const JsonObject::Ptr& object, const std::string& key,
+                       const std::string& otherwise = "");
 
 }  // namespace base

@@ -62,7 +62,8 @@ void appendEscaped(std::string& out, std::string_view text) {
     } else if (code < 0x20 || (code >= 0x7F && code < 0xA0)) {
       for (const char c : piece) {
         std::array<char, 8> hex{};
-        std::snprintf(hex.data(), hex.size(), "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        std::snprintf(hex.data(), hex.size(), "\\x%02x",
+                      static_cast<unsigned>(static_cast<unsigned char>(c)));
         out += hex.data();
       }
     } else {
@@ -77,7 +78,8 @@ std::string formatEvent(std::string_view event, std::initializer_list<LogField> 
   for (const auto& field : fields) {
     std::string value;
     appendEscaped(value, field.value);
-    const bool bare = !value.empty() && value == field.value && value.find_first_of(" =") == std::string::npos;
+    const bool bare =
+        !value.empty() && value == field.value && value.find_first_of(" =") == std::string::npos;
     text.append(" ").append(field.key).append("=");
     if (bare) {
       text += value;

@@ -23,8 +23,8 @@ struct LogField {
   std::string value;
 };
 
-/// A named logger. Error = the operator must act; warn = degraded; info = a rare lifecycle fact; debug = per-module switch.
-/// Never log config vars, keys, tokens or bodies. Cheap to copy, thread-safe.
+/// A named logger. Error = the operator must act; warn = degraded; info = a rare lifecycle fact; debug =
+/// per-module switch. Never log config vars, keys, tokens or bodies. Cheap to copy, thread-safe.
 class Log {
  public:
   explicit Log(std::string module) : module_(std::move(module)) {}
@@ -37,8 +37,9 @@ class Log {
   std::string module_;
 };
 
-/// Sends all loggers to stderr ("2026-01-31T12:00:00Z info store release created app=hello release=3"); level is error, warn, info or debug,
-/// anything else is invalidArgument. Before the first call nothing is written. Not while other threads log.
+/// Sends all loggers to stderr ("2026-01-31T12:00:00Z info store release created app=hello release=3"); level
+/// is error, warn, info or debug, anything else is invalidArgument. Before the first call nothing is written.
+/// Not while other threads log.
 void configureLogging(std::string_view level);
 
 }  // namespace base

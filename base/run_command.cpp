@@ -68,12 +68,14 @@ class Collector {
     const auto timeout = std::min<std::chrono::milliseconds>(options_.timeout, kLongest);
     SteadyTime deadline = std::chrono::steady_clock::now() + timeout;
     while (!ended_) {
-      if (std::chrono::steady_clock::now() >= deadline) fail(Errc::timedOut, name + " did not finish in time");
+      if (std::chrono::steady_clock::now() >= deadline)
+        fail(Errc::timedOut, name + " did not finish in time");
       pollOnce(deadline);
       if (!ended_ && options_.stop.stop_requested()) fail(Errc::cancelled, name + " was cancelled");
     }
     deadline = std::chrono::steady_clock::now() + kLinger;
-    while ((streams_[0].pipe.valid() || streams_[1].pipe.valid()) && std::chrono::steady_clock::now() < deadline) {
+    while ((streams_[0].pipe.valid() || streams_[1].pipe.valid()) &&
+           std::chrono::steady_clock::now() < deadline) {
       pollOnce(deadline);
     }
     return child_.wait();

@@ -16,7 +16,8 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string formatBytes(std::uint64_t bytes);
 /// For a word inside an sh command line: 'it'\''s'.
 std::string shellQuote(std::string_view word);
-/// `text` with bytes that are not printable ASCII or valid UTF-8 replaced by '?', cut to maxBytes: for error messages that repeat input.
+/// `text` with bytes that are not printable ASCII or valid UTF-8 replaced by '?', cut to maxBytes: for error
+/// messages that repeat input.
 std::string printable(std::string_view text, std::size_t maxBytes = 80);
 /// Whole non-negative decimal number without sign or spaces; nullopt when it is not one or does not fit.
 bool parseNumber(std::string_view text, std::uint64_t& value) noexcept;

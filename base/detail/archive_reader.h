@@ -16,8 +16,9 @@ struct archive_entry;
 
 namespace base::detail {
 
-/// Reads the entries of a compressed stream in order. Not movable: libarchive keeps its address. One thread at a time; that thread's locale is "C" while
-/// the object lives, since libarchive converts names by it. Throws corrupt for damaged input, or what the source throws.
+/// Reads the entries of a compressed stream in order. Not movable: libarchive keeps its address. One thread
+/// at a time; that thread's locale is "C" while the object lives, since libarchive converts names by it.
+/// Throws corrupt for damaged input, or what the source throws.
 class ArchiveReader {
  public:
   enum class Format { tar, raw };  ///< raw: one nameless entry, the decompressed bytes

@@ -7,7 +7,8 @@
 
 namespace base::detail {
 
-struct WholeFile {};      ///< no range, one that is not understood, or several: all of them may be answered with everything
+struct WholeFile {
+};  ///< no range, one that is not understood, or several: all of them may be answered with everything
 struct Unsatisfiable {};  ///< 416
 struct ByteRange {
   std::uint64_t first;
@@ -18,7 +19,8 @@ using RangeAnswer = std::variant<WholeFile, Unsatisfiable, ByteRange>;
 /// What to send of `size` bytes for a Range header's value.
 RangeAnswer parseRange(std::string_view header, std::uint64_t size) noexcept;
 
-/// Does a list of entity tags (If-None-Match: "*", "a", W/"b") name `etag` (given without quotes)? Weak comparison.
+/// Does a list of entity tags (If-None-Match: "*", "a", W/"b") name `etag` (given without quotes)? Weak
+/// comparison.
 bool etagListMatches(std::string_view header, std::string_view etag) noexcept;
 
 }  // namespace base::detail

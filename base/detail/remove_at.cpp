@@ -16,7 +16,8 @@ namespace {
 
 constexpr mode_t kOwnerAll = S_IRWXU;
 
-/// Lets us empty a folder that its owner made unwritable. Only an owner needs that (root may anyway), and only an owner can do it.
+/// Lets us empty a folder that its owner made unwritable. Only an owner needs that (root may anyway), and
+/// only an owner can do it.
 void makeWritable(const Fd& parent, const std::string& name) {
   const Fd folder = openAt(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   // fchmod refuses O_PATH descriptors; the link in /proc leads to this very folder.
@@ -42,7 +43,8 @@ bool isFolder(const Fd& parent, const std::string& name, dev_t device) {
 }
 
 void removeOne(const Fd& parent, const std::string& name, int flags) {
-  if (::unlinkat(parent.get(), name.c_str(), flags) != 0 && errno != ENOENT) throwErrno(errno, "removing a tree");
+  if (::unlinkat(parent.get(), name.c_str(), flags) != 0 && errno != ENOENT)
+    throwErrno(errno, "removing a tree");
 }
 
 /// Removes what is below the cursor's folder.

@@ -30,10 +30,13 @@ constexpr std::size_t kMaxPathBytes = 64 << 10;
 }
 
 void markOpaque(const Fd& folder) {
-  if (::fsetxattr(folder.get(), "trusted.overlay.opaque", "y", 1, 0) != 0) throwErrno(errno, "unpacking: marking a folder opaque");
+  if (::fsetxattr(folder.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
+    throwErrno(errno, "unpacking: marking a folder opaque");
 }
 
-bool isWhiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0); }
+bool isWhiteout(const struct stat& info) {
+  return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0);
+}
 
 /// False when nothing is there.
 bool statAt(const Fd& parent, const std::string& name, struct stat& info) {
@@ -52,7 +55,8 @@ std::string readLink(const Fd& parent, const std::string& name) {
 uid_t shifted(std::int64_t id, std::uint32_t shift) {
   // The highest number means "no change" to chown.
   constexpr std::int64_t kEnd = std::numeric_limits<std::uint32_t>::max();
-  if (id < 0 || id + shift >= kEnd) throw Error(Errc::invalidArgument, "unpacking: an owner's number is too large");
+  if (id < 0 || id + shift >= kEnd)
+    throw Error(Errc::invalidArgument, "unpacking: an owner's number is too large");
   return static_cast<uid_t>(id + shift);
 }
 
@@ -77,7 +81,8 @@ void TreeBuilder::folder(std::string_view path, const EntryMeta& meta) {
   if (!components.empty()) {
     const Place place = locate(components, Missing::make);
     struct stat info {};
-    if (!statAt(*place.parent, place.name, info) || !S_ISDIR(info.st_mode)) makeFolder(*place.parent, place.name);
+    if (!statAt(*place.parent, place.name, info) || !S_ISDIR(info.st_mode))
+      makeFolder(*place.parent, place.name);
     folder = std::make_shared<const Fd>(openAt(*place.parent, place.name, kFolderFlags));
   }
   applyOwner(*folder, meta);
@@ -112,7 +117,8 @@ void TreeBuilder::finishFile(const Fd& file, const EntryMeta& meta) {
 void TreeBuilder::symlink(std::string_view path, const std::string& target, const EntryMeta& meta) {
   const Place place = locate(entryComponents(path), Missing::make);
   replace(place);
-  if (::symlinkat(target.c_str(), place.parent->get(), place.name.c_str()) != 0) throwErrnoFor(errno, place.name);
+  if (::symlinkat(target.c_str(), place.parent->get(), place.name.c_str()) != 0)
+    throwErrnoFor(errno, place.name);
   applyOwnerAt(place, meta);
 }
 
@@ -145,7 +151,8 @@ void TreeBuilder::device(std::string_view path, dev_t number, const EntryMeta& m
     throwErrnoFor(errno, place.name);
   }
   applyOwnerAt(place, meta);
-  if (::fchmodat(place.parent->get(), place.name.c_str(), kept(meta.mode), 0) != 0) throwErrnoFor(errno, place.name);
+  if (::fchmodat(place.parent->get(), place.name.c_str(), kept(meta.mode), 0) != 0)
+    throwErrnoFor(errno, place.name);
 }
 
 void TreeBuilder::whiteout(std::string_view parent, const std::string& name) {
@@ -157,15 +164,19 @@ void TreeBuilder::whiteout(std::string_view parent, const std::string& name) {
     if (S_ISDIR(info.st_mode)) markOpaque(openAt(*place.parent, place.name, kFolderFlags));
     return;
   }
-  if (::mknodat(place.parent->get(), place.name.c_str(), S_IFCHR, makedev(0, 0)) != 0) throwErrnoFor(errno, place.name);
+  if (::mknodat(place.parent->get(), place.name.c_str(), S_IFCHR, makedev(0, 0)) != 0)
+    throwErrnoFor(errno, place.name);
 }
 
-void TreeBuilder::opaque(std::string_view path) { markOpaque(*walk(entryComponents(path), Missing::make)); }
+void TreeBuilder::opaque(std::string_view path) {
+  markOpaque(*walk(entryComponents(path), Missing::make));
+}
 
 void TreeBuilder::finish() {
   // Backwards, so that what is below comes before the folder that may forbid to reach it.
   for (auto next = keptBack_.rbegin(); next != keptBack_.rend(); ++next) {
-    const FolderRef folder = tryOpen(entryComponents(next->first));  // null when something else took its place
+    const FolderRef folder =
+        tryOpen(entryComponents(next->first));  // null when something else took its place
     if (folder && ::fchmod(folder->get(), next->second) != 0) throwErrnoFor(errno, next->first);
   }
   keptBack_.clear();

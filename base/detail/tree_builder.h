@@ -27,10 +27,11 @@ struct EntryMeta {
   std::int64_t gid = 0;
 };
 
-/// Builds a tree below a folder. Paths are resolved one component at a time by descriptors, as if the folder were the root of the file system: an absolute
-/// symlink counts from the folder, ".." in a symlink stops at it, and nothing outside can be reached. ".." in a path itself is refused. Missing parents are
-/// made (0755). What is in an entry's place is replaced, but a folder by a folder is kept. One thread at a time.
-/// Throws invalidArgument for a bad name, else what the system calls say.
+/// Builds a tree below a folder. Paths are resolved one component at a time by descriptors, as if the folder
+/// were the root of the file system: an absolute symlink counts from the folder, ".." in a symlink stops at
+/// it, and nothing outside can be reached. ".." in a path itself is refused. Missing parents are made (0755).
+/// What is in an entry's place is replaced, but a folder by a folder is kept. One thread at a time. Throws
+/// invalidArgument for a bad name, else what the system calls say.
 class TreeBuilder {
  public:
   TreeBuilder(Fd root, TreeBuilderOptions options);
@@ -45,11 +46,13 @@ class TreeBuilder {
   bool hardLink(std::string_view path, std::string_view target);
   /// A device node or fifo, as the mode's type says.
   void device(std::string_view path, dev_t number, const EntryMeta& meta);
-  /// An overlayfs whiteout in place of `name` in `parent`. What this tree already has there stays, and hides what is below it if it is a folder.
+  /// An overlayfs whiteout in place of `name` in `parent`. What this tree already has there stays, and hides
+  /// what is below it if it is a folder.
   void whiteout(std::string_view parent, const std::string& name);
   /// Marks a folder as hiding what lower layers have in it.
   void opaque(std::string_view path);
-  /// Gives folders that their owner may not write to the mode that was kept back while they were filled. Call last.
+  /// Gives folders that their owner may not write to the mode that was kept back while they were filled. Call
+  /// last.
   void finish();
 
  private:
@@ -77,7 +80,8 @@ class TreeBuilder {
   std::map<std::string, mode_t> keptBack_;
 };
 
-/// The components of an entry's name: without "." and empty ones, thus without leading slashes. Throws invalidArgument for "..".
+/// The components of an entry's name: without "." and empty ones, thus without leading slashes. Throws
+/// invalidArgument for "..".
 std::vector<std::string> entryComponents(std::string_view path);
 
 }  // namespace base::detail

@@ -21,12 +21,16 @@ std::pair<dev_t, ino_t> identityOf(const Fd& folder) {
   return {info.st_dev, info.st_ino};
 }
 
-void closeFolder(DIR* folder) noexcept { ::closedir(folder); }
+void closeFolder(DIR* folder) noexcept {
+  ::closedir(folder);
+}
 using Folder = CHandle<DIR, &closeFolder>;
 
 }  // namespace
 
-TreeCursor::TreeCursor(Fd root) : folder_(std::move(root)) { identities_.push_back(identityOf(folder_)); }
+TreeCursor::TreeCursor(Fd root) : folder_(std::move(root)) {
+  identities_.push_back(identityOf(folder_));
+}
 
 void TreeCursor::enter(const std::string& name) {
   Fd next = openAt(folder_, name, kFolderFlags);
@@ -39,7 +43,8 @@ void TreeCursor::leave() {
   Fd parent = openAt(folder_, "..", kFolderFlags);
   identities_.pop_back();
   // A folder that was moved elsewhere meanwhile has another parent.
-  if (identityOf(parent) != identities_.back()) throw Error(Errc::io, "a folder was moved while its tree was read");
+  if (identityOf(parent) != identities_.back())
+    throw Error(Errc::io, "a folder was moved while its tree was read");
   folder_ = std::move(parent);
 }
 

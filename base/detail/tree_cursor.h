@@ -11,8 +11,9 @@
 
 namespace base::detail {
 
-/// Stands in one folder of a tree and moves one step at a time, by descriptors instead of path strings: it follows no symlink and any depth
-/// works with one open descriptor. One thread at a time. Throws Error, io when the tree changes below its feet.
+/// Stands in one folder of a tree and moves one step at a time, by descriptors instead of path strings: it
+/// follows no symlink and any depth works with one open descriptor. One thread at a time. Throws Error, io
+/// when the tree changes below its feet.
 class TreeCursor {
  public:
   explicit TreeCursor(Fd root);

@@ -24,7 +24,8 @@ char32_t utf8Decode(std::string_view character) noexcept {
   const auto first = static_cast<unsigned char>(character.front());
   if (first < 0x80) return first;
   char32_t code = first & (0xFFu >> (character.size() + 1));
-  for (const char c : character.substr(1)) code = (code << 6) | (static_cast<unsigned char>(c) & 0x3Fu);
+  for (const char c : character.substr(1))
+    code = (code << 6) | (static_cast<unsigned char>(c) & 0x3Fu);
   return code;
 }
 

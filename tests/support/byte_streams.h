@@ -20,7 +20,8 @@ class StringSink : public base::ByteSink {
 /// Gives a string, at most `step` bytes at a time.
 class StringSource : public base::ByteSource {
  public:
-  explicit StringSource(std::string text, std::size_t step = std::string::npos) : text_(std::move(text)), step_(step) {}
+  explicit StringSource(std::string text, std::size_t step = std::string::npos)
+      : text_(std::move(text)), step_(step) {}
   std::size_t read(char* buffer, std::size_t capacity) override {
     const std::size_t count = std::min({capacity, step_, text_.size() - position_});
     text_.copy(buffer, count, position_);

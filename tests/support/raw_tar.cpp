@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::size_t kBlockBytes = 512;
 
-void put(std::string& block, std::size_t offset, std::string_view bytes) { block.replace(offset, bytes.size(), bytes); }
+void put(std::string& block, std::size_t offset, std::string_view bytes) {
+  block.replace(offset, bytes.size(), bytes);
+}
 
 void putOctal(std::string& block, std::size_t offset, int digits, std::uint64_t value) {
   std::array<char, 32> text{};
@@ -29,11 +31,15 @@ RawTar& RawTar::add(const RawEntry& entry) {
   put(block, 148, "        ");
   block[156] = entry.type;
   put(block, 157, std::string_view(entry.link).substr(0, 100));
-  put(block, 257, std::string_view("ustar\0" "00", 8));
+  put(block, 257,
+      std::string_view("ustar\0"
+                       "00",
+                       8));
   putOctal(block, 329, 7, 0);
   putOctal(block, 337, 7, 0);
   unsigned sum = 0;
-  for (const char c : block) sum += static_cast<unsigned char>(c);
+  for (const char c : block)
+    sum += static_cast<unsigned char>(c);
   putOctal(block, 148, 6, sum);
   block[154] = '\0';
   bytes_ += block + entry.content;
@@ -44,12 +50,15 @@ RawTar& RawTar::add(const RawEntry& entry) {
 RawTar& RawTar::pax(std::string_view key, std::string_view value) {
   const std::size_t rest = key.size() + value.size() + 3;
   std::size_t length = rest;
-  while (rest + std::to_string(length).size() != length) length = rest + std::to_string(length).size();
+  while (rest + std::to_string(length).size() != length)
+    length = rest + std::to_string(length).size();
   std::string record = std::to_string(length) + " ";
   record.append(key).append("=").append(value).append("\n");
   return add({.name = "pax", .type = 'x', .content = record});
 }
 
-std::string RawTar::bytes() const { return bytes_ + std::string(2 * kBlockBytes, '\0'); }
+std::string RawTar::bytes() const {
+  return bytes_ + std::string(2 * kBlockBytes, '\0');
+}
 
 }  // namespace testing_support

@@ -7,7 +7,8 @@
 
 namespace testing_support {
 
-/// One entry's header fields as they go into the archive. Types: '0' file, '1' hard link, '2' symlink, '3' character device, '5' folder, '6' fifo.
+/// One entry's header fields as they go into the archive. Types: '0' file, '1' hard link, '2' symlink, '3'
+/// character device, '5' folder, '6' fifo.
 struct RawEntry {
   std::string name;
   char type = '0';

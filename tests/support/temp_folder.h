@@ -7,7 +7,8 @@
 
 namespace testing_support {
 
-/// Makes an empty folder below the system's temporary folder and removes it with what is in it. One thread at a time.
+/// Makes an empty folder below the system's temporary folder and removes it with what is in it. One thread at
+/// a time.
 class TempFolder {
  public:
   TempFolder();

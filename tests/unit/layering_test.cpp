@@ -1,4 +1,5 @@
-// The dependency table, kept by force: reads every #include of the modules against cmake/layers.txt, and every file's length.
+// The dependency table, kept by force: reads every #include of the modules against cmake/layers.txt, and
+// every file's length.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +22,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// An outside library's headers that a module may include; only in files whose path starts with `files`, if that is set.
+/// An outside library's headers that a module may include; only in files whose path starts with `files`, if
+/// that is set.
 struct ThirdParty {
   std::string header;
   std::string files;
@@ -35,7 +37,8 @@ struct Row {
 using Rules = std::map<std::string, Row>;
 
 /// What may be included only where a row says so.
-constexpr std::array<std::string_view, 7> kRestricted = {"archive", "sqlite3", "git2", "libssh/", "openssl/", "libdeflate.h", "Poco/"};
+constexpr std::array<std::string_view, 7> kRestricted = {"archive",  "sqlite3",      "git2", "libssh/",
+                                                         "openssl/", "libdeflate.h", "Poco/"};
 /// Poco's free parts: Foundation has no folder but Dynamic.
 constexpr std::array<std::string_view, 2> kFreePocoFolders = {"Poco/JSON/", "Poco/Dynamic/"};
 
@@ -106,9 +109,10 @@ std::string problemWith(const Include& include, const Rules& rules, const std::s
     return "values include only std and base/digest.h";
   }
   if (!include.quoted) {
-    const bool allowed = std::any_of(row.thirdParty.begin(), row.thirdParty.end(), [&](const ThirdParty& library) {
-      return header.starts_with(library.header) && path.starts_with(library.files);
-    });
+    const bool allowed =
+        std::any_of(row.thirdParty.begin(), row.thirdParty.end(), [&](const ThirdParty& library) {
+          return header.starts_with(library.header) && path.starts_with(library.files);
+        });
     return isRestricted(header) && !allowed ? "this library is not allowed here" : "";
   }
   const std::string owner = header.substr(0, header.find('/'));
@@ -140,7 +144,9 @@ std::string readFile(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-bool isSource(const fs::path& file) { return file.extension() == ".h" || file.extension() == ".cpp"; }
+bool isSource(const fs::path& file) {
+  return file.extension() == ".h" || file.extension() == ".cpp";
+}
 
 /// The sources below a folder of the repository, as path -> text.
 std::map<std::string, std::string> sourcesBelow(const std::string& folder) {
@@ -154,11 +160,14 @@ std::map<std::string, std::string> sourcesBelow(const std::string& folder) {
   return sources;
 }
 
-Rules projectRules() { return parseRules(readFile(fs::path(SOURCE_DIR) / "cmake/layers.txt")); }
+Rules projectRules() {
+  return parseRules(readFile(fs::path(SOURCE_DIR) / "cmake/layers.txt"));
+}
 
 std::string listed(const std::vector<std::string>& problems) {
   std::string text;
-  for (const auto& problem : problems) text += problem + "\n";
+  for (const auto& problem : problems)
+    text += problem + "\n";
   return text;
 }
 
@@ -177,9 +186,11 @@ TEST(Layering, ModulesIncludeOnlyWhatTheTableAllows) {
 TEST(Layering, FilesStayShort) {
   std::vector<std::string> problems;
   for (const auto& [module, row] : projectRules()) {
-    for (const auto& [path, text] : sourcesBelow(module)) problems.push_back(lengthProblem(path, text, kMaxLines));
+    for (const auto& [path, text] : sourcesBelow(module))
+      problems.push_back(lengthProblem(path, text, kMaxLines));
   }
-  for (const auto& [path, text] : sourcesBelow("tests")) problems.push_back(lengthProblem(path, text, kMaxTestLines));
+  for (const auto& [path, text] : sourcesBelow("tests"))
+    problems.push_back(lengthProblem(path, text, kMaxTestLines));
   std::erase(problems, "");
   EXPECT_TRUE(problems.empty()) << listed(problems);
 }
@@ -189,7 +200,8 @@ TEST(Layering, TableListsEveryFolderWithSources) {
   const Rules rules = projectRules();
   for (const auto& entry : fs::directory_iterator(SOURCE_DIR)) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_directory() || name.front() == '.' || otherFolders.contains(name) || rules.contains(name)) continue;
+    if (!entry.is_directory() || name.front() == '.' || otherFolders.contains(name) || rules.contains(name))
+      continue;
     EXPECT_TRUE(sourcesBelow(name).empty()) << name << " has sources, but no row in cmake/layers.txt";
   }
 }
@@ -199,7 +211,8 @@ TEST(Layering, TableHasNoCircles) {
   for (const auto& [module, row] : rules) {
     for (const auto& lower : row.modules) {
       ASSERT_TRUE(rules.contains(lower)) << module << " names " << lower << ", which has no row";
-      EXPECT_FALSE(rules.at(lower).modules.contains(module)) << module << " and " << lower << " include each other";
+      EXPECT_FALSE(rules.at(lower).modules.contains(module))
+          << module << " and " << lower << " include each other";
     }
   }
 }
@@ -207,7 +220,9 @@ TEST(Layering, TableHasNoCircles) {
 // The test must be able to fail: made-up files that break each rule.
 
 Rules sampleRules() {
-  return parseRules("# comment\nbase: | archive@base/archive Poco/Net@base/http\nstore: base | sqlite3.h\nweb: store base | Poco/Net\n");
+  return parseRules(
+      "# comment\nbase: | archive@base/archive Poco/Net@base/http\nstore: base | sqlite3.h\nweb: store base "
+      "| Poco/Net\n");
 }
 
 TEST(LayeringSelfTest, AcceptsAllowedIncludes) {
@@ -247,12 +262,14 @@ TEST(LayeringSelfTest, TiesLibraryToItsFiles) {
 }
 
 TEST(LayeringSelfTest, RejectsOtherPocoLibraries) {
-  EXPECT_THAT(violations(sampleRules(), "store/a.cpp", "#include <Poco/Net/Socket.h>\n#include <Poco/Util/X.h>\n"),
-              testing::SizeIs(2));
+  EXPECT_THAT(
+      violations(sampleRules(), "store/a.cpp", "#include <Poco/Net/Socket.h>\n#include <Poco/Util/X.h>\n"),
+      testing::SizeIs(2));
 }
 
 TEST(LayeringSelfTest, KeepsModelPlain) {
-  const std::string text = "#include <string>\n#include \"base/digest.h\"\n#include \"base/error.h\"\n#include <Poco/Path.h>\n";
+  const std::string text =
+      "#include <string>\n#include \"base/digest.h\"\n#include \"base/error.h\"\n#include <Poco/Path.h>\n";
   EXPECT_THAT(violations(sampleRules(), "store/model.h", text),
               ElementsAre(HasSubstr("base/error.h"), HasSubstr("Poco/Path.h")));
 }

@@ -37,16 +37,20 @@ std::vector<std::string> listing(const std::string& tar, const std::string& flag
 
 TEST(PackTree, SortsByTheBytesOfThePath) {
   const TempFolder folder;
-  for (const char* name : {"a/x", "a-b", "a/b/c", "B", "a.txt", "b"}) folder.write(name, "x");
-  EXPECT_THAT(listing(pack(folder.path())), ElementsAre("./app/", "./app/B", "./app/a/", "./app/a-b", "./app/a.txt",
-                                                        "./app/a/b/", "./app/a/b/c", "./app/a/x", "./app/b"));
+  for (const char* name : {"a/x", "a-b", "a/b/c", "B", "a.txt", "b"})
+    folder.write(name, "x");
+  EXPECT_THAT(listing(pack(folder.path())),
+              ElementsAre("./app/", "./app/B", "./app/a/", "./app/a-b", "./app/a.txt", "./app/a/b/",
+                          "./app/a/b/c", "./app/a/x", "./app/b"));
 }
 
 TEST(PackTree, GivesTheSameBytesForTheSameTree) {
   const TempFolder first;
   const TempFolder second;
-  for (const char* name : {"z", "m/n", "a", "m/a"}) first.write(name, name);
-  for (const char* name : {"m/a", "a", "m/n", "z"}) second.write(name, name);
+  for (const char* name : {"z", "m/n", "a", "m/a"})
+    first.write(name, name);
+  for (const char* name : {"m/a", "a", "m/n", "z"})
+    second.write(name, name);
   fs::last_write_time(second / "z", fs::file_time_type::min() + std::chrono::hours(24 * 365 * 280));
   EXPECT_TRUE(pack(first.path()) == pack(second.path()));
 }
@@ -58,7 +62,8 @@ TEST(PackTree, IsTheFormatThatDigestsWereTakenOf) {
   folder.write(std::string(120, 'n'), "long");
   fs::permissions(folder / "bin", fs::perms(0755));
   fs::permissions(folder / "bin/server", fs::perms(0755));
-  for (const auto& name : {std::string("Procfile"), std::string(120, 'n')}) fs::permissions(folder / name, fs::perms(0644));
+  for (const auto& name : {std::string("Procfile"), std::string(120, 'n')})
+    fs::permissions(folder / name, fs::perms(0644));
   // A change here changes the digest of every slug: then the cache of layers at the nodes is lost.
   EXPECT_EQ(Digest::of(pack(folder.path())).str(),
             "sha256:5f1e850e2d6bf1e285e093d5351cddf7750ffa98a18753b5669befbefda0aaa5");
@@ -82,9 +87,10 @@ TEST(PackTree, KeepsSymlinksAsTheyAre) {
   fs::create_directory_symlink(outside.path(), folder / "folder");
   fs::create_symlink("../../etc/passwd", folder / "file");
   fs::create_symlink("gone", folder / "dangling");
-  EXPECT_THAT(listing(pack(folder.path()), "tvf"),
-              ElementsAre(HasSubstr("./app/"), HasSubstr("dangling -> gone"), HasSubstr("file -> ../../etc/passwd"),
-                          HasSubstr("folder -> " + outside.path().string())));
+  EXPECT_THAT(
+      listing(pack(folder.path()), "tvf"),
+      ElementsAre(HasSubstr("./app/"), HasSubstr("dangling -> gone"), HasSubstr("file -> ../../etc/passwd"),
+                  HasSubstr("folder -> " + outside.path().string())));
 }
 
 TEST(PackTree, LeavesOutWhatIsNoFile) {
@@ -105,7 +111,8 @@ TEST(PackTree, WritesHardLinksAsCopies) {
 
 TEST(PackTree, ExcludesPathsWithWhatIsBelow) {
   const TempFolder folder;
-  for (const char* name : {".git/a", "keep/.git", "tmp/x/y", "b"}) folder.write(name, "x");
+  for (const char* name : {".git/a", "keep/.git", "tmp/x/y", "b"})
+    folder.write(name, "x");
   EXPECT_THAT(listing(pack(folder.path(), {.prefix = "layer", .exclude = {".git", "tmp/x"}})),
               ElementsAre("layer/", "layer/b", "layer/keep/", "layer/keep/.git", "layer/tmp/"));
 }
@@ -114,23 +121,32 @@ TEST(PackTree, NamesOfAnyBytesSurvive) {
   const TempFolder folder;
   const TempFolder unpacked;
   const std::string deep = std::string(90, 'd') + "/" + std::string(90, 'e') + "/" + std::string(200, 'f');
-  const std::vector<std::string> names = {"caf\xc3\xa9", "\xff\xfe", "a b\n=c", deep, std::string(99, 'g'), std::string(100, 'h'),
+  const std::vector<std::string> names = {"caf\xc3\xa9",
+                                          "\xff\xfe",
+                                          "a b\n=c",
+                                          deep,
+                                          std::string(99, 'g'),
+                                          std::string(100, 'h'),
                                           "\xff" + std::string(150, 'i')};
-  for (const auto& name : names) folder.write(name, name);
+  for (const auto& name : names)
+    folder.write(name, name);
   fs::create_symlink(std::string(300, 's'), folder / "long-target");
   const auto tar = unpacked.write("t.tar", pack(folder.path()));
   mustRun({"tar", "xf", tar.string(), "-C", unpacked.path().string()});
-  for (const auto& name : names) EXPECT_EQ(unpacked.read("app/" + name), name);
+  for (const auto& name : names)
+    EXPECT_EQ(unpacked.read("app/" + name), name);
   EXPECT_EQ(fs::read_symlink(unpacked / "app/long-target"), std::string(300, 's'));
   fs::create_directory(unpacked / "own");
   unpackTarFile(tar, unpacked / "own", {.keepOwners = false});
-  for (const auto& name : names) EXPECT_EQ(unpacked.read("own/app/" + name), name);
+  for (const auto& name : names)
+    EXPECT_EQ(unpacked.read("own/app/" + name), name);
 }
 
 TEST(PackTree, MovesNumbersThatDoNotFitIntoPaxRecords) {
   const TempFolder folder;
   folder.write("f", "x");
-  const auto lines = listing(pack(folder.path(), {.owner = {4'000'000'000, 3'000'000}, .mtimeSeconds = -1}), "tvf");
+  const auto lines =
+      listing(pack(folder.path(), {.owner = {4'000'000'000, 3'000'000}, .mtimeSeconds = -1}), "tvf");
   EXPECT_THAT(lines[1], HasSubstr("4000000000/3000000"));
   EXPECT_THAT(lines[1], HasSubstr("1969-12-31"));
 }
@@ -146,7 +162,9 @@ TEST(PackTree, RefusesPathsThatNobodyCouldUnpack) {
   EXPECT_THROW(pack(folder.path()), Error);
 }
 
-TEST(PackTree, MissingFolderIsNotFound) { EXPECT_THROW(pack("/no/such/folder"), Error); }
+TEST(PackTree, MissingFolderIsNotFound) {
+  EXPECT_THROW(pack("/no/such/folder"), Error);
+}
 
 TEST(PackTree, PassesOnTheSinksError) {
   struct FullSink : ByteSink {

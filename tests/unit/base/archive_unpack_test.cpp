@@ -84,9 +84,11 @@ TEST(UnpackTar, MakesFilesFoldersAndLinks) {
 
 TEST(UnpackTar, RefusesNamesWithDotDot) {
   for (const char* name : {"../x", "a/../../x", "a/..", "..", "/../x", "./../x"}) {
-    EXPECT_THAT(problemOf(RawTar().add({.name = name, .content = "x"}).bytes()), HasSubstr("invalidArgument")) << name;
+    EXPECT_THAT(problemOf(RawTar().add({.name = name, .content = "x"}).bytes()), HasSubstr("invalidArgument"))
+        << name;
   }
-  EXPECT_THAT(problemOf(RawTar().add({.name = "x", .type = '1', .link = "../x"}).bytes()), HasSubstr("invalidArgument"));
+  EXPECT_THAT(problemOf(RawTar().add({.name = "x", .type = '1', .link = "../x"}).bytes()),
+              HasSubstr("invalidArgument"));
 }
 
 TEST(UnpackTar, SymlinksCannotLeadOutside) {
@@ -173,13 +175,16 @@ TEST(UnpackTar, HardLinkToItselfOrThroughASymlinkKeepsTheFile) {
 }
 
 TEST(UnpackTar, HardLinkToNothingIsCorrupt) {
-  EXPECT_THAT(problemOf(RawTar().add({.name = "l", .type = '1', .link = "missing"}).bytes()), HasSubstr("corrupt"));
-  EXPECT_THAT(problemOf(RawTar().add({.name = "l", .type = '1', .link = "no/such/file"}).bytes()), HasSubstr("corrupt"));
+  EXPECT_THAT(problemOf(RawTar().add({.name = "l", .type = '1', .link = "missing"}).bytes()),
+              HasSubstr("corrupt"));
+  EXPECT_THAT(problemOf(RawTar().add({.name = "l", .type = '1', .link = "no/such/file"}).bytes()),
+              HasSubstr("corrupt"));
 }
 
 TEST(UnpackTar, SkipsDevicesUnlessAsked) {
   const TempFolder folder;
-  const std::string tar = RawTar().add({.name = "null", .type = '3'}).add({.name = "fifo", .type = '6'}).bytes();
+  const std::string tar =
+      RawTar().add({.name = "null", .type = '3'}).add({.name = "fifo", .type = '6'}).bytes();
   unpack(tar, folder.path());
   EXPECT_TRUE(fs::is_empty(folder.path()));
   NEEDS_ROOT();
@@ -190,7 +195,8 @@ TEST(UnpackTar, SkipsDevicesUnlessAsked) {
 
 TEST(UnpackTar, DropsSetIdBitsWithoutOwners) {
   const TempFolder folder;
-  unpack(RawTar().add({.name = "f", .mode = 06755}).add({.name = "tmp/", .type = '5', .mode = 01777}).bytes(), folder.path());
+  unpack(RawTar().add({.name = "f", .mode = 06755}).add({.name = "tmp/", .type = '5', .mode = 01777}).bytes(),
+         folder.path());
   EXPECT_EQ(statOf(folder / "f").st_mode & 07777, 0755u);
   EXPECT_EQ(statOf(folder / "tmp").st_mode & 07777, 01777u);
 }
@@ -223,8 +229,10 @@ TEST(UnpackTar, RefusesOwnersBeyondTheLast) {
 TEST(UnpackTar, KeepsCapabilitiesOnlyForTheirOwners) {
   NEEDS_ROOT();
   using std::string_literals::operator""s;
-  const std::string capability = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"s;
-  const std::string tar = RawTar().pax("SCHILY.xattr.security.capability", capability).add({.name = "f"}).bytes();
+  const std::string capability =
+      "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"s;
+  const std::string tar =
+      RawTar().pax("SCHILY.xattr.security.capability", capability).add({.name = "f"}).bytes();
   const auto kept = [&](const UnpackOptions& options) {
     const TempFolder folder;
     unpack(tar, folder.path(), options);
@@ -279,7 +287,9 @@ TEST(UnpackTar, WhiteoutsHideLowerLayersOnly) {
 
 TEST(UnpackTar, WhiteoutsNeedAName) {
   for (const char* name : {".wh.", ".wh..", ".wh...", "d/.wh.."}) {
-    EXPECT_THAT(problemOf(RawTar().add({.name = name}).bytes(), {.whiteouts = true}), HasSubstr("invalidArgument")) << name;
+    EXPECT_THAT(problemOf(RawTar().add({.name = name}).bytes(), {.whiteouts = true}),
+                HasSubstr("invalidArgument"))
+        << name;
   }
 }
 
@@ -290,7 +300,8 @@ TEST(UnpackTar, WhiteoutsAreFilesWhenNotAskedFor) {
 }
 
 TEST(UnpackTar, LimitsEntriesAndBytes) {
-  const std::string tar = RawTar().add({.name = "a", .content = "12345"}).add({.name = "b", .content = "678"}).bytes();
+  const std::string tar =
+      RawTar().add({.name = "a", .content = "12345"}).add({.name = "b", .content = "678"}).bytes();
   EXPECT_EQ(problemOf(tar, {.keepOwners = false, .maxEntries = 2, .maxBytes = 8}), "none");
   EXPECT_THAT(problemOf(tar, {.keepOwners = false, .maxEntries = 1}), HasSubstr("maxEntries"));
   EXPECT_THAT(problemOf(tar, {.keepOwners = false, .maxBytes = 7}), HasSubstr("maxBytes"));
@@ -351,7 +362,8 @@ TEST(UnpackTar, ReadsWhatGnuTarWrites) {
       if (std::string(format) == "ustar" && std::string(flag) == "--sparse") continue;
       const auto tar = folder / (std::string(format) + flag);
       if (!findProgram(std::string(flag).substr(2)) && std::string(flag) != "--sparse") continue;
-      mustRun({"tar", "-cf", tar.string(), std::string("--format=") + format, flag, "-C", (folder / "in").string(), "."});
+      mustRun({"tar", "-cf", tar.string(), std::string("--format=") + format, flag, "-C",
+               (folder / "in").string(), "."});
       const auto out = folder / (std::string("out") + format + flag);
       fs::create_directory(out);
       unpackTarFile(tar, out, kOwn);

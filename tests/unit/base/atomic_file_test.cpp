@@ -80,7 +80,8 @@ TEST(RemoveTree, RemovesUnwritableFoldersWithoutBeingRoot) {
     }
   };
   if (::geteuid() == 0) {
-    for (const char* name : {"", "t", "t/a", "t/a/b"}) ASSERT_EQ(::chown((folder / name).c_str(), 65534, 65534), 0);
+    for (const char* name : {"", "t", "t/a", "t/a/b"})
+      ASSERT_EQ(::chown((folder / name).c_str(), 65534, 65534), 0);
   }
   fs::permissions(folder / "t/a", fs::perms::owner_read);
   fs::permissions(folder / "t", fs::perms::none);
@@ -114,7 +115,8 @@ TEST(RemoveTree, ManagesPathsLongerThanTheKernelTakes) {
 }
 
 TEST(RemoveTree, RefusesAPathWithoutAName) {
-  for (const char* path : {"", "/", ".", "..", "a/.."}) EXPECT_THROW(removeTree(path), Error) << path;
+  for (const char* path : {"", "/", ".", "..", "a/.."})
+    EXPECT_THROW(removeTree(path), Error) << path;
 }
 
 }  // namespace

@@ -38,8 +38,9 @@ TEST(ParseRange, SaysWhenNothingIsThere) {
 }
 
 TEST(ParseRange, IgnoresWhatItDoesNotUnderstand) {
-  for (const char* header : {"", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-4", "bytes=0-1,5-6", "lines=0-1", "bytes=+1-2",
-                             "bytes=1--2", "bytes=18446744073709551616-", "bytesx=0-1"}) {
+  for (const char* header :
+       {"", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-4", "bytes=0-1,5-6", "lines=0-1",
+        "bytes=+1-2", "bytes=1--2", "bytes=18446744073709551616-", "bytesx=0-1"}) {
     EXPECT_EQ(answer(header), "whole") << header;
   }
 }

@@ -32,7 +32,8 @@ Errc codeOf(const std::function<void()>& body) {
 std::string readAll(const Fd& fd) {
   std::string text;
   char buffer[256];
-  while (const auto count = readSome(fd, buffer, sizeof buffer)) text.append(buffer, count);
+  while (const auto count = readSome(fd, buffer, sizeof buffer))
+    text.append(buffer, count);
   return text;
 }
 
@@ -95,8 +96,8 @@ TEST(ChildProcess, StartsWithSignalsAsTheyWereAtBirth) {
 TEST(ChildProcess, AbandoningKillsTheWholeGroup) {
   auto [readEnd, writeEnd] = makePipe();
   {
-    const auto child = ChildProcess::spawn(
-        {.argv = {"sh", "-c", "sleep 600 & echo ready; wait"}, .fds = {{&writeEnd, 1}}});
+    const auto child =
+        ChildProcess::spawn({.argv = {"sh", "-c", "sleep 600 & echo ready; wait"}, .fds = {{&writeEnd, 1}}});
     writeEnd.reset();
     char buffer[16];
     ASSERT_GT(readSome(readEnd, buffer, sizeof buffer), 0u);
@@ -108,7 +109,8 @@ TEST(ChildProcess, ReleaseLeavesItRunning) {
   auto [readEnd, writeEnd] = makePipe();
   auto [goRead, goWrite] = makePipe();
   {
-    auto child = ChildProcess::spawn({.argv = {"sh", "-c", "read line; echo $line"}, .fds = {{&goRead, 0}, {&writeEnd, 1}}});
+    auto child = ChildProcess::spawn(
+        {.argv = {"sh", "-c", "read line; echo $line"}, .fds = {{&goRead, 0}, {&writeEnd, 1}}});
     child.release();
     EXPECT_LT(child.pid(), 0);
   }
@@ -167,7 +169,8 @@ TEST(RunCommand, HandlesMoreThanAPipeHolds) {
 }
 
 TEST(RunCommand, DropsOutputBeyondTheLimit) {
-  const auto output = runCommand({"sh", "-c", "head -c 300000 /dev/zero; echo end >&2"}, {.maxOutputBytes = 1000});
+  const auto output =
+      runCommand({"sh", "-c", "head -c 300000 /dev/zero; echo end >&2"}, {.maxOutputBytes = 1000});
   EXPECT_EQ(output.out.size(), 1000u);
   EXPECT_EQ(output.err, "end\n");
   EXPECT_TRUE(output.status.ok());

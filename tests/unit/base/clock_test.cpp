@@ -27,7 +27,9 @@ TEST(ToAge, UsesTheLargestUnit) {
   EXPECT_EQ(toAge(now - hours(49), now), "2d ago");
 }
 
-TEST(ToAge, NeverSpeaksOfTheFuture) { EXPECT_EQ(toAge(Time(seconds(9)), Time(seconds(5))), "0s ago"); }
+TEST(ToAge, NeverSpeaksOfTheFuture) {
+  EXPECT_EQ(toAge(Time(seconds(9)), Time(seconds(5))), "0s ago");
+}
 
 TEST(SystemClock, TellsTheTimeOfDay) {
   const auto before = std::chrono::system_clock::now() - seconds(1);

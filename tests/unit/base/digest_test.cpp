@@ -23,8 +23,9 @@ TEST(Digest, ParsesItsOwnText) {
 
 TEST(Digest, RejectsEverythingElse) {
   const std::string upper = "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
-  for (const auto& bad : {std::string(), kEmptyHex, "sha256:" + kEmptyHex + "0", "sha256:" + kEmptyHex.substr(1), upper,
-                          "sha512:" + kEmptyHex, "sha256:" + kEmptyHex.substr(1) + "/", " sha256:" + kEmptyHex.substr(1)}) {
+  for (const auto& bad :
+       {std::string(), kEmptyHex, "sha256:" + kEmptyHex + "0", "sha256:" + kEmptyHex.substr(1), upper,
+        "sha512:" + kEmptyHex, "sha256:" + kEmptyHex.substr(1) + "/", " sha256:" + kEmptyHex.substr(1)}) {
     EXPECT_FALSE(Digest::tryParse(bad)) << bad;
     EXPECT_THROW(Digest::parse(bad), Error) << bad;
   }
@@ -32,7 +33,8 @@ TEST(Digest, RejectsEverythingElse) {
 
 TEST(Sha256, DoesNotCareAboutPieces) {
   Sha256 hash;
-  for (const char* piece : {"a", "", "bc"}) hash.update(piece);
+  for (const char* piece : {"a", "", "bc"})
+    hash.update(piece);
   Sha256 moved = std::move(hash);
   EXPECT_EQ(moved.finish(), Digest::of("abc"));
 }
@@ -43,9 +45,13 @@ TEST(HmacSha256Hex, MatchesRfc4231) {
   EXPECT_EQ(hmacSha256Hex("", ""), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
-TEST(Sha256Base64, HasNoPadding) { EXPECT_EQ(sha256Base64(""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"); }
+TEST(Sha256Base64, HasNoPadding) {
+  EXPECT_EQ(sha256Base64(""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU");
+}
 
-TEST(ToHex, IsLowerCase) { EXPECT_EQ(toHex(std::string("\x00\xAB\xff", 3)), "00abff"); }
+TEST(ToHex, IsLowerCase) {
+  EXPECT_EQ(toHex(std::string("\x00\xAB\xff", 3)), "00abff");
+}
 
 TEST(RandomHex, HasTheLengthAndDiffers) {
   EXPECT_EQ(randomHex(16).size(), 32u);

@@ -56,9 +56,13 @@ TEST(ThrowErrno, UsesTheSystemsWords) {
   EXPECT_STREQ(errorOf(ENOENT).what(), "storing a blob: No such file or directory");
 }
 
-TEST(CheckDeathTest, AbortsWithTheExpression) { EXPECT_DEATH(CHECK(1 + 1 == 3), "CHECK\\(1 \\+ 1 == 3\\) failed"); }
+TEST(CheckDeathTest, AbortsWithTheExpression) {
+  EXPECT_DEATH(CHECK(1 + 1 == 3), "CHECK\\(1 \\+ 1 == 3\\) failed");
+}
 
-TEST(Check, PassesOverWhatIsTrue) { CHECK(1 + 1 == 2); }
+TEST(Check, PassesOverWhatIsTrue) {
+  CHECK(1 + 1 == 2);
+}
 
 }  // namespace
 }  // namespace base

@@ -14,7 +14,9 @@ namespace {
 using testing::HasSubstr;
 using testing_support::TempFolder;
 
-bool isOpen(int raw) { return ::fcntl(raw, F_GETFD) >= 0; }
+bool isOpen(int raw) {
+  return ::fcntl(raw, F_GETFD) >= 0;
+}
 bool isReadable(const Fd& fd) {
   pollfd entry{fd.get(), POLLIN, 0};
   return ::poll(&entry, 1, 0) == 1;

@@ -13,7 +13,8 @@ TEST(Guarded, GivesTheValueToOneThreadAtATime) {
   std::vector<std::jthread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
-      for (int n = 0; n < 1000; ++n) count.with([](int& value) { ++value; });
+      for (int n = 0; n < 1000; ++n)
+        count.with([](int& value) { ++value; });
     });
   }
   threads.clear();

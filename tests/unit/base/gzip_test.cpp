@@ -23,7 +23,8 @@ using testing_support::TempFolder;
 std::string sample(std::size_t size) {
   std::mt19937 random(7);
   std::string text(size, ' ');
-  for (auto& c : text) c = static_cast<char>('a' + (random() >> 28));
+  for (auto& c : text)
+    c = static_cast<char>('a' + (random() >> 28));
   return text;
 }
 

@@ -35,7 +35,9 @@ class Wire {
   }
 
   Wire& send(std::string_view text) {
-    while (!text.empty()) text.remove_prefix(static_cast<std::size_t>(socket_.sendBytes(text.data(), static_cast<int>(text.size()))));
+    while (!text.empty())
+      text.remove_prefix(
+          static_cast<std::size_t>(socket_.sendBytes(text.data(), static_cast<int>(text.size()))));
     return *this;
   }
   /// What comes until the server closes.
@@ -43,7 +45,8 @@ class Wire {
     std::string text = std::move(seen_);
     char buffer[65536];
     try {
-      while (const int count = socket_.receiveBytes(buffer, sizeof buffer)) text.append(buffer, static_cast<std::size_t>(count));
+      while (const int count = socket_.receiveBytes(buffer, sizeof buffer))
+        text.append(buffer, static_cast<std::size_t>(count));
     } catch (const Poco::Exception&) {
       text += "<reset>";
     }
@@ -71,10 +74,12 @@ class Wire {
 };
 
 std::unique_ptr<HttpServer> serve(Handle handle, HttpServerOptions options = {}) {
-  return HttpServer::onTcp("127.0.0.1:0", [handle](const HttpRequest&) { return makeHandler(handle); }, options);
+  return HttpServer::onTcp(
+      "127.0.0.1:0", [handle](const HttpRequest&) { return makeHandler(handle); }, options);
 }
 
-std::string request(const std::string& method, const std::string& headers = "", const std::string& body = "") {
+std::string request(const std::string& method, const std::string& headers = "",
+                    const std::string& body = "") {
   return method + " /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + headers + "\r\n" + body;
 }
 
@@ -121,7 +126,8 @@ TEST(HttpHandler, KeepsOtherExceptionsToTheLog) {
   configureLogging("error");
   testing::internal::CaptureStderr();
   const auto fail = [](HttpRequest&, HttpResponse&) { throw std::runtime_error("secret detail"); };
-  const std::string answer = answerTo(fail, "GET /x?token=t HTTP/1.1\r\nHost: h\r\nX-Request-Id: id-1\r\nConnection: close\r\n\r\n");
+  const std::string answer =
+      answerTo(fail, "GET /x?token=t HTTP/1.1\r\nHost: h\r\nX-Request-Id: id-1\r\nConnection: close\r\n\r\n");
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 500 "));
   EXPECT_THAT(answer, Not(HasSubstr("secret")));
@@ -150,14 +156,17 @@ TEST(HttpHandler, CutsAnAnswerThatFailsHalfway) {
 }
 
 TEST(HttpHandler, RouterErrorsAreAnswersToo) {
-  const auto server = HttpServer::onTcp("127.0.0.1:0", [](const HttpRequest&) -> std::unique_ptr<Poco::Net::HTTPRequestHandler> {
-    throw Error(Errc::permissionDenied, "not you");
-  });
+  const auto server = HttpServer::onTcp(
+      "127.0.0.1:0", [](const HttpRequest&) -> std::unique_ptr<Poco::Net::HTTPRequestHandler> {
+        throw Error(Errc::permissionDenied, "not you");
+      });
   EXPECT_THAT(Wire(*server).send(request("GET")).rest(), StartsWith("HTTP/1.1 403 "));
 }
 
 TEST(SendBody, LeavesOutTheBodyOfHead) {
-  const auto hello = [](HttpRequest& in, HttpResponse& out) { sendBody(in, out, 200, "text/plain", "hello"); };
+  const auto hello = [](HttpRequest& in, HttpResponse& out) {
+    sendBody(in, out, 200, "text/plain", "hello");
+  };
   const std::string answer = answerTo(hello, request("HEAD"));
   EXPECT_THAT(answer, HasSubstr("Content-Length: 5\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
@@ -170,11 +179,15 @@ TEST(SendBody, NoContentHasNoLength) {
 
 TEST(ReadBody, ReadsAllKindsOfBodies) {
   EXPECT_THAT(answerTo(echo, request("POST", "Content-Length: 5\r\n", "hello")), EndsWith("[hello]"));
-  EXPECT_THAT(answerTo(echo, request("PATCH", "Transfer-Encoding: chunked\r\n", "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n")), EndsWith("[hello]"));
+  EXPECT_THAT(
+      answerTo(echo, request("PATCH", "Transfer-Encoding: chunked\r\n", "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n")),
+      EndsWith("[hello]"));
   EXPECT_THAT(answerTo(echo, request("PUT", "Content-Length: 0\r\n")), EndsWith("[]"));
 }
 
-TEST(ReadBody, PostWithoutLengthIsEmpty) { EXPECT_THAT(answerTo(echo, request("POST")), EndsWith("[]")); }
+TEST(ReadBody, PostWithoutLengthIsEmpty) {
+  EXPECT_THAT(answerTo(echo, request("POST")), EndsWith("[]"));
+}
 
 TEST(ReadBody, NamesTheSettingWhenTooLong) {
   const std::string body(1001, 'x');
@@ -184,7 +197,8 @@ TEST(ReadBody, NamesTheSettingWhenTooLong) {
 }
 
 TEST(ReadBody, NoticesABodyThatIsCutOff) {
-  for (const auto& text : {request("POST", "Content-Length: 9\r\n", "hello"), request("POST", "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n")}) {
+  for (const auto& text : {request("POST", "Content-Length: 9\r\n", "hello"),
+                           request("POST", "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n")}) {
     const auto server = serve(echo);
     Wire wire(*server);
     wire.send(text).sendNoMore();
@@ -193,13 +207,18 @@ TEST(ReadBody, NoticesABodyThatIsCutOff) {
 }
 
 TEST(HttpServer, KeepsConnectionsAliveAndInStep) {
-  const auto ignore = [](HttpRequest& in, HttpResponse& out) { sendBody(in, out, 200, "text/plain", "ok" + in.getURI()); };
+  const auto ignore = [](HttpRequest& in, HttpResponse& out) {
+    sendBody(in, out, 200, "text/plain", "ok" + in.getURI());
+  };
   const auto server = serve(ignore);
   Wire wire(*server);
   // The unread body must not be taken for the next request.
-  wire.send("POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 36\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n  ");
+  wire.send(
+      "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 36\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n  ");
   EXPECT_THAT(wire.until("ok/1"), StartsWith("HTTP/1.1 200 "));
-  wire.send("POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  wire.send(
+      "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /3 "
+      "HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_THAT(wire.until("ok/2"), Not(HasSubstr("smuggled")));
   EXPECT_THAT(wire.until("ok/3"), Not(HasSubstr("closed")));
 }
@@ -213,7 +232,8 @@ TEST(HttpServer, SendsContinueWhenAsked) {
 }
 
 TEST(HttpServer, RefusesWhatIsNoRequest) {
-  for (const char* text : {"\r\n\r\n", "x\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"}) {
+  for (const char* text :
+       {"\r\n\r\n", "x\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"}) {
     const auto server = serve(echo);
     Wire wire(*server);
     wire.send(text).sendNoMore();
@@ -238,9 +258,11 @@ TEST(HttpServer, ServesManyAtOnce) {
   });
   std::vector<std::future<std::string>> answers;
   for (int i = 0; i < 8; ++i) {
-    answers.push_back(std::async(std::launch::async, [&] { return Wire(*server).send(request("GET")).rest(); }));
+    answers.push_back(
+        std::async(std::launch::async, [&] { return Wire(*server).send(request("GET")).rest(); }));
   }
-  for (auto& answer : answers) EXPECT_THAT(answer.get(), EndsWith("ok"));
+  for (auto& answer : answers)
+    EXPECT_THAT(answer.get(), EndsWith("ok"));
 }
 
 TEST(HttpServer, DoesNotKeepAliveWhenCrowded) {
@@ -299,14 +321,17 @@ TEST(HttpServer, TellsThePortItGot) {
 
 TEST(HttpServer, RejectsAddressesThatAreNone) {
   for (const char* address : {"", "host", "1.2.3.4:", "1.2.3.4:x", "1.2.3.4:65536", "1.2.3.4:-1"}) {
-    EXPECT_THROW(HttpServer::onTcp(address, [](const HttpRequest&) { return makeHandler(echo); }), Error) << address;
+    EXPECT_THROW(HttpServer::onTcp(address, [](const HttpRequest&) { return makeHandler(echo); }), Error)
+        << address;
   }
 }
 
 TEST(HttpServer, ServesAUnixSocketForItsOwnerOnly) {
   const TempFolder folder;
   const auto file = folder / "s.sock";
-  const auto start = [&] { return HttpServer::onUnix(file, [](const HttpRequest&) { return makeHandler(echo); }); };
+  const auto start = [&] {
+    return HttpServer::onUnix(file, [](const HttpRequest&) { return makeHandler(echo); });
+  };
   {
     const auto server = start();
     struct stat info {};
@@ -323,7 +348,8 @@ TEST(HttpServer, ReplacesAStaleSocketButNothingElse) {
   const auto stale = folder / "stale.sock";
   {
     Poco::Net::StreamSocket left;  // bound once, served no more
-    left.impl()->bind(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, stale.string()), false, false);
+    left.impl()->bind(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, stale.string()), false,
+                      false);
   }
   ASSERT_TRUE(std::filesystem::is_socket(stale));
   const auto router = [](const HttpRequest&) { return makeHandler(echo); };
@@ -336,7 +362,8 @@ TEST(HttpServer, ReplacesAStaleSocketButNothingElse) {
 TEST(SendFile, FollowsTheConditions) {
   const TempFolder folder;
   const auto file = folder.write("f", "0123456789");
-  const auto server = serve([&](HttpRequest& in, HttpResponse& out) { sendFile(in, out, file, "text/plain", "tag"); });
+  const auto server =
+      serve([&](HttpRequest& in, HttpResponse& out) { sendFile(in, out, file, "text/plain", "tag"); });
   struct Case {
     std::string method;
     std::string headers;
@@ -370,10 +397,11 @@ TEST(SendFile, FollowsTheConditions) {
 TEST(SendFile, SendsLargeFilesWhole) {
   const TempFolder folder;
   std::string text(3 << 20, ' ');
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 >> 7);
+  for (std::size_t i = 0; i < text.size(); ++i)
+    text[i] = static_cast<char>(i * 31 >> 7);
   const auto file = folder.write("f", text);
-  const std::string answer =
-      answerTo([&](HttpRequest& in, HttpResponse& out) { sendFile(in, out, file, "a/b", "t"); }, request("GET"));
+  const std::string answer = answerTo(
+      [&](HttpRequest& in, HttpResponse& out) { sendFile(in, out, file, "a/b", "t"); }, request("GET"));
   EXPECT_TRUE(answer.substr(answer.find("\r\n\r\n") + 4) == text);
 }
 
@@ -385,12 +413,15 @@ TEST(SendFile, KeepsTheHeadersOfTheHandlerAndTheConnection) {
     sendFile(in, out, file, "text/plain", "t");
   });
   Wire wire(*server);
-  EXPECT_THAT(wire.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").until("body"), HasSubstr("Content-Type: application/x\r\n"));
+  EXPECT_THAT(wire.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").until("body"),
+              HasSubstr("Content-Type: application/x\r\n"));
   EXPECT_THAT(wire.send(request("GET")).rest(), EndsWith("body"));
 }
 
 TEST(SendFile, MissingFileIsNotFound) {
-  const auto missing = [](HttpRequest& in, HttpResponse& out) { sendFile(in, out, "/no/such/file", "a/b", "t"); };
+  const auto missing = [](HttpRequest& in, HttpResponse& out) {
+    sendFile(in, out, "/no/such/file", "a/b", "t");
+  };
   EXPECT_THAT(answerTo(missing, request("GET")), StartsWith("HTTP/1.1 404 "));
 }
 

@@ -33,8 +33,9 @@ TEST(ParseJsonObject, NamesTheThingAndTheLine) {
 }
 
 TEST(ParseJsonObject, RejectsDamagedText) {
-  for (const char* bad : {"", " ", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{\"a\":01}", "{\"a\":\"\\x\"}",
-                          "{\"a\":\"\xff\"}", "{\"a\":1e999999}", "{\"a\":99999999999999999999999}", "{\"a\":nul}", "{]"}) {
+  for (const char* bad :
+       {"", " ", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{\"a\":01}", "{\"a\":\"\\x\"}",
+        "{\"a\":\"\xff\"}", "{\"a\":1e999999}", "{\"a\":99999999999999999999999}", "{\"a\":nul}", "{]"}) {
     EXPECT_THAT(problemOf(bad), HasSubstr("manifest")) << bad;
   }
 }
@@ -87,7 +88,9 @@ TEST(ToJson, WritesLists) {
   EXPECT_EQ(toJson(object), R"({"list":["a","b"]})");
 }
 
-TEST(JsonQuote, EscapesLineBreaks) { EXPECT_EQ(jsonQuote("a\n\t\r"), R"("a\n\t\r")"); }
+TEST(JsonQuote, EscapesLineBreaks) {
+  EXPECT_EQ(jsonQuote("a\n\t\r"), R"("a\n\t\r")");
+}
 
 TEST(JsonString, TellsAbsentFromWrong) {
   const auto object = parseJsonObject(R"({"s":"x","n":null,"i":1})", "x");

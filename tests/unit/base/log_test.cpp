@@ -18,7 +18,9 @@ std::string logged(std::string_view level, const std::function<void(const Log&)>
 }
 
 /// The line without its time.
-std::string afterTime(const std::string& line) { return line.substr(line.find(' ') + 1); }
+std::string afterTime(const std::string& line) {
+  return line.substr(line.find(' ') + 1);
+}
 
 TEST(Log, WritesOneLinePerEvent) {
   const std::string line = logged("info", [](const Log& log) {
@@ -30,20 +32,30 @@ TEST(Log, WritesOneLinePerEvent) {
 
 TEST(Log, QuotesAndEscapesValues) {
   const std::string line = logged("info", [](const Log& log) {
-    log.info("x", {{"a", "two words"}, {"b", "line\nbreak"}, {"c", "q\"q"}, {"d", ""}, {"e", "\x1b[0m"}, {"f", "caf\xc3\xa9"}, {"g", "\xff"}});
+    log.info("x", {{"a", "two words"},
+                   {"b", "line\nbreak"},
+                   {"c", "q\"q"},
+                   {"d", ""},
+                   {"e", "\x1b[0m"},
+                   {"f", "caf\xc3\xa9"},
+                   {"g", "\xff"}});
   });
   EXPECT_EQ(afterTime(line),
-            "info store x a=\"two words\" b=\"line\\nbreak\" c=\"q\\\"q\" d=\"\" e=\"\\x1b[0m\" f=caf\xc3\xa9 g=\"\\xff\"\n");
+            "info store x a=\"two words\" b=\"line\\nbreak\" c=\"q\\\"q\" d=\"\" e=\"\\x1b[0m\" "
+            "f=caf\xc3\xa9 g=\"\\xff\"\n");
 }
 
 TEST(Log, LeavesOutWhatIsBelowTheLevel) {
   EXPECT_EQ(logged("warn", [](const Log& log) { log.info("x"), log.debug("y"); }), "");
   EXPECT_EQ(afterTime(logged("warn", [](const Log& log) { log.warn("x"); })), "warn store x\n");
-  EXPECT_EQ(afterTime(logged("error", [](const Log& log) { log.warn("x"), log.error("y"); })), "error store y\n");
+  EXPECT_EQ(afterTime(logged("error", [](const Log& log) { log.warn("x"), log.error("y"); })),
+            "error store y\n");
   EXPECT_EQ(afterTime(logged("debug", [](const Log& log) { log.debug("x"); })), "debug store x\n");
 }
 
-TEST(ConfigureLogging, RejectsUnknownLevel) { EXPECT_THROW(configureLogging("verbose"), Error); }
+TEST(ConfigureLogging, RejectsUnknownLevel) {
+  EXPECT_THROW(configureLogging("verbose"), Error);
+}
 
 }  // namespace
 }  // namespace base

@@ -49,9 +49,13 @@ TEST(Printable, ReplacesWhatWouldReachATerminal) {
   EXPECT_EQ(printable("a\x1b[31mb\n"), "a?[31mb?");
   EXPECT_EQ(printable("caf\xc3\xa9"), "caf\xc3\xa9");
   EXPECT_EQ(printable("\xff\xc3["), "??[");
-  EXPECT_EQ(printable("\xc2\x9b" "1m"), "?1m");      // CSI as one C1 control
-  EXPECT_EQ(printable("a\xe2\x80\xae" "b"), "a?b");  // right-to-left override
-  EXPECT_EQ(printable("\xed\xa0\x80"), "???");       // surrogate
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "1m"),
+            "?1m");  // CSI as one C1 control
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b"),
+            "a?b");                             // right-to-left override
+  EXPECT_EQ(printable("\xed\xa0\x80"), "???");  // surrogate
 }
 
 TEST(Printable, CutsBetweenCharacters) {

@@ -14,8 +14,8 @@ TEST(Utf8, MeasuresWellFormedCharacters) {
 }
 
 TEST(Utf8, RejectsTheRest) {
-  for (const char* bad : {"", "\x80", "\xc3", "\xc3(", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe2\x82"}) {
+  for (const char* bad : {"", "\x80", "\xc3", "\xc3(", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80",
+                          "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe2\x82"}) {
     EXPECT_EQ(utf8Length(bad), 0u);
   }
 }
