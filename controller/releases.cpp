@@ -46,7 +46,7 @@ void Releases::attachImage(store::NewRelease& release, const store::App& app, co
                                                           .commit = slug.commit,
                                                           .createdAt = clock_.now(),
                                                           .startLayer = startLayer});
-  release.tags = {release.version.str(), "latest"};
+  release.tags = {release.version.str()};
   if (!slug.commit.empty()) release.tags.push_back("git-" + slug.commit.substr(0, 12));
 }
 
@@ -110,10 +110,19 @@ Released Releases::launch(const store::App& app, store::Release release, const P
   auto* failed = std::get_if<runner::LaunchFailed>(&result);
   release.state = failed ? store::ReleaseState::failed : store::ReleaseState::succeeded;
   store_.setReleaseState(release.id, release.state);
-  if (!failed) return {release, std::nullopt};
+  if (!failed) {
+    tagLatest(app, release);
+    return {release, std::nullopt};
+  }
   log_.append(app.name, "release",
               release.version.str() + " failed: " + failed->process + " " + failed->reason);
   return {release, std::move(*failed)};
+}
+
+void Releases::tagLatest(const store::App& app, const store::Release& release) {
+  const auto repository = store::RepositoryName::parse(app.name.str());
+  if (const auto image = store_.findManifest(repository, *release.manifest))
+    store_.putManifest(repository, *image, {"latest"});
 }
 
 runner::LaunchResult Releases::reconcile(const store::App& app) {

@@ -53,6 +53,8 @@ class Releases {
   store::ConfigVars environment(const store::Release& release);
 
  private:
+  /// "latest" is what serves: it moves when the launch succeeded, "vN" comes with the row.
+  void tagLatest(const store::App& app, const store::Release& release);
   void attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug);
   store::ReleaseStore& store_;
   store::BlobStore& blobs_;

@@ -170,6 +170,9 @@ TEST_F(CommandSetTest, AFailedLaunchLeavesTheReleaseBeforeCurrentAndSaysWhy) {
   EXPECT_THAT(answer.err, HasSubstr("release v3 failed: web.1 exited with status 1"));
   EXPECT_THAT(answer.err, HasSubstr("boom"));
   EXPECT_EQ(run({"config:get", "A", "-a", "hello"}).code, 1) << "config is as it was";
+  const auto repository = store::RepositoryName::parse("hello");
+  EXPECT_EQ(store_.findManifestByTag(repository, "latest")->digest,
+            store_.findManifestByTag(repository, "v2")->digest);
   EXPECT_THAT(run({"releases", "-a", "hello"}).out, HasSubstr("Current: v2"));
 }
 
