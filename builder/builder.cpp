@@ -19,7 +19,8 @@ Builder::Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store
   for (const auto& entry : std::filesystem::directory_iterator(config_.workFolder)) {
     if (entry.path().filename() != kTrashFolder) left.push_back(entry.path());
   }
-  for (const auto& path : left) trash_->take(path);
+  for (const auto& path : left)
+    trash_->take(path);
 }
 
 Builder::~Builder() = default;

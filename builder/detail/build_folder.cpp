@@ -41,7 +41,9 @@ void ownTree(const fs::path& root, std::uint32_t id) {
 
 }  // namespace
 
-TreeGuard::TreeGuard(fs::path path, Trash& trash) : path_(std::move(path)), trash_(trash) { trash_.take(path_); }
+TreeGuard::TreeGuard(fs::path path, Trash& trash) : path_(std::move(path)), trash_(trash) {
+  trash_.take(path_);
+}
 
 TreeGuard::~TreeGuard() {
   try {

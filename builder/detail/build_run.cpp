@@ -327,6 +327,13 @@ BuildRun::Stopped BuildRun::discoverProcessTypes() {
   return std::nullopt;
 }
 
+BuildRun::Stopped BuildRun::tooLarge(std::uint64_t slugBytes) const {
+  if (slugBytes <= config_.slugMaxBytes) return std::nullopt;
+  return BuildFailed{"Compiled slug size: " + base::formatBytes(slugBytes) + " is too large (at most " +
+                     base::formatBytes(config_.slugMaxBytes) +
+                     ", setting slug_max_bytes); leave files out with .slugignore"};
+}
+
 BuildRun::Stopped BuildRun::packSlug() {
   const PhaseTimer timer(phaseMs_, "slug");
   store::LayerWriter writer(blobs_);
@@ -334,14 +341,12 @@ BuildRun::Stopped BuildRun::packSlug() {
       folder_.build(),
       {.prefix = "./app", .owner = kSlugOwner, .mtimeSeconds = kSlugTimeSeconds, .exclude = {".git"}},
       writer);
-  // Asked before the commit, so that nothing of a slug that is too large stays.
-  if (const auto bytes = writer.compressedBytes(); bytes > config_.slugMaxBytes) {
-    return BuildFailed{"Compiled slug size: more than " + base::formatBytes(bytes) +
-                       " is too large (at most " + base::formatBytes(config_.slugMaxBytes) +
-                       ", setting slug_max_bytes); leave files out with .slugignore"};
-  }
+  // Asked before the commit, so that what is far too large leaves nothing behind; the last few MiB are known
+  // after it.
+  if (auto stop = tooLarge(writer.compressedBytes())) return stop;
   const store::Layer layer = writer.commit();
   result_.slugBytes = layer.blob.sizeBytes;
+  if (auto stop = tooLarge(result_.slugBytes)) return stop;
   result_.layers = {layer};
   output_.step("Compiled slug size is " + base::formatBytes(result_.slugBytes));
   return std::nullopt;

@@ -34,8 +34,8 @@ class LineKeeper : public base::ByteSink {
 /// The steps of a build, in order; each gives what stops the build, or nothing. One use, one thread.
 class BuildRun {
  public:
-  BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs, Trash& trash,
-           const BuildInput& input, BuildOutput& output, std::stop_token stop);
+  BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
+           Trash& trash, const BuildInput& input, BuildOutput& output, std::stop_token stop);
   BuildOutcome run();
 
  private:
@@ -56,6 +56,7 @@ class BuildRun {
   Stopped release(std::size_t index);
   Stopped runExplicit();
   Stopped discoverProcessTypes();
+  Stopped tooLarge(std::uint64_t slugBytes) const;
   Stopped packSlug();
 
   void printTypes(const std::string& what, const store::ProcessTypes& types);

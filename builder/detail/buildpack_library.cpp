@@ -69,6 +69,7 @@ bool BuildpackLibrary::has(const std::string& name) const {
 
 void BuildpackLibrary::copy(const std::string& name, const fs::path& target) const {
   if (contains(operatorNames(), name)) {
+    fs::create_directories(target.parent_path());
     // The operator may have put a link to a folder there.
     fs::copy(fs::canonical(folder_ / name), target,
              fs::copy_options::recursive | fs::copy_options::copy_symlinks);

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 std::vector<fs::path> entriesOf(const fs::path& folder) {
   std::vector<fs::path> entries;
   std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(folder, missing)) entries.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder, missing))
+    entries.push_back(entry.path());
   return entries;
 }
 

@@ -9,8 +9,9 @@
 
 namespace builder::detail {
 
-/// Takes folders away at once (by renaming) and removes them on a thread of its own ("build-trash"): a build's thousands of files take seconds on some disks, and
-/// the pusher waits. Thread-safe. What is left at a shutdown goes at the next start.
+/// Takes folders away at once (by renaming) and removes them on a thread of its own ("build-trash"): a
+/// build's thousands of files take seconds on some disks, and the pusher waits. Thread-safe. What is left at
+/// a shutdown goes at the next start.
 class Trash {
  public:
   /// `folder` is made; nothing else may live in it. What it holds already is removed.
