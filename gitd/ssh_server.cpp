@@ -36,6 +36,10 @@ constexpr char kKeyExchange[] =
 constexpr char kCiphers[] = "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr";
 constexpr char kMacs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
+// OpenSSH tells only its own kind that the reader of a channel has died (eow@openssh.com), and that is all there is to know when somebody kills git and
+// not its ssh: the word in front asks for it.
+constexpr char kSoftware[] = "OpenSSH_compatible_Fairlead_" FAIRLEAD_VERSION;
+
 void setOption(ssh_bind bind, ssh_bind_options_e option, const void* value) {
   if (ssh_bind_options_set(bind, option, value) != SSH_OK) {
     throw base::Error(base::Errc::internal, std::string("libssh refuses an option: ") + ssh_get_error(bind));
@@ -58,7 +62,7 @@ detail::SshBind makeBind(const std::filesystem::path& hostKeyFile) {
   setOption(bind.get(), SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, detail::kAcceptedSignatures);
   const int minRsaBits = 2048;
   setOption(bind.get(), SSH_BIND_OPTIONS_RSA_MIN_SIZE, &minRsaBits);
-  setOption(bind.get(), SSH_BIND_OPTIONS_BANNER, "Fairlead");
+  setOption(bind.get(), SSH_BIND_OPTIONS_BANNER, kSoftware);
   return bind;
 }
 

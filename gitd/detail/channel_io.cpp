@@ -135,8 +135,6 @@ bool ChannelIo::wantsInput() const {
 void ChannelIo::endInput() {
   const std::lock_guard lock(mutex_);
   inputEnded_ = true;
-  // A client that died looks like one that merely ended its input until something is written to it: ask at once.
-  if (sideBand_) lastOutput_ = Clock::time_point{};
   changed_.notify_all();
 }
 
@@ -181,7 +179,7 @@ std::optional<ChannelIo::Output> ChannelIo::take(Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   std::optional<Output> output;
   if (output_.empty()) {
-    if (sideBand_ && !exitStatus_ && goneHow_ == Gone::no && now >= lastOutput_ + kKeepaliveDelay) {
+    if (sideBand_ && !exitStatus_ && goneHow_ == Gone::no && now >= keepaliveDue()) {
       output = Output{Stream::out, std::string(kKeepalive)};
     }
   } else if (output_.front().kind == Kind::progress) {
@@ -203,7 +201,7 @@ std::optional<ChannelIo::Clock::time_point> ChannelIo::due() const {
   const std::lock_guard lock(mutex_);
   if (goneHow_ != Gone::no || exitStatus_) return std::nullopt;
   if (!output_.empty()) return output_.front().since + kPartialLineDelay;
-  if (sideBand_) return lastOutput_ + kKeepaliveDelay;
+  if (sideBand_) return keepaliveDue();
   return std::nullopt;
 }
 

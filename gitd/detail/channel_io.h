@@ -28,7 +28,9 @@ class ChannelIo : public base::ByteSource {
   static constexpr std::size_t kInputLimit = 1u << 20;
   static constexpr std::size_t kOutputLimit = 256u << 10;
   static constexpr std::chrono::milliseconds kPartialLineDelay{100};
-  static constexpr std::chrono::seconds kKeepaliveDelay{5};
+  static constexpr std::chrono::milliseconds kKeepaliveDelay{5000};
+  /// Once the client has ended its input nothing but an answer to what we send tells that it died.
+  static constexpr std::chrono::milliseconds kProbeDelay{400};
 
   /// `wake` is signalled when the loop has something to do; it must outlive this object.
   explicit ChannelIo(const base::Fd& wake) : wake_(wake) {}
@@ -91,6 +93,7 @@ class ChannelIo : public base::ByteSource {
   void writeOrDrop(Kind kind, std::string_view bytes);
   std::size_t readyProgress(const Chunk& chunk, Clock::time_point now) const;
   std::optional<Output> takeProgress(Clock::time_point now);
+  Clock::time_point keepaliveDue() const { return lastOutput_ + (inputEnded_ ? kProbeDelay : kKeepaliveDelay); }
 
   const base::Fd& wake_;
   mutable std::mutex mutex_;

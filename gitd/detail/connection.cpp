@@ -149,9 +149,22 @@ void Connection::authenticated(Identity identity) {
 }
 
 int Connection::onMessage(ssh_session, ssh_message message, void* self) {
-  const bool interactive = ssh_message_type(message) == SSH_REQUEST_AUTH && ssh_message_subtype(message) == SSH_AUTH_METHOD_INTERACTIVE;
-  // 1 asks libssh for its default answer, which is a refusal.
-  return interactive ? connectionOf(self).explainRefusal(message) : 1;
+  const int type = ssh_message_type(message);
+  const int subtype = ssh_message_subtype(message);
+  if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE) return connectionOf(self).explainRefusal(message);
+  if (type == SSH_REQUEST_CHANNEL && subtype == SSH_CHANNEL_REQUEST_UNKNOWN) connectionOf(self).noteUnknownRequest(message);
+  return 1;  // asks libssh for its default answer, which is a refusal
+}
+
+/// When git alone is killed, its ssh lives on and says nothing but "eow@openssh.com": that nobody reads what we send. libssh keeps the request's name
+/// to itself, but it is the only one unknown to it that OpenSSH sends on a channel.
+void Connection::noteUnknownRequest(ssh_message message) {
+  const char* banner = ssh_get_clientbanner(session_.get());
+  if (banner == nullptr || std::strstr(banner, "OpenSSH") == nullptr) return;
+  ssh_channel about = ssh_message_channel_request_channel(message);
+  for (const auto& channel : channels_) {
+    if (channel->is(about)) channel->abandon(ChannelIo::Gone::closed);
+  }
 }
 
 /// Keyboard-interactive is what a client tries when all its keys were refused. It asks nothing and never lets anybody in: it is the one place

@@ -51,6 +51,7 @@ class Connection {
   void loop();
   int judgeKey(ssh_key key, int state);
   int explainRefusal(ssh_message message);
+  void noteUnknownRequest(ssh_message message);
   void authenticated(Identity identity);
   ssh_channel openSession(ssh_session session);
   void pumpChannels(Clock::time_point now);

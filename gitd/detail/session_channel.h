@@ -30,6 +30,7 @@ class SessionChannel {
   void pump(ChannelIo::Clock::time_point now);
   /// When pump() should run although nothing happened.
   std::optional<ChannelIo::Clock::time_point> due() const;
+  bool is(ssh_channel channel) const { return channel == channel_; }
   /// Tells the worker that nobody listens any more.
   void abandon(ChannelIo::Gone how);
   /// Both sides have closed and the worker has ended: may be destroyed without waiting.

@@ -32,5 +32,213 @@ TEST_F(PushTest, StoresTheFirstPushAndTheNext) {
   EXPECT_EQ(handler_.pushes, 2);
 }
 
+TEST_F(PushTest, HasNothingToDoForAPushOfWhatIsThere) {
+  start();
+  makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+  const auto again = git(work, {"push", "fairlead", "main"});
+  EXPECT_TRUE(again.status.ok());
+  EXPECT_THAT(again.err, HasSubstr("Everything up-to-date"));
+  EXPECT_EQ(handler_.pushes, 1);
+}
+
+TEST_F(PushTest, TellsWhyARefWasRefused) {
+  handler_.onUpdate = [](const RefUpdate& update) -> std::optional<std::string> {
+    if (update.ref == "refs/heads/main") return std::nullopt;
+    return "only main is deployed: git push fairlead HEAD:main";
+  };
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  const auto refused = git(work, {"push", "fairlead", "main:topic"});
+  EXPECT_EQ(refused.status.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("! [remote rejected] main -> topic (only main is deployed: git push fairlead HEAD:main)"));
+  EXPECT_EQ(handler_.pushes, 0);
+  EXPECT_TRUE(quarantineIsEmpty(repository));
+  // The others of the same push are not held back by it.
+  const auto mixed = git(work, {"push", "fairlead", "main", "main:topic"});
+  EXPECT_EQ(mixed.status.code, 1);
+  EXPECT_THAT(mixed.err, HasSubstr("[new branch]      main -> main"));
+  EXPECT_THAT(mixed.err, HasSubstr("! [remote rejected] main -> topic"));
+  EXPECT_TRUE(readRef(repository, "refs/heads/main"));
+  EXPECT_FALSE(readRef(repository, "refs/heads/topic"));
+}
+
+TEST_F(PushTest, LeavesTheRefWhenTheBuildFails) {
+  handler_.onPush = [](const PushRequest&, base::ByteSink& output, const std::stop_token&) {
+    output.write(" !     no buildpack\n");
+    return PushOutcome{false, "build failed (exit 1)"};
+  };
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  const auto failed = git(work, {"push", "fairlead", "main"});
+  EXPECT_EQ(failed.status.code, 1);
+  EXPECT_THAT(failed.err, HasSubstr("remote:  !     no buildpack"));
+  EXPECT_THAT(failed.err, HasSubstr("! [remote rejected] main -> main (build failed (exit 1))"));
+  EXPECT_FALSE(readRef(repository, "refs/heads/main"));
+  EXPECT_TRUE(quarantineIsEmpty(repository));
+  EXPECT_TRUE(std::filesystem::is_empty(repository / "objects/pack"));
+}
+
+TEST_F(PushTest, RefusesToDeleteARef) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+  const auto deleted = git(work, {"push", "fairlead", ":main"});
+  EXPECT_EQ(deleted.status.code, 1);
+  EXPECT_THAT(deleted.err, HasSubstr("refs cannot be deleted"));
+  EXPECT_TRUE(readRef(repository, "refs/heads/main"));
+}
+
+TEST_F(PushTest, StreamsOutputWhileTheBuildRuns) {
+  std::promise<void> sawFirst;
+  std::promise<void> mayEnd;
+  handler_.onPush = [&](const PushRequest& request, base::ByteSink& output, const std::stop_token&) {
+    output.write("first line\npartial");
+    mayEnd.get_future().wait();
+    output.write(" and \x1b[31mred\x1b[0m, not \x1b[2Jcleared\x07\n");
+    return ScriptedPushHandler::accept(request);
+  };
+  start();
+  makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  auto [readEnd, writeEnd] = base::makePipe();
+  auto push = spawnGit(work, {"push", "--progress", "fairlead", "main"}, writeEnd);
+  writeEnd.reset();
+  std::string seen;
+  char buffer[4096];
+  // The build has not ended, yet its line is there; git itself holds back what is no line yet.
+  while (seen.find("first line") == std::string::npos) {
+    const std::size_t count = base::readSome(readEnd, buffer, sizeof buffer);
+    ASSERT_GT(count, 0u) << seen;
+    seen.append(buffer, count);
+  }
+  mayEnd.set_value();
+  while (const std::size_t count = base::readSome(readEnd, buffer, sizeof buffer)) seen.append(buffer, count);
+  EXPECT_TRUE(push.wait().ok());
+  EXPECT_THAT(seen, HasSubstr("partial and \x1b[31mred\x1b[0m, not cleared"));
+  EXPECT_THAT(seen, Not(HasSubstr("\x07")));
+}
+
+TEST_F(PushTest, TellsHowToMakeAnAppThatIsNotThere) {
+  start();
+  const auto work = makeWorkTree("work", "nothing");
+  const auto push = git(work, {"push", "fairlead", "main"});
+  EXPECT_EQ(push.status.code, 128);
+  EXPECT_THAT(push.err, HasSubstr("fairlead: no app \"nothing\" that you may use; create it with: apps:create nothing"));
+  const auto odd = git(work, {"push", "ssh://git@127.0.0.1:" + port() + "/../../etc", "main"});
+  EXPECT_THAT(odd.err, HasSubstr("fairlead: no app \"../../etc\" that you may use"));
+}
+
+TEST_F(PushTest, TellsAStrangerWhichKeyWasOffered) {
+  start();
+  makeRepository("hello");
+  key("mallory");
+  const auto work = makeWorkTree("work", "hello");
+  const auto push = git(work, {"push", "fairlead", "main"}, "mallory");
+  EXPECT_EQ(push.status.code, 128);
+  EXPECT_THAT(push.err, HasSubstr("Permission denied"));
+  EXPECT_THAT(push.err, HasSubstr("is not known here"));
+  EXPECT_EQ(handler_.pushes, 0);
+}
+
+TEST_F(PushTest, PassesPushOptionsOn) {
+  std::vector<std::string> seen;
+  handler_.onPush = [&](const PushRequest& request, base::ByteSink&, const std::stop_token&) {
+    seen = request.options;
+    return ScriptedPushHandler::accept(request);
+  };
+  handler_.onOptions = [](const std::vector<std::string>& options) -> std::optional<std::string> {
+    for (const auto& option : options) {
+      if (option == "bogus") return "unknown push option bogus; known are: no-cache, detach";
+    }
+    return std::nullopt;
+  };
+  start();
+  makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  const auto refused = git(work, {"push", "-o", "bogus", "fairlead", "main"});
+  EXPECT_EQ(refused.status.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("unknown push option bogus; known are: no-cache, detach"));
+  ASSERT_TRUE(git(work, {"push", "-o", "no-cache", "-o", "message=two words", "fairlead", "main"}).status.ok());
+  EXPECT_THAT(seen, ::testing::ElementsAre("no-cache", "message=two words"));
+}
+
+TEST_F(PushTest, CompletesAThinPack) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  std::string text;
+  for (int line = 0; line < 2000; ++line) text += "line " + std::to_string(line * 7919) + "\n";
+  commitFile(work, "long", text);
+  ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+  commitFile(work, "long", text + "one more\n");
+  const auto push = git(work, {"push", "--thin", "fairlead", "main"});
+  ASSERT_TRUE(push.status.ok()) << push.err;
+  EXPECT_TRUE(run({"git", "-C", repository, "fsck", "--strict"}).status.ok());
+  // Every pack stands by itself.
+  for (const auto& entry : std::filesystem::directory_iterator(repository / "objects/pack")) {
+    if (entry.path().extension() != ".idx") continue;
+    EXPECT_TRUE(run({"git", "verify-pack", entry.path()}).status.ok());
+  }
+}
+
+TEST_F(PushTest, TakesAPushOfManyObjectsAndTags) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  for (int commit = 0; commit < 4; ++commit) {
+    for (int file = 0; file < 20; ++file) {
+      folder_.write("work/d" + std::to_string(file) + "/f", std::string(1000, static_cast<char>('a' + commit)) + std::to_string(file));
+    }
+    commitFile(work, "n", std::to_string(commit));
+  }
+  git(work, {"tag", "-a", "-m", "One", "v1"});
+  const auto push = git(work, {"push", "fairlead", "main", "v1"});
+  ASSERT_TRUE(push.status.ok()) << push.err;
+  EXPECT_EQ(handler_.pushes, 2);
+  EXPECT_TRUE(run({"git", "-C", repository, "fsck", "--strict", "--full"}).status.ok());
+  // An old commit under a new name: a pack without objects.
+  EXPECT_TRUE(git(work, {"push", "fairlead", "main~2:refs/heads/old"}).status.ok());
+}
+
+TEST_F(PushTest, NamesTheSettingWhenAPackIsTooLarge) {
+  start([](SshServerConfig& config) { config.packMaxBytes = 64u << 10; });
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  std::string noise;
+  unsigned state = 1;
+  while (noise.size() < 400'000) noise.push_back(static_cast<char>((state = state * 1103515245 + 12345) >> 16));
+  commitFile(work, "noise", noise);
+  const auto push = git(work, {"push", "fairlead", "main"});
+  EXPECT_FALSE(push.status.ok());
+  EXPECT_THAT(push.err, HasSubstr("setting pack_max_bytes"));
+  EXPECT_TRUE(quarantineIsEmpty(repository));
+}
+
+TEST_F(PushTest, NamesTheSettingWhenAFileIsTooLarge) {
+  start([](SshServerConfig& config) { config.objectMaxBytes = 100'000; });
+  makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  commitFile(work, "zeros", std::string(200'000, '\0'));
+  const auto push = git(work, {"push", "fairlead", "main"});
+  EXPECT_FALSE(push.status.ok());
+  EXPECT_THAT(push.err, HasSubstr("setting object_max_bytes"));
+}
+
+TEST_F(PushTest, TakesTwentyPushesAtOnce) {
+  start();
+  const auto work = makeWorkTree("work", "app0");
+  std::vector<base::ChildProcess> pushes;
+  const base::Fd nowhere = base::openFile("/dev/null", 1);
+  for (int i = 0; i < 20; ++i) makeRepository("app" + std::to_string(i));
+  for (int i = 0; i < 20; ++i) pushes.push_back(spawnGit(work, {"push", "-q", url("app" + std::to_string(i)), "main"}, nowhere));
+  for (auto& push : pushes) EXPECT_TRUE(push.wait().ok());
+  EXPECT_EQ(handler_.pushes, 20);
+}
+
 }  // namespace
 }  // namespace gitd::testing

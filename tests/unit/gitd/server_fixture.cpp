@@ -65,7 +65,7 @@ ServerTest::ServerTest() {
   handler_.users[parsePublicKey(folder_.read("keys/" + key("alice") + ".pub")).fingerprint] = "alice";
 }
 
-ServerTest::~ServerTest() { server_.reset(); }
+ServerTest::~ServerTest() = default;
 
 void ServerTest::start(const std::function<void(SshServerConfig&)>& adjust) {
   if (adjust) adjust(config_);
@@ -110,7 +110,7 @@ std::string ServerTest::url(const std::string& app) const { return "ssh://git@12
 
 std::vector<std::string> ServerTest::sshCommand(const std::string& keyName) const {
   return {"ssh",  "-F", "/dev/null", "-i", folder_ / ("keys/" + keyName), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
-          "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1"};
+          "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO", "-o", "NumberOfPasswordPrompts=1"};
 }
 
 std::vector<std::string> ServerTest::environment(const std::string& keyName) const {

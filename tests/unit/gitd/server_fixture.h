@@ -47,6 +47,8 @@ class ServerTest : public ::testing::Test {
  protected:
   ServerTest();
   ~ServerTest() override;
+  /// The server goes first: its threads use what a test's members hold.
+  void TearDown() override { server_.reset(); }
 
   /// Starts the server; the handler's functions are set by then.
   void start(const std::function<void(SshServerConfig&)>& adjust = {});

@@ -1,0 +1,151 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/error.h"
+#include "gitd/repository.h"
+#include "tests/support/temp_folder.h"
+#include "tests/unit/gitd/git_objects.h"
+
+namespace gitd {
+namespace {
+
+using testing::Entry;
+
+class ExportTest : public ::testing::Test {
+ protected:
+  ExportTest() {
+    createRepository(repository_);
+    std::filesystem::create_directory(folder_ / "out");
+    options_.uid = ::getuid();
+    options_.gid = ::getgid();
+  }
+
+  std::string blob(const std::string& bytes) { return testing::writeBlob(repository_, bytes); }
+  std::string tree(const std::vector<Entry>& entries) { return testing::writeTree(repository_, entries); }
+  ExportStats exportOf(const std::string& treeId) {
+    return exportTree(repository_, nullptr, testing::writeCommit(repository_, treeId), folder_ / "out", options_);
+  }
+  std::pair<base::Errc, std::string> refusal(const std::string& treeId) {
+    try {
+      exportOf(treeId);
+    } catch (const base::Error& error) {
+      return {error.code(), error.what()};
+    }
+    return {base::Errc::internal, "nothing was thrown"};
+  }
+  bool nothingWritten() const { return std::filesystem::is_empty(folder_ / "out"); }
+
+  GitLibrary library_;
+  testing_support::TempFolder folder_;
+  std::filesystem::path repository_ = folder_ / "r.git";
+  ExportOptions options_;
+};
+
+TEST_F(ExportTest, WritesFilesFoldersLinksAndEmptySubmodules) {
+  const std::string below = tree({{"100755", "run", blob("#!/bin/sh\n")}});
+  const ExportStats stats = exportOf(tree({{"100644", "a", blob("text")}, {"40000", "bin", below}, {"120000", "link", blob("bin/run")}, {"160000", "sub", std::string(40, '5')}}));
+  EXPECT_EQ(stats.files, 3u);
+  EXPECT_EQ(stats.bytes, 4u + 10u + 7u);
+  EXPECT_EQ(stats.submodules, 1u);
+  EXPECT_EQ(folder_.read("out/a"), "text");
+  const auto mode = [&](const char* name) {
+    struct stat found {};
+    ::lstat((folder_ / name).c_str(), &found);
+    return found.st_mode & 07777;
+  };
+  EXPECT_EQ(mode("out/a"), 0644u);
+  EXPECT_EQ(mode("out/bin"), 0755u);
+  EXPECT_EQ(mode("out/bin/run"), 0755u);
+  EXPECT_EQ(std::filesystem::read_symlink(folder_ / "out/link"), "bin/run");
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "out/sub"));
+}
+
+TEST_F(ExportTest, GivesEverythingToItsOwner) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root may give files away";
+  options_.uid = 12345;
+  options_.gid = 54321;
+  exportOf(tree({{"100644", "a", blob("text")}, {"40000", "d", tree({{"120000", "l", blob("/etc/passwd")}})}}));
+  for (const char* name : {"out/a", "out/d", "out/d/l"}) {
+    struct stat found {};
+    ::lstat((folder_ / name).c_str(), &found);
+    EXPECT_EQ(found.st_uid, 12345u) << name;
+    EXPECT_EQ(found.st_gid, 54321u) << name;
+  }
+}
+
+TEST_F(ExportTest, RefusesABombAtOnce) {
+  // Ten trees of ten entries each: 10^10 files.
+  std::string id = blob("boom");
+  std::string mode = "100644";
+  for (int level = 0; level < 10; ++level) {
+    std::vector<Entry> entries;
+    for (char name = 'a'; name < 'k'; ++name) entries.push_back({mode, std::string(1, name), id});
+    id = tree(entries);
+    mode = "40000";
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const auto [code, message] = refusal(id);
+  EXPECT_EQ(code, base::Errc::invalidArgument);
+  EXPECT_NE(message.find("setting export_max_files"), std::string::npos) << message;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  EXPECT_TRUE(nothingWritten());
+}
+
+TEST_F(ExportTest, RefusesABombOfEmptyFolders) {
+  std::string id = tree({});
+  for (int level = 0; level < 10; ++level) {
+    std::vector<Entry> entries;
+    for (char name = 'a'; name < 'k'; ++name) entries.push_back({"40000", std::string(1, name), id});
+    id = tree(entries);
+  }
+  EXPECT_NE(refusal(id).second.find("export_max_files"), std::string::npos);
+}
+
+TEST_F(ExportTest, RefusesWhatExpandsToTooManyBytesOrIsTooDeep) {
+  options_.maxBytes = 1000;
+  const std::string big = blob(std::string(400, 'x'));
+  EXPECT_NE(refusal(tree({{"100644", "a", big}, {"100644", "b", big}, {"100644", "c", big}})).second.find("export_max_bytes"), std::string::npos);
+  std::string id = tree({});
+  for (int level = 0; level < 200; ++level) id = tree({{"40000", "d", id}});
+  EXPECT_NE(refusal(id).second.find("nested deeper"), std::string::npos);
+  EXPECT_TRUE(nothingWritten());
+}
+
+TEST_F(ExportTest, NeverWritesThroughALinkOrOutside) {
+  const std::string outside = blob((folder_ / "outside").string());
+  const std::string evil = tree({{"100644", "x", blob("evil")}});
+  // git's own order cannot hold a link and a folder of one name, so neither can we.
+  EXPECT_EQ(refusal(tree({{"120000", "d", outside}, {"40000", "d", evil}})).first, base::Errc::corrupt);
+  for (const char* name : {"..", ".", "a/../../x", ".git", "/x", ".GIT"}) {
+    EXPECT_EQ(refusal(tree({{"100644", name, blob("evil")}})).first, base::Errc::corrupt) << name;
+    EXPECT_EQ(refusal(tree({{"40000", name, evil}})).first, base::Errc::corrupt) << name;
+  }
+  EXPECT_TRUE(nothingWritten());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "outside"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "x"));
+}
+
+TEST_F(ExportTest, RefusesLinksWithoutATarget) {
+  EXPECT_EQ(refusal(tree({{"120000", "l", blob("")}})).first, base::Errc::invalidArgument);
+  EXPECT_EQ(refusal(tree({{"120000", "l", blob(std::string("a\0b", 3))}})).first, base::Errc::invalidArgument);
+  EXPECT_EQ(refusal(tree({{"120000", "l", blob(std::string(5000, 'a'))}})).first, base::Errc::invalidArgument);
+}
+
+TEST_F(ExportTest, TellsDamageFromAbsence) {
+  EXPECT_EQ(refusal(tree({{"100644", "a", std::string(40, '7')}})).first, base::Errc::corrupt);
+  EXPECT_EQ(refusal(tree({{"40000", "a", blob("no tree")}})).first, base::Errc::corrupt);
+  EXPECT_EQ(refusal(tree({{"100644", std::string(300, 'n'), blob("x")}})).first, base::Errc::invalidArgument);
+}
+
+TEST_F(ExportTest, StopsWhenAsked) {
+  std::stop_source source;
+  source.request_stop();
+  options_.stop = source.get_token();
+  EXPECT_EQ(refusal(tree({})).first, base::Errc::cancelled);
+}
+
+}  // namespace
+}  // namespace gitd

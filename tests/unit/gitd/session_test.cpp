@@ -1,0 +1,184 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <csignal>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "tests/unit/gitd/server_fixture.h"
+
+namespace gitd::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class SessionTest : public ServerTest {
+ protected:
+  base::Fd connectPlain() const {
+    base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port())));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return socket;
+  }
+  /// Everything the server says until it hangs up.
+  static std::string readToEnd(const base::Fd& socket) {
+    std::string all;
+    char buffer[4096];
+    ssize_t count;
+    while ((count = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0) all.append(buffer, static_cast<std::size_t>(count));
+    return all;
+  }
+};
+
+TEST_F(SessionTest, RunsACommandWithItsStreamsAndStatus) {
+  std::vector<std::string> seen;
+  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams, const std::stop_token&) {
+    seen = argv;
+    streams.out().write("to out\n");
+    streams.err().write("to err\n");
+    return 42;
+  };
+  start();
+  const auto result = ssh({"config:set", "'A=it'\\''s two words'", "-a", "hello"});
+  EXPECT_EQ(result.status.code, 42);
+  EXPECT_EQ(result.out, "to out\n");
+  EXPECT_THAT(result.err, HasSubstr("to err\n"));
+  EXPECT_THAT(seen, ElementsAre("config:set", "A=it's two words", "-a", "hello"));
+}
+
+TEST_F(SessionTest, GreetsAShellWithoutACommand) {
+  std::vector<std::string> seen = {"unset"};
+  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams, const std::stop_token&) {
+    seen = argv;
+    streams.out().write("hello\n");
+    return 0;
+  };
+  start();
+  EXPECT_EQ(ssh({}).out, "hello\n");
+  EXPECT_THAT(seen, IsEmpty());
+  // With a terminal the client's own does not add the carriage return.
+  auto argv = sshCommand("alice");
+  argv.insert(argv.end(), {"-tt", "-p", port(), "git@127.0.0.1", "apps"});
+  EXPECT_EQ(run(argv).out, "hello\r\n");
+}
+
+TEST_F(SessionTest, RefusesWhatItDoesNotServe) {
+  start();
+  EXPECT_NE(ssh({"-s", "sftp"}).status.code, 0);
+  const auto archive = ssh({"git-upload-archive", "hello.git"});
+  EXPECT_EQ(archive.status.code, 1);
+  EXPECT_THAT(archive.err, HasSubstr("git archive is not served"));
+  EXPECT_EQ(ssh({"git-receive-pack"}).status.code, 2);
+  EXPECT_EQ(ssh({"'open quote"}).status.code, 2);
+}
+
+TEST_F(SessionTest, MovesALotBothWays) {
+  handler_.onCommand = [](const std::vector<std::string>&, CommandStreams& streams, const std::stop_token&) {
+    const std::string piece(1u << 20, 'x');
+    for (int i = 0; i < 20; ++i) streams.out().write(piece);
+    return 0;
+  };
+  start();
+  auto argv = sshCommand("alice");
+  argv.insert(argv.end(), {"-p", port(), "git@127.0.0.1", "much"});
+  base::CommandOptions options;
+  options.maxOutputBytes = 64u << 20;
+  options.input = std::string(8u << 20, 'y');  // nobody reads it
+  EXPECT_EQ(base::runCommand(argv, options).out.size(), 20u << 20);
+}
+
+TEST_F(SessionTest, ServesSeveralChannelsOfOneConnection) {
+  std::atomic<int> running{0};
+  std::promise<void> all;
+  auto together = all.get_future().share();
+  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams, const std::stop_token&) {
+    if (argv.at(0) == "hold") {
+      if (++running == 3) all.set_value();
+      together.wait_for(std::chrono::seconds(10));
+    }
+    streams.out().write(argv.at(0) + "\n");
+    return 0;
+  };
+  start();
+  const std::string control = (folder_ / "ctl").string();
+  auto master = sshCommand("alice");
+  master.insert(master.end(), {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
+  ASSERT_EQ(run(master).status.code, 0);
+  std::vector<std::future<base::CommandOutput>> results;
+  for (int i = 0; i < 3; ++i) {
+    results.push_back(std::async(std::launch::async, [&] { return run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "hold"}); }));
+  }
+  for (auto& result : results) EXPECT_EQ(result.get().out, "hold\n");
+  EXPECT_EQ(run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "after"}).out, "after\n");
+  run({"ssh", "-o", "ControlPath=" + control, "-O", "exit", "git@127.0.0.1"});
+}
+
+TEST_F(SessionTest, HangsUpOnWhatIsNotSsh) {
+  start([](SshServerConfig& config) { config.loginGrace = std::chrono::seconds(1); });
+  for (const std::string& text : {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), std::string("hello\n"), std::string(100'000, '\xff'),
+                                 std::string("SSH-2.0-x\r\n") + std::string(5000, '\0'), std::string("SSH-1.5-old\r\n")}) {
+    const base::Fd socket = connectPlain();
+    ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    readToEnd(socket);  // comes to an end, or this test does not
+  }
+  // Says nothing at all.
+  EXPECT_THAT(readToEnd(connectPlain()), ::testing::StartsWith("SSH-2.0-"));
+  EXPECT_EQ(ssh({"apps"}).out, "hello alice\n");
+}
+
+TEST_F(SessionTest, LetsPeopleInWhileStrangersHoldTheDoor) {
+  start([](SshServerConfig& config) {
+    config.maxUnauthenticated = 4;
+    config.loginGrace = std::chrono::seconds(2);
+  });
+  std::vector<base::Fd> strangers;
+  for (int i = 0; i < 4; ++i) strangers.push_back(connectPlain());
+  EXPECT_EQ(ssh({"apps"}).out, "hello alice\n");
+}
+
+TEST_F(SessionTest, QueuesConnectionsOverTheLimit) {
+  start([](SshServerConfig& config) { config.maxConnections = 2; });
+  std::vector<std::future<base::CommandOutput>> results;
+  for (int i = 0; i < 6; ++i) results.push_back(std::async(std::launch::async, [&] { return ssh({"apps"}); }));
+  for (auto& result : results) EXPECT_EQ(result.get().out, "hello alice\n");
+}
+
+TEST_F(SessionTest, StopWaitsForWhatIsUnderWayAndThenEndsIt) {
+  std::atomic<int> stopped{0};
+  std::atomic<bool> running{false};
+  handler_.onCommand = [&](const std::vector<std::string>&, CommandStreams&, const std::stop_token& stop) {
+    running = true;
+    while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ++stopped;
+    return 0;
+  };
+  start();
+  auto waiting = std::async(std::launch::async, [&] { return ssh({"logs", "--tail"}); });
+  ASSERT_TRUE(eventually([&] { return running.load(); }));
+  const auto begin = std::chrono::steady_clock::now();
+  server_->stop(std::chrono::milliseconds(300));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(300));
+  EXPECT_EQ(stopped, 1);
+  waiting.get();
+}
+
+TEST_F(SessionTest, KeepsItsHostKey) {
+  start();
+  const std::string fingerprint = server_->hostKeyFingerprint();
+  EXPECT_EQ(std::filesystem::status(config_.hostKeyFile).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_THAT(base::mustRun({"ssh-keygen", "-l", "-f", config_.hostKeyFile}), HasSubstr(fingerprint));
+  server_.reset();
+  start();
+  EXPECT_EQ(server_->hostKeyFingerprint(), fingerprint);
+}
+
+}  // namespace
+}  // namespace gitd::testing
