@@ -7,7 +7,7 @@
 nothing_changed() {
   assert_eq "$(deployed_commit "$1")" "$2" "deployed commit"
   assert_eq "$(current_version "$1")" "$3" "version"
-  assert_eq "$(find "$data/run/builds" "$data/repos/$1.git/quarantine" -mindepth 1 2>/dev/null)" "" "files left"
+  assert_no_build_files "$1"
   assert_eq "$(git -C "$data/repos/$1.git" for-each-ref --format='%(refname)' | paste -sd' ')" "$([[ $2 == none ]] || echo refs/heads/main)" "refs"
 }
 

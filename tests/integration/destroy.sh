@@ -17,6 +17,7 @@ fairlead apps:destroy -a hello --confirm hello
 assert_eq "$(page_status hello)" 404 "status of its page"
 assert_eq "$(curl -s -o /dev/null -w '%{http_code}' "http://$http_address/v2/hello/manifests/v2")" 404 "status of its image"
 assert_eq "$(curl -s -o /dev/null -w '%{http_code}' "http://$http_address/v2/hello/tags/list")" 404 "status of its tags"
+assert_no_build_files hello
 assert_eq "$(find "$data" \( -path "$data/blobs" -o -path "$data/layers" \) -prune -o -name '*hello*' -print)" "" "files left"
 refused any fairlead ps -a hello
 refused 128 git -C "$work/hello" fetch fairlead

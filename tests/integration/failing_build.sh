@@ -32,7 +32,7 @@ assert_eq "$(page hello)" "$before" "page (same process as before)"
 assert_eq "$(fairlead builds -a hello --json | jq -r '.[0].state')" failed "state of the build"
 [[ -n $(fairlead builds -a hello --json | jq -r '.[0].failure') ]] || fail "the build does not say why it failed"
 assert_contains "$(fairlead builds:output -a hello)" "This build needs ALLOWED" "log of the build"
-assert_eq "$(find "$data/run/builds" -mindepth 1 | wc -l)" 0 "files left of the build"
+assert_no_build_files hello
 
 note "the same commit goes through when its reason is gone"
 fairlead config:set -a hello ALLOWED=yes >/dev/null

@@ -37,7 +37,7 @@ assert_eq "$(fairlead builds -a hello --json | jq -r '.[0].state')" failed "stat
 assert_contains "$(fairlead builds -a hello --json | jq -r '.[0].failure')" interrupted "reason"
 assert_eq "$(deployed_commit hello)" "$good" "deployed commit"
 assert_eq "$(current_version hello)" "$version" "version"
-assert_eq "$(find "$data/run/builds" "$data/repos/hello.git/quarantine" -mindepth 1 2>/dev/null)" "" "files left of the build"
+assert_no_build_files hello
 assert_eq "$(find "$data/run/containers" -mindepth 1 -maxdepth 1 | wc -l)" 1 "containers (the app's own)"
 assert_lacks "$(processes_of_data)" "sleep 120" "processes"
 assert_eq "$(page hello)" "$before" "page"

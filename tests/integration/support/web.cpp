@@ -1,12 +1,13 @@
 // The app that the integration tests push: a web server in one static binary, so that its build takes no time
-// and needs no network. It answers on PORT. / says who answers; /env/NAME an environment variable; /slow
-// takes a second; /crash ends the process; /run?PATH runs ./PATH and answers with its output. Not a part of
-// the product.
+// and needs no network. It answers on PORT. / says who answers (its page.txt, DYNO, PORT, and when it
+// started); /env/NAME an environment variable; /slow takes a second; /crash ends the process; /run?PATH runs
+// ./PATH and answers with its output; other queries change nothing. Not a part of the product.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,9 @@
 #include <thread>
 
 namespace {
+
+/// Tells one process from the next, as a pid in a container does not.
+const std::string started = std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -38,10 +42,11 @@ std::string run(const std::string& program) {
   return text;
 }
 
-std::string answer(const std::string& path) {
+std::string answer(const std::string& target) {
+  const std::string path = target.rfind("/run?", 0) == 0 ? target : target.substr(0, target.find('?'));
   if (path == "/") {
     return "page=" + readFile("page.txt") + " dyno=" + variable("DYNO") + " port=" + variable("PORT") +
-           " pid=" + std::to_string(::getpid()) + "\n";
+           " started=" + started + "\n";
   }
   if (path.rfind("/env/", 0) == 0) return variable(path.substr(5).c_str()) + "\n";
   if (path.rfind("/run?", 0) == 0) return run(path.substr(5));
