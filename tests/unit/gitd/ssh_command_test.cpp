@@ -50,7 +50,8 @@ TEST(SshCommand, KnowsGitCommandsInEveryForm) {
 
 TEST(SshCommand, NamesOfReposCannotLeadAnywhere) {
   EXPECT_TRUE(isRepositoryName("my-app-2"));
-  for (const std::string bad : {"", "-a", "../a", "a/b", "A", "a.git", "a_b", ".", std::string(64, 'a').c_str()}) EXPECT_FALSE(isRepositoryName(bad)) << bad;
+  for (const char* bad : {"", "-a", "../a", "a/b", "A", "a.git", "a_b", "."}) EXPECT_FALSE(isRepositoryName(bad)) << bad;
+  EXPECT_FALSE(isRepositoryName(std::string(64, 'a')));
 }
 
 TEST(SshCommand, ReadsTheProtocolVersion) {
