@@ -1,6 +1,7 @@
-// packTree of base/archive.h. The tar is written by our own code (POSIX.1-2017, pax: ustar and pax
-// interchange format), not by a library, because slugs are named by the digest of these bytes: they must not
-// change with a library's version.
+// packTree of base/archive.h: the order, the owners and the times are ours, the tar format is libarchive's
+// restricted pax. A golden digest in the tests guards the bytes, since slugs are named by them.
+#include <archive.h>
+#include <archive_entry.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,154 +9,66 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <optional>
+#include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/archive.h"
+#include "base/c_callback.h"
+#include "base/c_handle.h"
 #include "base/detail/tree_cursor.h"
-#include "base/detail/utf8.h"
 #include "base/error.h"
 #include "base/strings.h"
 
 namespace base {
 namespace {
 
-constexpr std::size_t kBlockBytes = 512;
-constexpr std::size_t kNameBytes = 100;
-constexpr std::size_t kPrefixBytes = 155;
 constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX: what others can unpack
 constexpr mode_t kPermissions = 0777;
-
-enum class EntryType : char { file = '0', symlink = '2', folder = '5', extension = 'x' };
 
 struct Entry {
   std::string path;  // with a final slash for a folder
   std::string linkTarget;
-  EntryType type;
+  unsigned type;  // AE_IFREG and the like
   unsigned mode;
   std::uint64_t size = 0;
 };
 
-bool isAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
+using WriteHandle = CHandle<struct archive, &archive_write_free>;
+using EntryHandle = CHandle<struct archive_entry, &archive_entry_free>;
 
-bool isUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = detail::utf8Length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-/// A ustar header block under construction.
-class HeaderBlock {
- public:
-  explicit HeaderBlock(EntryType type) {
-    put(257, std::string_view("ustar\0"
-                              "00",
-                              8));
-    block_[156] = static_cast<char>(type);
-    putOctal(329, 8, 0);  // device numbers
-    putOctal(337, 8, 0);
-  }
-
-  void putName(std::string_view name, std::string_view prefix) {
-    put(0, name.substr(0, kNameBytes));
-    put(345, prefix);
-  }
-  void putLinkTarget(std::string_view target) { put(157, target.substr(0, kNameBytes)); }
-  void putMode(unsigned mode) { putOctal(100, 8, mode); }
-  /// False when the number does not fit: then the field is 0 and a pax record must hold it.
-  bool putUid(std::uint64_t uid) { return putOctal(108, 8, uid); }
-  bool putGid(std::uint64_t gid) { return putOctal(116, 8, gid); }
-  bool putSize(std::uint64_t size) { return putOctal(124, 12, size); }
-  bool putTime(std::int64_t seconds) {
-    if (seconds >= 0) return putOctal(136, 12, static_cast<std::uint64_t>(seconds));
-    putOctal(136, 12, 0);
-    return false;
-  }
-
-  std::string_view finish() {
-    std::memset(block_.data() + 148, ' ', 8);
-    unsigned sum = 0;
-    for (const char c : block_)
-      sum += static_cast<unsigned char>(c);
-    std::array<char, 8> text{};
-    std::snprintf(text.data(), text.size(), "%06o", sum);  // at most 512 * 255: six digits
-    put(148, std::string_view(text.data(), 7));            // six digits and NUL; the space stays
-    return {block_.data(), block_.size()};
-  }
-
- private:
-  void put(std::size_t offset, std::string_view bytes) { bytes.copy(block_.data() + offset, bytes.size()); }
-
-  bool putOctal(std::size_t offset, std::size_t width, std::uint64_t value) {
-    const std::size_t digits = width - 1;
-    const bool fits = value < (std::uint64_t{1} << (3 * digits));
-    if (!fits) value = 0;
-    for (std::size_t i = digits; i-- > 0; value >>= 3)
-      block_[offset + i] = static_cast<char>('0' + (value & 7));
-    return fits;
-  }
-
-  std::array<char, kBlockBytes> block_{};
-};
-
-/// "LENGTH KEY=VALUE\n" where LENGTH counts itself.
-std::string paxRecord(std::string_view key, std::string_view value) {
-  const std::size_t rest = key.size() + value.size() + 3;
-  std::size_t length = rest;
-  while (rest + std::to_string(length).size() != length)
-    length = rest + std::to_string(length).size();
-  return std::to_string(length).append(" ").append(key).append("=").append(value).append("\n");
-}
-
-/// {prefix, name} of a path for the ustar fields; nullopt when it fits only a pax record.
-std::optional<std::pair<std::string_view, std::string_view>> splitPath(std::string_view path) {
-  if (!isAscii(path)) return std::nullopt;  // ustar does not say which characters others would be
-  if (path.size() <= kNameBytes) return std::pair(std::string_view(), path);
-  const std::size_t slash = path.rfind('/', std::min(kPrefixBytes, path.size() - 2));
-  if (slash == std::string_view::npos || slash == 0 || path.size() - slash - 1 > kNameBytes)
-    return std::nullopt;
-  return std::pair(path.substr(0, slash), path.substr(slash + 1));
-}
-
+/// libarchive's writer over a ByteSink. Its address is given to libarchive: neither copied nor moved.
 class TarWriter {
  public:
-  TarWriter(ByteSink& out, const PackOptions& options) : out_(out), options_(options) {}
+  TarWriter(ByteSink& out, const PackOptions& options)
+      : out_(out), options_(options), tar_(archive_write_new()), entry_(archive_entry_new()) {
+    if (!tar_ || !entry_) throw std::bad_alloc();
+    check(archive_write_set_format_pax_restricted(tar_.get()));
+    // Names are bytes: what is not ASCII is written as it is and marked so, whatever the locale.
+    check(archive_write_set_options(tar_.get(), "pax:hdrcharset=BINARY"));
+    // Bytes pass through unbuffered, and nothing is padded to a tape's record.
+    check(archive_write_set_bytes_per_block(tar_.get(), 0));
+    check(archive_write_set_bytes_in_last_block(tar_.get(), 1));
+    check(archive_write_open(tar_.get(), this, nullptr, &TarWriter::onWrite, nullptr));
+  }
+  TarWriter(const TarWriter&) = delete;
+  TarWriter& operator=(const TarWriter&) = delete;
 
   /// The content has to follow, by content().
   void header(const Entry& entry) {
-    HeaderBlock block(entry.type);
-    std::string records;
-    if (const auto split = splitPath(entry.path)) {
-      block.putName(split->second, split->first);
-    } else {
-      block.putName(entry.path, {});
-      records += paxRecord("path", entry.path);
-    }
-    block.putLinkTarget(entry.linkTarget);
-    if (entry.linkTarget.size() > kNameBytes || !isAscii(entry.linkTarget)) {
-      records += paxRecord("linkpath", entry.linkTarget);
-    }
-    // Names are UTF-8 unless said otherwise; that record must come first.
-    if (!isUtf8(entry.path) || !isUtf8(entry.linkTarget))
-      records.insert(0, paxRecord("hdrcharset", "BINARY"));
-    block.putMode(entry.mode);
-    if (!block.putUid(options_.owner.uid)) records += paxRecord("uid", std::to_string(options_.owner.uid));
-    if (!block.putGid(options_.owner.gid)) records += paxRecord("gid", std::to_string(options_.owner.gid));
-    if (!block.putSize(entry.size)) records += paxRecord("size", std::to_string(entry.size));
-    if (!block.putTime(options_.mtimeSeconds))
-      records += paxRecord("mtime", std::to_string(options_.mtimeSeconds));
-    if (!records.empty()) extension(records);
-    out_.write(block.finish());
+    struct archive_entry* raw = archive_entry_clear(entry_.get());
+    archive_entry_set_pathname(raw, entry.path.c_str());
+    archive_entry_set_filetype(raw, entry.type);
+    archive_entry_set_perm(raw, entry.mode);
+    if (entry.type == AE_IFLNK) archive_entry_set_symlink(raw, entry.linkTarget.c_str());
+    archive_entry_set_uid(raw, options_.owner.uid);
+    archive_entry_set_gid(raw, options_.owner.gid);
+    archive_entry_set_mtime(raw, options_.mtimeSeconds, 0);
+    archive_entry_set_size(raw, static_cast<la_int64_t>(entry.size));
+    check(archive_write_header(tar_.get(), raw));
   }
 
   void content(const Fd& file, std::uint64_t size) {
@@ -163,39 +76,49 @@ class TarWriter {
     for (std::uint64_t left = size; left > 0;) {
       const std::size_t count = readSome(file, buffer_.data(), std::min<std::uint64_t>(left, buffer_.size()));
       if (count == 0) throw Error(Errc::io, "a file became shorter while it was packed");
-      out_.write({buffer_.data(), count});
+      const la_ssize_t written = archive_write_data(tar_.get(), buffer_.data(), count);
+      check(written == static_cast<la_ssize_t>(count) ? ARCHIVE_OK : ARCHIVE_FATAL);
       left -= count;
     }
-    pad(size);
   }
 
-  void end() { out_.write(std::string(2 * kBlockBytes, '\0')); }
+  void end() { check(archive_write_close(tar_.get())); }
+
+  /// Freeing closes the archive: an abandoned one must not write its end, as if it were whole.
+  ~TarWriter() {
+    if (!parked_) parked_ = std::make_exception_ptr(Error(Errc::cancelled, "abandoned"));
+  }
 
  private:
   static constexpr std::size_t kBufferBytes = 256 << 10;
 
-  void extension(const std::string& records) {
-    HeaderBlock block(EntryType::extension);
-    block.putName("./PaxHeaders/entry", {});
-    block.putMode(0644);
-    block.putUid(0);
-    block.putGid(0);
-    block.putTime(0);
-    block.putSize(records.size());
-    out_.write(block.finish());
-    out_.write(records);
-    pad(records.size());
+  static la_ssize_t onWrite(struct archive*, void* self, const void* bytes, std::size_t count) {
+    auto& writer = *static_cast<TarWriter*>(self);
+    const auto all = static_cast<la_ssize_t>(count);
+    // A failure is parked and never shown to libarchive, which leaks its buffers after one; what still comes
+    // goes nowhere.
+    if (writer.parked_) return all;
+    return shielded<la_ssize_t>(writer.parked_, all, [&] {
+      writer.out_.write({static_cast<const char*>(bytes), count});
+      return all;
+    });
   }
 
-  void pad(std::uint64_t size) {
-    static constexpr std::array<char, kBlockBytes> kZeros{};
-    const std::size_t over = size % kBlockBytes;
-    if (over != 0) out_.write({kZeros.data(), kBlockBytes - over});
+  /// ARCHIVE_WARN is about a name that is no text in this locale, which BINARY has taken care of.
+  void check(int status) {
+    if (parked_) std::rethrow_exception(parked_);  // kept: the sink stays closed
+    if (status == ARCHIVE_OK || status == ARCHIVE_WARN) return;
+    const char* text = archive_error_string(tar_.get());
+    throw Error(Errc::io,
+                std::string("writing the archive: ") + (text == nullptr ? "unknown failure" : text));
   }
 
   ByteSink& out_;
   const PackOptions& options_;
+  std::exception_ptr parked_;
   std::string buffer_;
+  WriteHandle tar_;
+  EntryHandle entry_;
 };
 
 /// What to do next in a folder: write NAME, or, for a key with a final slash, what is below it. "a-b" sorts
@@ -273,7 +196,7 @@ class Packer {
   }
 
   void writeFolder(const std::string& path, unsigned mode) {
-    tar_.header({.path = path + "/", .linkTarget = {}, .type = EntryType::folder, .mode = mode});
+    tar_.header({.path = path + "/", .linkTarget = {}, .type = AE_IFDIR, .mode = mode});
     ++stats_.entries;
   }
 
@@ -283,7 +206,7 @@ class Packer {
     if (length < 0) throwErrno(errno, "packing " + printable(name));
     tar_.header({.path = path,
                  .linkTarget = std::string(target.data(), static_cast<std::size_t>(length)),
-                 .type = EntryType::symlink,
+                 .type = AE_IFLNK,
                  .mode = kPermissions});
     ++stats_.entries;
   }
@@ -297,7 +220,7 @@ class Packer {
     const auto size = static_cast<std::uint64_t>(info.st_size);
     tar_.header({.path = path,
                  .linkTarget = {},
-                 .type = EntryType::file,
+                 .type = AE_IFREG,
                  .mode = info.st_mode & kPermissions,
                  .size = size});
     tar_.content(file, size);
