@@ -1,5 +1,6 @@
-// Isolated processes: a ContainerSpec goes in, a process in namespaces of its own comes out. The only door to container rights: plain values and file
-// descriptors pass through these interfaces, so that a process border can be drawn here later (DESIGN 1.14).
+// Isolated processes: a ContainerSpec goes in, a process in namespaces of its own comes out. The only door to
+// container rights: plain values and file descriptors pass through these interfaces, so that a process border
+// can be drawn here later (DESIGN 1.14).
 #pragma once
 
 #include <chrono>
@@ -31,11 +32,13 @@ struct Limits {
   std::uint64_t tmpBytes = 512ull << 20;  ///< tmpfs on /tmp unless something is mounted there
 };
 
-/// What runs isolated, and in what. User namespace (container root is an unused host id), all capabilities dropped, no_new_privs, seccomp profile, masked paths, own pid, ipc,
-/// uts, mount, network and cgroup namespaces; pid 1 is an init that reaps zombies and passes signals on.
+/// What runs isolated, and in what. User namespace (container root is an unused host id), all capabilities
+/// dropped, no_new_privs, seccomp profile, masked paths, own pid, ipc, uts, mount, network and cgroup
+/// namespaces; pid 1 is an init that reaps zombies and passes signals on.
 struct ContainerSpec {
-  std::string id;                                ///< [a-z0-9][a-z0-9_.-]{0,63}, unique in the data folder
-  std::vector<std::filesystem::path> layers;     ///< unpacked layer folders (LayerStore), bottom first; below a private writable upper layer
+  std::string id;  ///< [a-z0-9][a-z0-9_.-]{0,63}, unique in the data folder
+  /// Unpacked layer folders (LayerStore), bottom first; above them comes a private writable layer.
+  std::vector<std::filesystem::path> layers;
   std::vector<std::string> argv;
   std::vector<std::pair<std::string, std::string>> environment;  ///< all of it; nothing is inherited
   std::string workingDirectory = "/";
@@ -51,7 +54,7 @@ struct ContainerSpec {
 struct RunResult {
   enum class End { exited, timedOut, cancelled };
   End end = End::exited;
-  base::ExitStatus status;  ///< when exited; a death by signal is code 128 + signal, as in a shell (the containers' init says so)
+  base::ExitStatus status;   ///< when exited; a death by signal is code 128 + signal, as in a shell
   bool outOfMemory = false;  ///< the memory limit killed something in it
 };
 
@@ -71,20 +74,24 @@ struct RunningContainer {
 /// Of a started container.
 struct ContainerStatus {
   bool running = false;
-  base::ExitStatus exit;  ///< when it has ended; 128 + signal as above; 137 too when nobody saw the end (a reboot, a killed conmon)
+  base::ExitStatus exit;  ///< when it has ended, as in RunResult; 137 when nobody saw it (a reboot)
   RunningContainer container;
 };
 
-/// Thread-safe; every call blocks for the work it names. Throws Error(unavailable) with the runtime's last words when a container cannot be made.
+/// Thread-safe; every call blocks for the work it names. Throws Error(unavailable) with the runtime's last
+/// words when a container cannot be made.
 class ContainerRuntime {
  public:
   virtual ~ContainerRuntime() = default;
 
-  /// Runs to the end, stdout and stderr merged into `output` as they come (called on the caller's thread). Whatever it left (processes, mounts, network) is gone at return.
+  /// Runs to the end, stdout and stderr merged into `output` as they come (called on the caller's thread).
+  /// Whatever it left (processes, mounts, network) is gone at return.
   virtual RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) = 0;
 
-  /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile` (absolute) in CRI form: "RFC3339NANO stdout|stderr F|P text".
-  /// P is a piece of a line (whatever was written at once without a newline); the rest follows, unless the process ended there. At 64 MiB the file is replaced by an empty one.
+  /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile`
+  /// (absolute) in CRI form: "RFC3339NANO stdout|stderr F|P text". P is a piece of a line (whatever was
+  /// written at once without a newline); the rest follows, unless the process ended there. At 64 MiB the file
+  /// is replaced by an empty one.
   virtual RunningContainer start(const ContainerSpec& spec, const std::filesystem::path& logFile) = 0;
   /// nullopt when there is no such container.
   virtual std::optional<ContainerStatus> status(const std::string& id) = 0;

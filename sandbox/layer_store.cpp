@@ -51,7 +51,8 @@ class HashingSource : public base::ByteSource {
 class AsideFolder {
  public:
   AsideFolder(const fs::path& root, std::uint32_t owner) : path_(root / (kAside + base::randomHex(8))) {
-    if (::mkdir(path_.c_str(), 0755) != 0 || ::chmod(path_.c_str(), 0755) != 0 || ::chown(path_.c_str(), owner, owner) != 0)
+    if (::mkdir(path_.c_str(), 0755) != 0 || ::chmod(path_.c_str(), 0755) != 0 ||
+        ::chown(path_.c_str(), owner, owner) != 0)
       base::throwErrno(errno, "making a layer's folder");
   }
   AsideFolder(const AsideFolder&) = delete;
@@ -101,7 +102,8 @@ struct LayerStore::State {
     options.ownerShift = ownerShift;
     options.whiteouts = true;
     base::unpackTar(hashing, aside.path(), options);
-    if (hashing.finish() != digest) throw Error(Errc::corrupt, "the bytes of layer " + digest.str() + " do not have that digest");
+    if (hashing.finish() != digest)
+      throw Error(Errc::corrupt, "the bytes of layer " + digest.str() + " do not have that digest");
     // Not for the data's sake: a power cut must not leave the final name on a folder with empty files.
     const base::Fd folder = base::openFile(root, O_RDONLY | O_DIRECTORY);
     if (::syncfs(folder.get()) != 0) base::throwErrno(errno, "syncing an unpacked layer");
@@ -123,7 +125,8 @@ bool LayerStore::has(const base::Digest& digest) const {
   return fs::is_directory(state_->folderOf(digest), ignored);
 }
 
-fs::path LayerStore::ensure(const base::Digest& digest, const std::function<std::unique_ptr<base::ByteSource>()>& open) {
+fs::path LayerStore::ensure(const base::Digest& digest,
+                            const std::function<std::unique_ptr<base::ByteSource>()>& open) {
   const fs::path folder = state_->folderOf(digest);
   std::unique_lock lock(state_->mutex);
   if (has(digest)) return folder;

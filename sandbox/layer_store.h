@@ -11,14 +11,17 @@
 
 namespace sandbox {
 
-/// Folder `root`/<64 hex of the layer's digest>, owners shifted into the user namespace, OCI whiteouts as overlayfs wants them. Unpacked aside and renamed, so that a present
-/// folder is whole; disposable: rebuilt from the blob. Thread-safe; two callers for one digest share the work. (OCI image-spec, Layer: whiteouts.)
+/// Folder `root`/<64 hex of the layer's digest>, owners shifted into the user namespace, OCI whiteouts as
+/// overlayfs wants them. Unpacked aside and renamed, so that a present folder is whole; disposable: rebuilt
+/// from the blob. Thread-safe; two callers for one digest share the work. (OCI image-spec, Layer: whiteouts.)
 class LayerStore {
  public:
   LayerStore(std::filesystem::path root, std::uint32_t ownerShift);
   ~LayerStore();
-  /// The layer's folder; `open` gives the compressed tar when it is not there yet. Throws corrupt when the bytes do not match `digest`.
-  std::filesystem::path ensure(const base::Digest& digest, const std::function<std::unique_ptr<base::ByteSource>()>& open);
+  /// The layer's folder; `open` gives the compressed tar when it is not there yet. Throws corrupt when the
+  /// bytes do not match `digest`.
+  std::filesystem::path ensure(const base::Digest& digest,
+                               const std::function<std::unique_ptr<base::ByteSource>()>& open);
   /// For a layer whose tree is at hand already: nothing when not present.
   bool has(const base::Digest& digest) const;
   void remove(const base::Digest& digest);

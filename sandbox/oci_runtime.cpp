@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 
 constexpr int kMonitorWaitMs = 2'000;
 
-/// Removes a container on every way out: remove() when the caller wants to know, the destructor when an exception is on its way already.
+/// Removes a container on every way out: remove() when the caller wants to know, the destructor when an
+/// exception is on its way already.
 class Removal {
  public:
   Removal(ContainerHost& host, std::string id) : host_(host), id_(std::move(id)) {}
@@ -53,8 +54,11 @@ class Removal {
 /// Thread-safe: it holds nothing that changes; containers are told apart by their ids.
 class OciRuntime : public ContainerRuntime {
  public:
-  OciRuntime(const OciRuntimeConfig& config, const base::Clock& clock, RuntimePrograms programs, fs::path networkPlugins, std::string version)
-      : clock_(clock), version_(std::move(version)), host_(config, std::move(programs), std::move(networkPlugins)) {}
+  OciRuntime(const OciRuntimeConfig& config, const base::Clock& clock, RuntimePrograms programs,
+             fs::path networkPlugins, std::string version)
+      : clock_(clock),
+        version_(std::move(version)),
+        host_(config, std::move(programs), std::move(networkPlugins)) {}
 
   RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) override;
   RunningContainer start(const ContainerSpec& spec, const fs::path& logFile) override;
@@ -83,7 +87,10 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
   writeEnd.reset();
   base::Fd monitor = state.monitor.open();
   host_.launch(spec.id);
-  AttachedRun attached({.output = std::move(readEnd), .monitor = std::move(monitor), .signalAll = [&](int number) { host_.signalAll(spec.id, number); }}, output, options);
+  AttachedRun attached({.output = std::move(readEnd),
+                        .monitor = std::move(monitor),
+                        .signalAll = [&](int number) { host_.signalAll(spec.id, number); }},
+                       output, options);
   RunResult result;
   result.end = attached.drive();
   if (state.init.alive()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
@@ -95,7 +102,8 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
 
 RunningContainer OciRuntime::start(const ContainerSpec& spec, const fs::path& logFile) {
   checkSpec(spec);
-  if (!logFile.is_absolute()) throw Error(Errc::invalidArgument, "a container's log file must be given by an absolute path");
+  if (!logFile.is_absolute())
+    throw Error(Errc::invalidArgument, "a container's log file must be given by an absolute path");
   host_.claim(spec.id);
   Removal removal(host_, spec.id);
   const ContainerState state = host_.create(spec, {.pipe = nullptr, .logFile = logFile}, clock_.now());
@@ -104,7 +112,8 @@ RunningContainer OciRuntime::start(const ContainerSpec& spec, const fs::path& lo
   return {spec.id, state.address, state.init.pid, state.startedAt};
 }
 
-// conmon writes the exit code down a moment after the container's end. Without conmon (a reboot, a kill) nobody knows it: a kill is the honest guess.
+// conmon writes the exit code down a moment after the container's end. Without conmon (a reboot, a kill)
+// nobody knows it: a kill is the honest guess.
 ExitStatus OciRuntime::exitOf(const std::string& id, const ProcessRef& monitor) const {
   waitForEnd(monitor.open(), kMonitorWaitMs);
   constexpr int kKilled = 128 + 9;
@@ -151,14 +160,16 @@ fs::path findNetworkPlugins() {
     std::error_code ignored;
     if (fs::exists(folder / "bridge", ignored) && fs::exists(folder / "host-local", ignored)) return folder;
   }
-  throw Error(Errc::unavailable, "the CNI plugins are missing: install the package containernetworking-plugins");
+  throw Error(Errc::unavailable,
+              "the CNI plugins are missing: install the package containernetworking-plugins");
 }
 
 // "runc version 1.1.5+ds1\n..." -> "runc 1.1.5+ds1".
 std::string versionOf(const std::string& program) {
   const std::string text = base::mustRun({program, "--version"});
   const auto words = base::split(text.substr(0, text.find('\n')), ' ');
-  return words.size() >= 3 && words[1] == "version" ? words[0] + " " + words[2] : fs::path(program).filename().string();
+  return words.size() >= 3 && words[1] == "version" ? words[0] + " " + words[2]
+                                                    : fs::path(program).filename().string();
 }
 
 class Collected : public base::ByteSink {
@@ -180,22 +191,26 @@ void probe(OciRuntime& runtime) {
   options.killGrace = std::chrono::seconds(0);
   const RunResult result = runtime.run(spec, output, options);
   if (result.end != RunResult::End::exited || !result.status.ok())
-    throw Error(Errc::unavailable, "a first container ended with " + result.status.describe() + ": " + base::printable(base::trim(output.text), 300));
+    throw Error(Errc::unavailable, "a first container ended with " + result.status.describe() + ": " +
+                                       base::printable(base::trim(output.text), 300));
 }
 
 }  // namespace
 
 std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock) {
   if (::geteuid() != 0) throw Error(Errc::unavailable, "containers can only be made by root");
-  // Debian's tini is built static too, so that it runs in any image; it is the smallest of the inits there (dumb-init is dynamic, catatonit comes with podman).
+  // Debian's tini is built static too, so that it runs in any image; it is the smallest of the inits there
+  // (dumb-init is dynamic, catatonit comes with podman).
   const std::string init = requireProgram("tini-static", "tini");
   const std::string monitor = requireProgram("conmon", "conmon");
   const fs::path plugins = findNetworkPlugins();
   const base::Log log("sandbox");
 
-  // crun takes a third of runc's time where it works; it refuses hosts whose cgroups are v1 with a v2 tree beside.
+  // crun takes a third of runc's time where it works; it refuses hosts whose cgroups are v1 with a v2 tree
+  // beside.
   const bool choose = config.runtime == "auto";
-  const std::vector<std::string> candidates = choose ? std::vector<std::string>{"crun", "runc"} : std::vector{config.runtime};
+  const std::vector<std::string> candidates =
+      choose ? std::vector<std::string>{"crun", "runc"} : std::vector{config.runtime};
   std::string refusals;
   for (const std::string& name : candidates) {
     const auto program = base::findProgram(name);
@@ -204,16 +219,21 @@ std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config,
       continue;
     }
     try {
-      auto runtime = std::make_unique<OciRuntime>(config, clock, RuntimePrograms{.runtime = *program, .monitor = monitor, .init = init, .runtimeRoot = {}}, plugins, versionOf(*program));
+      auto runtime = std::make_unique<OciRuntime>(
+          config, clock,
+          RuntimePrograms{.runtime = *program, .monitor = monitor, .init = init, .runtimeRoot = {}}, plugins,
+          versionOf(*program));
       probe(*runtime);
-      log.info("container runtime chosen", {{"runtime", runtime->describe()}, {"passed over", base::trim(refusals)}});
+      log.info("container runtime chosen",
+               {{"runtime", runtime->describe()}, {"passed over", base::trim(refusals)}});
       return runtime;
     } catch (const Error& error) {  // a candidate's failure is this search's outcome, not an error yet
       if (error.code() == Errc::invalidArgument) throw;
       refusals += "; " + name + ": " + error.what();
     }
   }
-  throw Error(Errc::unavailable, "no container can be started here (install the package runc or crun)" + refusals);
+  throw Error(Errc::unavailable,
+              "no container can be started here (install the package runc or crun)" + refusals);
 }
 
 }  // namespace sandbox

@@ -11,14 +11,20 @@
 namespace sandbox {
 
 struct OciRuntimeConfig {
-  std::filesystem::path folder;          ///< DIR/run: bundles, runtime state, conmon's exit files, network leases
-  std::string runtime = "auto";          ///< program or "auto": the first of crun, runc that can start a container here
-  std::uint32_t userNamespaceBase = 1879048192;  ///< first host id of the container's 65536: a range that nothing else uses (systemd's list of uid ranges calls it unused)
-  std::string subnetPool = "10.210.0.0/16";      ///< each data folder takes a free /22 of it for its bridge and keeps it
-  std::string nameServers;               ///< for resolv.conf, comma separated; empty: the host's (never a loopback one)
+  std::filesystem::path folder;  ///< DIR/run: bundles, runtime state, conmon's exit files, network leases
+  /// Program, or "auto": the first of crun, runc that can start a container here.
+  std::string runtime = "auto";
+  /// First host id of the containers' 65536: a range that nothing else uses (systemd's list of uid ranges
+  /// calls it unused).
+  std::uint32_t userNamespaceBase = 1879048192;
+  /// Each data folder takes a free /22 of it for its bridge and keeps it.
+  std::string subnetPool = "10.210.0.0/16";
+  /// For resolv.conf, comma separated; empty: the host's (never a loopback one).
+  std::string nameServers;
 };
 
-/// Tries the runtime once (a container that runs `true`) and throws unavailable with what to install or set when it cannot. Leftovers of a killed daemon stay until remove().
+/// Tries the runtime once (a container that runs `true`) and throws unavailable with what to install or set
+/// when it cannot. Leftovers of a killed daemon stay until remove().
 std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock);
 
 }  // namespace sandbox

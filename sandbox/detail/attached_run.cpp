@@ -15,7 +15,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr auto kLongest = std::chrono::hours(24 * 365);  // a timeout beyond this is none; more would overflow the clock
+constexpr auto kLongest =
+    std::chrono::hours(24 * 365);  // a timeout beyond this is none; more would overflow the clock
 constexpr auto kDeathWait = std::chrono::seconds(30);
 constexpr int kLingerMs = 1'000;
 constexpr std::size_t kChunk = 64u << 10;
@@ -72,7 +73,8 @@ void AttachedRun::passOutput() {
 void AttachedRun::actOnTime() {
   if (steady_clock::now() < deadline_) return;
   if (phase_ == Phase::running) return beginStop(RunResult::End::timedOut);
-  if (phase_ == Phase::killing) throw base::Error(base::Errc::timedOut, "the container's processes do not end, not even by SIGKILL");
+  if (phase_ == Phase::killing)
+    throw base::Error(base::Errc::timedOut, "the container's processes do not end, not even by SIGKILL");
   phase_ = Phase::killing;
   deadline_ = steady_clock::now() + kDeathWait;
   container_.signalAll(SIGKILL);

@@ -10,8 +10,8 @@
 
 namespace sandbox {
 
-/// Passes a started container's output on until it has ended, and ends it when the time is over or a stop is asked for: SIGTERM to all, after options.killGrace SIGKILL.
-/// One use, one thread.
+/// Passes a started container's output on until it has ended, and ends it when the time is over or a stop is
+/// asked for: SIGTERM to all, after options.killGrace SIGKILL. One use, one thread.
 class AttachedRun {
  public:
   struct Container {
@@ -21,7 +21,8 @@ class AttachedRun {
   };
   AttachedRun(Container container, base::ByteSink& sink, const RunOptions& options);
 
-  /// Throws what the sink throws, and timedOut when even SIGKILL does not end it (a process that hangs in the kernel).
+  /// Throws what the sink throws, and timedOut when even SIGKILL does not end it (a process that hangs in the
+  /// kernel).
   RunResult::End drive();
 
  private:

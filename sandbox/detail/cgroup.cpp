@@ -50,9 +50,12 @@ CgroupTree::CgroupTree(fs::path root) : root_(std::move(root)) {
 
 std::string CgroupTree::describe() const {
   switch (version_) {
-    case Version::v2: return "cgroup v2";
-    case Version::hybrid: return "cgroup v1 (hybrid)";
-    case Version::v1: break;
+    case Version::v2:
+      return "cgroup v2";
+    case Version::hybrid:
+      return "cgroup v1 (hybrid)";
+    case Version::v1:
+      break;
   }
   return "cgroup v1";
 }
@@ -71,7 +74,8 @@ std::vector<pid_t> CgroupTree::processes(const std::string& path) const {
 }
 
 std::uint64_t CgroupTree::oomKills(const std::string& path) const {
-  return counter(folderOf(path) / (version_ == Version::v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
+  return counter(folderOf(path) / (version_ == Version::v2 ? "memory.events" : "memory.oom_control"),
+                 "oom_kill");
 }
 
 bool CgroupTree::countsSwap() const {
@@ -86,7 +90,8 @@ bool CgroupTree::countsSwap() const {
 
 void CgroupTree::adopt(const std::string& path, pid_t pid) const {
   // With v1 only these two are what a service manager looks at; the others are limits.
-  const std::vector<fs::path> trees = version_ == Version::v2 ? std::vector{root_} : std::vector{root_ / "systemd", root_ / "unified"};
+  const std::vector<fs::path> trees =
+      version_ == Version::v2 ? std::vector{root_} : std::vector{root_ / "systemd", root_ / "unified"};
   for (const fs::path& tree : trees) {
     std::error_code ignored;
     if (!fs::exists(tree / "cgroup.procs", ignored)) continue;
@@ -100,7 +105,8 @@ void CgroupTree::removeEmpty(const std::string& path) const {
   if (version_ == Version::v2) return removeTreeOfGroups(root_.string() + path);
   std::error_code ignored;
   for (fs::directory_iterator entry(root_, ignored), end; entry != end; entry.increment(ignored)) {
-    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) removeTreeOfGroups(entry->path().string() + path);
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored))
+      removeTreeOfGroups(entry->path().string() + path);
   }
 }
 

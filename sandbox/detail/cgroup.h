@@ -10,7 +10,8 @@
 
 namespace sandbox {
 
-/// The host's cgroup tree: v1 (a folder for each controller), hybrid (v1, and a v2 tree without controllers) or v2. Immutable, thread-safe. Paths are a container's cgroupsPath,
+/// The host's cgroup tree: v1 (a folder for each controller), hybrid (v1, and a v2 tree without controllers)
+/// or v2. Immutable, thread-safe. Paths are a container's cgroupsPath,
 /// "/group/ID". (Linux, Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.)
 class CgroupTree {
  public:
@@ -24,7 +25,8 @@ class CgroupTree {
   std::uint64_t oomKills(const std::string& path) const;
   /// Whether a limit on memory and swap together can be set.
   bool countsSwap() const;
-  /// Moves a process that is not a container's into a group, as far as the host allows: a service manager that ends the daemon's own group then leaves it alone.
+  /// Moves a process that is not a container's into a group, as far as the host allows: a service manager
+  /// that ends the daemon's own group then leaves it alone.
   void adopt(const std::string& path, pid_t pid) const;
   /// Removes the folder and those below it in each hierarchy, where no process is in them.
   void removeEmpty(const std::string& path) const;

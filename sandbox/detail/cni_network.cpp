@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "sandbox/detail/read_or_empty.h"
 
 namespace sandbox {
 namespace {
@@ -31,13 +32,9 @@ constexpr const char* kNetworkName = "fairlead";
 // Somebody may reload the firewall under us: containers started later find their way out again.
 constexpr auto kRulesRecheck = std::chrono::seconds(10);
 
-// /proc files have no size, which readFile would believe.
-std::string readProcFile(const char* path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+bool interfaceExists(const std::string& name) {
+  return ::if_nametoindex(name.c_str()) != 0;
 }
-
-bool interfaceExists(const std::string& name) { return ::if_nametoindex(name.c_str()) != 0; }
 
 void removeBridge(const std::string& name) {
   if (!interfaceExists(name)) return;
@@ -45,29 +42,35 @@ void removeBridge(const std::string& name) {
   struct ifreq request {};
   std::memcpy(request.ifr_name, name.c_str(), std::min(name.size(), sizeof request.ifr_name - 1));
   request.ifr_flags = 0;  // down, or the kernel keeps it
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0 || ::ioctl(socket.get(), SIOCBRDELBR, name.c_str()) != 0)
+  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0 ||
+      ::ioctl(socket.get(), SIOCBRDELBR, name.c_str()) != 0)
     base::throwErrno(errno, "removing the containers' bridge " + name);
 }
 
-// Packets from the bridge to the outside are routed by the host, which is off on a fresh machine. Left on afterwards: others may have come to need it.
+// Packets from the bridge to the outside are routed by the host, which is off on a fresh machine. Left on
+// afterwards: others may have come to need it.
 void allowForwarding() {
   constexpr const char* kSetting = "/proc/sys/net/ipv4/ip_forward";
-  if (base::trim(readProcFile(kSetting)) == "1") return;
+  if (base::trim(readOrEmpty(kSetting)) == "1") return;
   base::writeAll(base::openFile(kSetting, O_WRONLY), "1");
 }
 
 // The containers' packets must fit where they leave the host (tunnels and clouds have less than 1500).
 std::uint64_t outsideMtu() {
-  const std::string interface = defaultInterface(readProcFile("/proc/net/route"));
+  const std::string interface = defaultInterface(readOrEmpty("/proc/net/route"));
   std::uint64_t mtu = 0;
   constexpr std::uint64_t kEthernet = 1500;
-  if (interface.empty() || !base::parseNumber(base::trim(readProcFile(("/sys/class/net/" + interface + "/mtu").c_str())), mtu)) return kEthernet;
+  if (interface.empty() ||
+      !base::parseNumber(base::trim(readOrEmpty("/sys/class/net/" + interface + "/mtu")), mtu))
+    return kEthernet;
   return std::min(mtu, kEthernet);
 }
 
 }  // namespace
 
-CniNetwork::CniNetwork(CniNetworkConfig config) : config_(std::move(config)) { CHECK(config_.name.size() < IFNAMSIZ); }
+CniNetwork::CniNetwork(CniNetworkConfig config) : config_(std::move(config)) {
+  CHECK(config_.name.size() < IFNAMSIZ);
+}
 
 // Data folders of one host choose their subnets one after the other.
 base::Fd CniNetwork::lockHost() const {
@@ -84,16 +87,20 @@ std::optional<Ipv4Network> CniNetwork::rememberedSubnet() const {
   const fs::path file = config_.folder / "network.json";
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return std::nullopt;
-  return Ipv4Network::parse(base::jsonString(base::parseJsonObject(base::readFile(file), "network.json"), "subnet"));
+  return Ipv4Network::parse(
+      base::jsonString(base::parseJsonObject(base::readFile(file), "network.json"), "subnet"));
 }
 
 Ipv4Network CniNetwork::chooseSubnet() {
-  std::vector<Ipv4Route> routes = parseRoutes(readProcFile("/proc/net/route"));
+  std::vector<Ipv4Route> routes = parseRoutes(readOrEmpty("/proc/net/route"));
   std::erase_if(routes, [&](const Ipv4Route& route) { return route.interface == config_.name; });
   const auto before = rememberedSubnet();
   if (before && config_.pool.overlaps(*before) && usable(*before, config_.pool, routes)) return *before;
   const auto chosen = freeNetwork(config_.pool, kSubnetPrefix, config_.seed, routes);
-  if (!chosen) throw Error(Errc::unavailable, "all of " + config_.pool.str() + " is in use on this host: set subnet_pool to private addresses that are free");
+  if (!chosen)
+    throw Error(Errc::unavailable,
+                "all of " + config_.pool.str() +
+                    " is in use on this host: set subnet_pool to private addresses that are free");
   if (before) Firewall(config_.name, *before).remove();
   auto object = base::makeJsonObject();
   object->set("bridge", config_.name);
@@ -125,30 +132,38 @@ base::JsonObject::Ptr CniNetwork::pluginConfig(const Ipv4Network& subnet) const 
   config->set("type", "bridge");
   config->set("bridge", config_.name);
   config->set("isGateway", true);
-  config->set("ipMasq", false);  // one rule for the bridge instead of a chain for each container: see Firewall
+  config->set("ipMasq",
+              false);  // one rule for the bridge instead of a chain for each container: see Firewall
   config->set("hairpinMode", false);
   config->set("mtu", outsideMtu());
   config->set("ipam", ipam);
   return config;
 }
 
-base::JsonObject::Ptr CniNetwork::callPlugin(const std::string& command, const std::string& id, const std::string& netns, const Ipv4Network& subnet) const {
+base::JsonObject::Ptr CniNetwork::callPlugin(const std::string& command, const std::string& id,
+                                             const std::string& netns, const Ipv4Network& subnet) const {
   base::CommandOptions options;
   options.input = base::toJson(pluginConfig(subnet));
-  options.environment = {"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + id, "CNI_NETNS=" + netns, "CNI_IFNAME=eth0", "CNI_PATH=" + config_.plugins.string()};
+  options.environment = {"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + id, "CNI_NETNS=" + netns,
+                         "CNI_IFNAME=eth0", "CNI_PATH=" + config_.plugins.string()};
   const auto output = base::runCommand({(config_.plugins / "bridge").string()}, options);
   if (!output.status.ok()) {
     std::string reason = output.status.describe();
-    if (!base::trim(output.out).empty()) reason = base::jsonString(base::parseJsonObject(output.out, "the bridge plugin's answer"), "msg", reason);
-    throw Error(Errc::unavailable, "the CNI bridge plugin failed (" + command + "): " + base::printable(reason, 300));
+    if (!base::trim(output.out).empty())
+      reason =
+          base::jsonString(base::parseJsonObject(output.out, "the bridge plugin's answer"), "msg", reason);
+    throw Error(Errc::unavailable,
+                "the CNI bridge plugin failed (" + command + "): " + base::printable(reason, 300));
   }
-  return base::trim(output.out).empty() ? base::makeJsonObject() : base::parseJsonObject(output.out, "the bridge plugin's answer");
+  return base::trim(output.out).empty() ? base::makeJsonObject()
+                                        : base::parseJsonObject(output.out, "the bridge plugin's answer");
 }
 
 std::string CniNetwork::attachTo(const Ipv4Network& subnet, const std::string& id, pid_t pid) const {
   const auto answer = callPlugin("ADD", id, "/proc/" + std::to_string(pid) + "/ns/net", subnet);
   const auto addresses = answer->getArray("ips");
-  if (addresses.isNull() || addresses->empty()) throw Error(Errc::unavailable, "the CNI bridge plugin gave no address");
+  if (addresses.isNull() || addresses->empty())
+    throw Error(Errc::unavailable, "the CNI bridge plugin gave no address");
   const std::string address = base::jsonString(addresses->getObject(0), "address");
   return address.substr(0, address.find('/'));
 }
@@ -177,7 +192,8 @@ std::string CniNetwork::attach(const std::string& id, pid_t pid) {
 
 bool CniNetwork::hasLease(const std::string& id) const {
   std::error_code ignored;
-  for (fs::directory_iterator entry(config_.folder / "leases" / kNetworkName, ignored), end; entry != end; entry.increment(ignored)) {
+  for (fs::directory_iterator entry(config_.folder / "leases" / kNetworkName, ignored), end; entry != end;
+       entry.increment(ignored)) {
     std::ifstream in(entry->path());
     std::string owner;
     if (in >> owner && owner == id) return true;  // host-local: the first line is the container's id

@@ -17,20 +17,23 @@
 namespace sandbox {
 
 struct CniNetworkConfig {
-  std::filesystem::path folder;       ///< holds network.json and leases/
-  std::string name;                   ///< of the bridge; at most 15 characters
-  std::uint64_t seed = 0;             ///< where in the pool to begin: data folders seldom meet
+  std::filesystem::path folder;  ///< holds network.json and leases/
+  std::string name;              ///< of the bridge; at most 15 characters
+  std::uint64_t seed = 0;        ///< where in the pool to begin: data folders seldom meet
   Ipv4Network pool;
-  std::filesystem::path plugins;      ///< folder of the CNI plugins
+  std::filesystem::path plugins;  ///< folder of the CNI plugins
 };
 
-/// Containers on the bridge reach each other and, masqueraded, whatever the host reaches; nobody outside reaches them but the host itself. The bridge and its firewall rules
-/// exist while containers do. Thread-safe. Throws unavailable with what to install or set. (CNI specification 1.0.0, "Section 2: Execution Protocol".)
+/// Containers on the bridge reach each other and, masqueraded, whatever the host reaches; nobody outside
+/// reaches them but the host itself. The bridge and its firewall rules exist while containers do.
+/// Thread-safe. Throws unavailable with what to install or set. (CNI specification 1.0.0, "Section 2:
+/// Execution Protocol".)
 class CniNetwork {
  public:
   explicit CniNetwork(CniNetworkConfig config);
 
-  /// Gives the network namespace of `pid` the interface eth0; returns its address. About 15 ms, 40 ms when the bridge is not there yet.
+  /// Gives the network namespace of `pid` the interface eth0; returns its address. About 15 ms, 40 ms when
+  /// the bridge is not there yet.
   std::string attach(const std::string& id, pid_t pid);
   /// Frees the container's address; the interface goes with its namespace. Fine when it has none.
   void detach(const std::string& id);
@@ -41,7 +44,8 @@ class CniNetwork {
   base::Fd lockHost() const;
   Ipv4Network chooseSubnet();
   base::JsonObject::Ptr pluginConfig(const Ipv4Network& subnet) const;
-  base::JsonObject::Ptr callPlugin(const std::string& command, const std::string& id, const std::string& netns, const Ipv4Network& subnet) const;
+  base::JsonObject::Ptr callPlugin(const std::string& command, const std::string& id,
+                                   const std::string& netns, const Ipv4Network& subnet) const;
   std::optional<Ipv4Network> rememberedSubnet() const;
   bool hasLease(const std::string& id) const;
   std::string attachTo(const Ipv4Network& subnet, const std::string& id, pid_t pid) const;

@@ -17,7 +17,8 @@ base::JsonObject::Ptr toObject(const ProcessRef& process) {
 
 ProcessRef toProcess(const base::JsonObject::Ptr& object) {
   if (object.isNull()) return {};
-  return {object->getValue<pid_t>("pid"), object->getValue<std::uint64_t>("startTicks"), object->getValue<std::string>("bootId")};
+  return {object->getValue<pid_t>("pid"), object->getValue<std::uint64_t>("startTicks"),
+          object->getValue<std::string>("bootId")};
 }
 
 }  // namespace

@@ -13,8 +13,9 @@
 
 namespace sandbox {
 
-/// Where a container's files are. All but the mount point are below the data folder. The mount point is in /run, because the container's root (an unprivileged host user)
-/// must be able to walk to it, and the data folder is nobody's business.
+/// Where a container's files are. All but the mount point are below the data folder. The mount point is in
+/// /run, because the container's root (an unprivileged host user) must be able to walk to it, and the data
+/// folder is nobody's business.
 struct ContainerFiles {
   std::filesystem::path folder;      ///< the OCI bundle
   std::filesystem::path mountPoint;  ///< of the overlay

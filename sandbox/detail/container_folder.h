@@ -26,7 +26,8 @@ struct FolderSettings {
   std::string resolvConf;  ///< text
 };
 
-/// Fills the folder, which exists and is empty: generated files, overlay, mount targets, config.json. What a failure leaves is discardFolder()'s. Blocks for a few ms.
+/// Fills the folder, which exists and is empty: generated files, overlay, mount targets, config.json. What a
+/// failure leaves is discardFolder()'s. Blocks for a few ms.
 void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const FolderSettings& settings);
 
 /// Adds the container's own name to its hosts file, which may be mounted already.

@@ -31,9 +31,12 @@ void makeFolder(const fs::path& folder) {
   fs::permissions(folder, fs::perms::owner_all);
 }
 
-std::string seedOf(const fs::path& folder) { return base::Digest::of(fs::weakly_canonical(folder).string()).hex().substr(0, 8); }
+std::string seedOf(const fs::path& folder) {
+  return base::Digest::of(fs::weakly_canonical(folder).string()).hex().substr(0, 8);
+}
 
-CniNetworkConfig networkConfig(const OciRuntimeConfig& config, const fs::path& plugins, const std::string& seed) {
+CniNetworkConfig networkConfig(const OciRuntimeConfig& config, const fs::path& plugins,
+                               const std::string& seed) {
   return {.folder = config.folder,
           .name = "fl" + seed,
           .seed = std::strtoull(seed.c_str(), nullptr, 16),
@@ -48,12 +51,14 @@ ProcessRef monitorOf(const ContainerFiles& files) {
   std::uint64_t pid = 0;
   if (!base::parseNumber(base::trim(base::readFile(files.monitorPidFile())), pid)) return {};
   const ProcessRef process = ProcessRef::of(static_cast<pid_t>(pid));
-  return commandLineOf(process).find(files.monitorPidFile().string()) == std::string::npos ? ProcessRef{} : process;
+  return commandLineOf(process).find(files.monitorPidFile().string()) == std::string::npos ? ProcessRef{}
+                                                                                           : process;
 }
 
 }  // namespace
 
-ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms programs, fs::path networkPlugins)
+ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms programs,
+                             fs::path networkPlugins)
     : config_(config),
       programs_([&] {
         programs.runtimeRoot = config.folder / "oci";
@@ -67,7 +72,9 @@ ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms pro
   makeFolder(programs_.runtimeRoot);
 }
 
-ContainerFiles ContainerHost::filesOf(const std::string& id) const { return {.folder = config_.folder / "containers" / id, .mountPoint = fs::path("/run") / name_ / id}; }
+ContainerFiles ContainerHost::filesOf(const std::string& id) const {
+  return {.folder = config_.folder / "containers" / id, .mountPoint = fs::path("/run") / name_ / id};
+}
 
 void ContainerHost::claim(const std::string& id) {
   const std::lock_guard lock(idsMutex_);
@@ -83,7 +90,8 @@ bool ContainerHost::exists(const std::string& id) const {
 
 std::vector<std::string> ContainerHost::list() const {
   std::vector<std::string> ids;
-  for (const auto& entry : fs::directory_iterator(config_.folder / "containers")) ids.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(config_.folder / "containers"))
+    ids.push_back(entry.path().filename().string());
   std::sort(ids.begin(), ids.end());
   return ids;
 }
@@ -92,7 +100,9 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
   const ContainerFiles files = filesOf(spec.id);
   const ResolverFile resolver = hostResolvConf(config_.nameServers);
   if (resolver.guessed && spec.network)
-    base::Log("sandbox").warn("no name server of the host can be reached from containers; public ones are used", {{"setting", "name_servers"}});
+    base::Log("sandbox").warn(
+        "no name server of the host can be reached from containers; public ones are used",
+        {{"setting", "name_servers"}});
   fillFolder(spec, files,
              {.initProgram = programs_.init,
               .emptyLayer = config_.folder / "empty-layer",
@@ -112,13 +122,16 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
   return state;
 }
 
-void ContainerHost::launch(const std::string& id) { startContainer(programs_, id, filesOf(id)); }
+void ContainerHost::launch(const std::string& id) {
+  startContainer(programs_, id, filesOf(id));
+}
 
 void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
   const auto state = ContainerState::load(filesOf(id).state());
   const pid_t init = state ? state->init.pid : 0;
   std::map<pid_t, base::Fd> opened;
-  for (const pid_t pid : cgroups_.processes(cgroupsPath(id))) opened.emplace(pid, ProcessRef::of(pid).open());
+  for (const pid_t pid : cgroups_.processes(cgroupsPath(id)))
+    opened.emplace(pid, ProcessRef::of(pid).open());
   // Read again with the descriptors open: what is still in the group is what they mean.
   const std::vector<pid_t> members = cgroups_.processes(cgroupsPath(id));
   const bool initAlone = members.size() == 1;
@@ -130,7 +143,9 @@ void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
   }
 }
 
-bool ContainerHost::outOfMemory(const std::string& id) const { return cgroups_.oomKills(cgroupsPath(id)) > 0; }
+bool ContainerHost::outOfMemory(const std::string& id) const {
+  return cgroups_.oomKills(cgroupsPath(id)) > 0;
+}
 
 void ContainerHost::killAll(const std::string& id) {
   const ContainerFiles files = filesOf(id);
@@ -139,7 +154,8 @@ void ContainerHost::killAll(const std::string& id) {
   const base::Fd init = state ? state->init.open() : base::Fd();
   signalProcess(init, SIGKILL);  // the kernel ends the whole pid namespace with it
   signalAll(id, SIGKILL);
-  if (!waitForEnd(init, kDeathWaitMs)) throw Error(Errc::timedOut, "the processes of container " + id + " do not end, not even by SIGKILL");
+  if (!waitForEnd(init, kDeathWaitMs))
+    throw Error(Errc::timedOut, "the processes of container " + id + " do not end, not even by SIGKILL");
   // conmon goes when its container has; one that is left has lost it.
   if (!waitForEnd(monitor, kMonitorWaitMs)) signalProcess(monitor, SIGKILL);
 }
@@ -163,7 +179,8 @@ void ContainerHost::removeSharedIfUnused() {
 }
 
 std::string ContainerHost::describe() const {
-  return cgroups_.describe() + ", user namespace " + std::to_string(config_.userNamespaceBase) + "+" + std::to_string(kUserNamespaceSize);
+  return cgroups_.describe() + ", user namespace " + std::to_string(config_.userNamespaceBase) + "+" +
+         std::to_string(kUserNamespaceSize);
 }
 
 }  // namespace sandbox

@@ -19,11 +19,13 @@ namespace sandbox {
 class ContainerHost {
  public:
   /// Makes the folders; starts nothing.
-  ContainerHost(const OciRuntimeConfig& config, RuntimePrograms programs, std::filesystem::path networkPlugins);
+  ContainerHost(const OciRuntimeConfig& config, RuntimePrograms programs,
+                std::filesystem::path networkPlugins);
 
   /// Takes the id; throws alreadyExists.
   void claim(const std::string& id);
-  /// From a claimed id to a container that waits for launch(). Attached to the network when the spec says so; its address is in the result.
+  /// From a claimed id to a container that waits for launch(). Attached to the network when the spec says so;
+  /// its address is in the result.
   ContainerState create(const ContainerSpec& spec, const OutputTarget& output, base::Time now);
   void launch(const std::string& id);
   /// Undoes all of it, whatever state it is in, and the shared network when no container is left.
@@ -32,7 +34,8 @@ class ContainerHost {
   std::vector<std::string> list() const;
   bool exists(const std::string& id) const;
   ContainerFiles filesOf(const std::string& id) const;
-  /// To every process; to the init only when it is alone, because it passes signals on and nobody shall get one twice.
+  /// To every process; to the init only when it is alone, because it passes signals on and nobody shall get
+  /// one twice.
   void signalAll(const std::string& id, int signalNumber) const;
   bool outOfMemory(const std::string& id) const;
   std::uint32_t hostId(std::uint32_t containerId) const { return config_.userNamespaceBase + containerId; }
@@ -50,7 +53,8 @@ class ContainerHost {
   const std::string name_;  // "fairlead-<seed>": of the cgroup and of the folder in /run
   CgroupTree cgroups_;
   CniNetwork network_;
-  // Held while an id is taken, and while the shared things go because no id is left: nobody may come in between.
+  // Held while an id is taken, and while the shared things go because no id is left: nobody may come in
+  // between.
   std::mutex idsMutex_;
 };
 

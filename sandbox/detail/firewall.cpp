@@ -28,7 +28,8 @@ std::vector<Rule> rulesOf(const std::string& bridge, const Ipv4Network& subnet) 
 
 base::CommandOutput iptables(const std::string& action, const Rule& rule) {
   std::vector<std::string> argv{"iptables", "-w", "-t", rule.table, action, rule.chain};
-  for (const std::string& word : base::split(rule.match, ' ')) argv.push_back(word);
+  for (const std::string& word : base::split(rule.match, ' '))
+    argv.push_back(word);
   return base::runCommand(argv);
 }
 
@@ -51,16 +52,21 @@ base::CommandOutput applyAll(const std::string& action, const std::vector<Rule>&
 }  // namespace
 
 Firewall::Firewall(std::string bridge, Ipv4Network subnet) : bridge_(std::move(bridge)), subnet_(subnet) {
-  if (!base::findProgram("iptables")) throw base::Error(base::Errc::unavailable, "containers need iptables for their way out: install the package iptables");
+  if (!base::findProgram("iptables"))
+    throw base::Error(base::Errc::unavailable,
+                      "containers need iptables for their way out: install the package iptables");
 }
 
 void Firewall::ensure() const {
   const std::vector<Rule> rules = rulesOf(bridge_, subnet_);
-  const auto present = std::count_if(rules.begin(), rules.end(), [](const Rule& rule) { return iptables("-C", rule).status.ok(); });
+  const auto present = std::count_if(rules.begin(), rules.end(),
+                                     [](const Rule& rule) { return iptables("-C", rule).status.ok(); });
   if (present == static_cast<std::ptrdiff_t>(rules.size())) return;
   if (present > 0) remove();  // a part of them would stand in the wrong order
   const auto output = applyAll("-I", rules);
-  if (!output.status.ok()) throw base::Error(base::Errc::unavailable, "iptables refuses the rules for containers: " + base::printable(base::trim(output.err), 300));
+  if (!output.status.ok())
+    throw base::Error(base::Errc::unavailable, "iptables refuses the rules for containers: " +
+                                                   base::printable(base::trim(output.err), 300));
 }
 
 void Firewall::remove() const {

@@ -7,8 +7,9 @@
 
 namespace sandbox {
 
-/// What iptables must hold so that containers reach the outside and the outside does not reach them: also where other programs (docker, ufw) let FORWARD drop by default.
-/// Immutable; calls on one bridge are made one at a time. Throws unavailable.
+/// What iptables must hold so that containers reach the outside and the outside does not reach them: also
+/// where other programs (docker, ufw) let FORWARD drop by default. Immutable; calls on one bridge are made
+/// one at a time. Throws unavailable.
 class Firewall {
  public:
   Firewall(std::string bridge, Ipv4Network subnet);

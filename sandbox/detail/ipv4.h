@@ -30,9 +30,11 @@ std::vector<Ipv4Route> parseRoutes(std::string_view table);
 /// The interface of the default route, or "".
 std::string defaultInterface(std::string_view table);
 
-/// A free network of `prefix` bits in the pool, tried from number `start` on (modulo their count). Routes wider than the pool (a company network, 10.0.0.0/8) are avoided
-/// only while that leaves a choice; nullopt when narrower ones cover the whole pool.
-std::optional<Ipv4Network> freeNetwork(const Ipv4Network& pool, unsigned prefix, std::uint64_t start, const std::vector<Ipv4Route>& taken);
+/// A free network of `prefix` bits in the pool, tried from number `start` on (modulo their count). Routes
+/// wider than the pool (a company network, 10.0.0.0/8) are avoided only while that leaves a choice; nullopt
+/// when narrower ones cover the whole pool.
+std::optional<Ipv4Network> freeNetwork(const Ipv4Network& pool, unsigned prefix, std::uint64_t start,
+                                       const std::vector<Ipv4Route>& taken);
 /// Whether a network may be used beside these routes (the rule of freeNetwork's second look).
 bool usable(const Ipv4Network& network, const Ipv4Network& pool, const std::vector<Ipv4Route>& taken);
 

@@ -38,42 +38,73 @@ std::string lastWords(const ContainerFiles& files) {
   return words;
 }
 
-[[noreturn]] void throwUnavailable(const std::string& doing, const ContainerFiles& files, const std::string& otherwise) {
+[[noreturn]] void throwUnavailable(const std::string& doing, const ContainerFiles& files,
+                                   const std::string& otherwise) {
   const std::string words = lastWords(files);
   throw Error(Errc::unavailable, doing + ": " + base::printable(words.empty() ? otherwise : words, 600));
 }
 
 std::vector<std::string> environmentFor(const std::string& extra) {
   const char* path = std::getenv("PATH");
-  std::vector<std::string> environment{std::string("PATH=") + (path != nullptr ? path : "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"};
+  std::vector<std::string> environment{std::string("PATH=") + (path != nullptr ? path : "") +
+                                       ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"};
   if (!extra.empty()) environment.push_back(extra);
   return environment;
 }
 
-std::vector<std::string> monitorCommand(const RuntimePrograms& programs, const std::string& id, const ContainerFiles& files, const OutputTarget& output) {
-  std::vector<std::string> argv{programs.monitor, "--api-version", "1", "-c", id, "-u", id, "-n", id, "-r", programs.runtime, "-b", files.folder.string(),
-                                "-p", files.pidFile().string(), "-P", files.monitorPidFile().string(),
-                                "--exit-dir", files.exitFolder().string(), "--persist-dir", files.persistFolder().string(), "--socket-dir-path", files.socketFolder().string(),
-                                "--log-level", "error", "--no-sync-log"};
+std::vector<std::string> monitorCommand(const RuntimePrograms& programs, const std::string& id,
+                                        const ContainerFiles& files, const OutputTarget& output) {
+  std::vector<std::string> argv{programs.monitor,
+                                "--api-version",
+                                "1",
+                                "-c",
+                                id,
+                                "-u",
+                                id,
+                                "-n",
+                                id,
+                                "-r",
+                                programs.runtime,
+                                "-b",
+                                files.folder.string(),
+                                "-p",
+                                files.pidFile().string(),
+                                "-P",
+                                files.monitorPidFile().string(),
+                                "--exit-dir",
+                                files.exitFolder().string(),
+                                "--persist-dir",
+                                files.persistFolder().string(),
+                                "--socket-dir-path",
+                                files.socketFolder().string(),
+                                "--log-level",
+                                "error",
+                                "--no-sync-log"};
   if (output.pipe != nullptr) {
     argv.insert(argv.end(), {"-l", "passthrough:"});
   } else {
-    argv.insert(argv.end(), {"-l", "k8s-file:" + output.logFile.string(), "--log-size-max", std::to_string(kMaxLogBytes)});
+    argv.insert(argv.end(), {"-l", "k8s-file:" + output.logFile.string(), "--log-size-max",
+                             std::to_string(kMaxLogBytes)});
   }
   const std::string root = "--root=" + programs.runtimeRoot.string();
   const std::string log = "--log=" + files.runtimeLog().string();
-  for (const std::string& argument : {root, log, std::string("--log-format=json")}) argv.insert(argv.end(), {"--runtime-arg", argument});
+  for (const std::string& argument : {root, log, std::string("--log-format=json")})
+    argv.insert(argv.end(), {"--runtime-arg", argument});
   return argv;
 }
 
-// conmon's answer on the sync pipe: {"data": PID}, or a negative number and a message. It comes when `RUNTIME create` has ended.
+// conmon's answer on the sync pipe: {"data": PID}, or a negative number and a message. It comes when `RUNTIME
+// create` has ended.
 std::string readAnswer(const base::Fd& pipe) {
   std::string answer;
   const auto deadline = std::chrono::steady_clock::now() + kRuntimeTimeout;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
+            .count();
     pollfd entry{pipe.get(), POLLIN, 0};
-    if (left <= 0 || ::poll(&entry, 1, static_cast<int>(left)) == 0) throw Error(Errc::unavailable, "the container runtime does not answer");
+    if (left <= 0 || ::poll(&entry, 1, static_cast<int>(left)) == 0)
+      throw Error(Errc::unavailable, "the container runtime does not answer");
     char buffer[4096];
     const std::size_t count = base::readSome(pipe, buffer, sizeof buffer);
     answer.append(buffer, count);
@@ -94,7 +125,8 @@ pid_t readPid(const std::filesystem::path& file) {
   return static_cast<pid_t>(pid);
 }
 
-std::vector<std::string> runtimeCommand(const RuntimePrograms& programs, const std::vector<std::string>& arguments) {
+std::vector<std::string> runtimeCommand(const RuntimePrograms& programs,
+                                        const std::vector<std::string>& arguments) {
   std::vector<std::string> argv{programs.runtime, "--root=" + programs.runtimeRoot.string()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
@@ -102,7 +134,8 @@ std::vector<std::string> runtimeCommand(const RuntimePrograms& programs, const s
 
 }  // namespace
 
-CreatedContainer createContainer(const RuntimePrograms& programs, const std::string& id, const ContainerFiles& files, const OutputTarget& output) {
+CreatedContainer createContainer(const RuntimePrograms& programs, const std::string& id,
+                                 const ContainerFiles& files, const OutputTarget& output) {
   CHECK((output.pipe != nullptr) != !output.logFile.empty());
   auto [answerEnd, conmonEnd] = base::makePipe();
   base::ChildSpec child;
@@ -110,18 +143,24 @@ CreatedContainer createContainer(const RuntimePrograms& programs, const std::str
   child.environment = environmentFor("_OCI_SYNCPIPE=3");
   child.fds = {{&conmonEnd, 3}};
   if (output.pipe != nullptr) child.fds.insert(child.fds.end(), {{output.pipe, 1}, {output.pipe, 2}});
+  child.workingDirectory = files.folder.string();  // conmon leaves a file named "oom" where it stands
   child.ownSession = true;
   base::ChildProcess launcher = base::ChildProcess::spawn(child);
   conmonEnd.reset();
   const std::string answer = readAnswer(answerEnd);
   const ExitStatus launched = waitForLauncher(launcher);
   if (!launched.ok()) throwUnavailable("starting conmon", files, launched.describe());
-  if (base::trim(answer).empty()) throwUnavailable("starting the container", files, "conmon ended without a word");
+  if (base::trim(answer).empty())
+    throwUnavailable("starting the container", files, "conmon ended without a word");
   const auto object = base::parseJsonObject(base::trim(answer), "conmon's answer");
   const int pid = object->optValue<int>("data", object->optValue<int>("pid", -1));
-  if (pid <= 0) throwUnavailable("creating the container", files, base::jsonString(object, "message", "the runtime gave no reason"));
-  CreatedContainer created{.init = ProcessRef::of(pid), .monitor = ProcessRef::of(readPid(files.monitorPidFile()))};
-  if (created.init.pid == 0 || created.monitor.pid == 0) throwUnavailable("creating the container", files, "it ended at once");
+  if (pid <= 0)
+    throwUnavailable("creating the container", files,
+                     base::jsonString(object, "message", "the runtime gave no reason"));
+  CreatedContainer created{.init = ProcessRef::of(pid),
+                           .monitor = ProcessRef::of(readPid(files.monitorPidFile()))};
+  if (created.init.pid == 0 || created.monitor.pid == 0)
+    throwUnavailable("creating the container", files, "it ended at once");
   return created;
 }
 
@@ -133,16 +172,23 @@ void giveOutputTo(const ProcessRef& init, std::uint32_t uid, std::uint32_t gid) 
 }
 
 void startContainer(const RuntimePrograms& programs, const std::string& id, const ContainerFiles& files) {
-  const auto command = runtimeCommand(programs, {"--log=" + files.runtimeLog().string(), "--log-format=json", "start", id});
-  const auto output = base::runCommand(command, {.environment = environmentFor(""), .timeout = kRuntimeTimeout});
-  if (!output.status.ok()) throwUnavailable("starting the container", files, output.err.empty() ? output.status.describe() : output.err);
+  const auto command =
+      runtimeCommand(programs, {"--log=" + files.runtimeLog().string(), "--log-format=json", "start", id});
+  const auto output =
+      base::runCommand(command, {.environment = environmentFor(""), .timeout = kRuntimeTimeout});
+  if (!output.status.ok())
+    throwUnavailable("starting the container", files,
+                     output.err.empty() ? output.status.describe() : output.err);
 }
 
 void deleteContainer(const RuntimePrograms& programs, const std::string& id) {
   std::error_code ignored;
   if (!std::filesystem::exists(programs.runtimeRoot / id, ignored)) return;
-  const auto output = base::runCommand(runtimeCommand(programs, {"delete", "--force", id}), {.environment = environmentFor(""), .timeout = kRuntimeTimeout});
-  if (!output.status.ok()) throw Error(Errc::unavailable, "deleting container " + id + ": " + base::printable(base::trim(output.err), 600));
+  const auto output = base::runCommand(runtimeCommand(programs, {"delete", "--force", id}),
+                                       {.environment = environmentFor(""), .timeout = kRuntimeTimeout});
+  if (!output.status.ok())
+    throw Error(Errc::unavailable,
+                "deleting container " + id + ": " + base::printable(base::trim(output.err), 600));
 }
 
 std::optional<ExitStatus> recordedExit(const ContainerFiles& files, const std::string& id) {

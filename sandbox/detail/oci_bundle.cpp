@@ -18,11 +18,13 @@ using base::makeJsonObject;
 
 JsonArray::Ptr strings(const std::vector<std::string>& values) {
   auto array = makeJsonArray();
-  for (const std::string& value : values) array->add(value);
+  for (const std::string& value : values)
+    array->add(value);
   return array;
 }
 
-JsonObject::Ptr mountEntry(const std::string& target, const std::string& type, const std::string& source, const std::vector<std::string>& options) {
+JsonObject::Ptr mountEntry(const std::string& target, const std::string& type, const std::string& source,
+                           const std::vector<std::string>& options) {
   auto entry = makeJsonObject();
   entry->set("destination", target);
   entry->set("type", type);
@@ -31,7 +33,8 @@ JsonObject::Ptr mountEntry(const std::string& target, const std::string& type, c
   return entry;
 }
 
-// A user namespace may not drop the flags of the mount that a bind comes from: they are repeated, or the remount to read-only fails.
+// A user namespace may not drop the flags of the mount that a bind comes from: they are repeated, or the
+// remount to read-only fails.
 std::vector<std::string> bindOptions(const Mount& mount) {
   std::vector<std::string> options{"bind", "rprivate", "nosuid", "nodev"};
   struct statvfs flags {};
@@ -45,23 +48,30 @@ std::vector<std::string> bindOptions(const Mount& mount) {
   return options;
 }
 
-JsonObject::Ptr bindEntry(const Mount& mount) { return mountEntry(mount.target, "bind", mount.source.string(), bindOptions(mount)); }
+JsonObject::Ptr bindEntry(const Mount& mount) {
+  return mountEntry(mount.target, "bind", mount.source.string(), bindOptions(mount));
+}
 
 JsonArray::Ptr mounts(const ContainerSpec& spec, const BundleSettings& settings) {
   auto list = makeJsonArray();
   list->add(mountEntry("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}));
   list->add(mountEntry("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=64k"}));
-  list->add(mountEntry("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
+  list->add(mountEntry("/dev/pts", "devpts", "devpts",
+                       {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
   list->add(mountEntry("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=64m"}));
   list->add(mountEntry("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   list->add(mountEntry("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
   // Language runtimes size their heaps by the limits that they read here.
-  list->add(mountEntry("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
+  list->add(
+      mountEntry("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
   if (!mountsTmp(spec))
-    list->add(mountEntry("/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(spec.limits.tmpBytes)}));
+    list->add(mountEntry("/tmp", "tmpfs", "tmpfs",
+                         {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(spec.limits.tmpBytes)}));
   list->add(bindEntry({.source = settings.initProgram, .target = kInitPath, .readOnly = true}));
-  for (const Mount& mount : settings.systemFiles) list->add(bindEntry(mount));
-  for (const Mount& mount : spec.mounts) list->add(bindEntry(mount));
+  for (const Mount& mount : settings.systemFiles)
+    list->add(bindEntry(mount));
+  for (const Mount& mount : spec.mounts)
+    list->add(bindEntry(mount));
   return list;
 }
 
@@ -74,12 +84,15 @@ JsonObject::Ptr process(const ContainerSpec& spec) {
   std::vector<std::string> argv{kInitPath, "-g", "--"};
   argv.insert(argv.end(), spec.argv.begin(), spec.argv.end());
   std::vector<std::string> environment;
-  for (const auto& [name, value] : spec.environment) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : spec.environment)
+    environment.push_back(name + "=" + value);
 
   auto capabilities = makeJsonObject();
-  for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"}) capabilities->set(set, makeJsonArray());
+  for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"})
+    capabilities->set(set, makeJsonArray());
 
-  // No core files into a disk that has no quota. Other limits stay as they are: raising one needs rights that a daemon in a container may lack.
+  // No core files into a disk that has no quota. Other limits stay as they are: raising one needs rights that
+  // a daemon in a container may lack.
   auto noCore = makeJsonObject();
   noCore->set("type", "RLIMIT_CORE");
   noCore->set("hard", 0);
@@ -96,7 +109,8 @@ JsonObject::Ptr process(const ContainerSpec& spec) {
   object->set("capabilities", capabilities);
   object->set("rlimits", limits);
   object->set("noNewPrivileges", true);
-  object->set("oomScoreAdj", 300);  // when the whole machine is short of memory, an app goes before the daemon
+  object->set("oomScoreAdj",
+              300);  // when the whole machine is short of memory, an app goes before the daemon
   return object;
 }
 
@@ -132,7 +146,8 @@ JsonObject::Ptr resources(const Limits& limits, bool limitSwap) {
     constexpr std::int64_t kLeastQuotaUs = 1'000;  // the kernel's own minimum
     auto cpu = makeJsonObject();
     cpu->set("period", kPeriodUs);
-    cpu->set("quota", std::max(kLeastQuotaUs, static_cast<std::int64_t>(limits.cpus * static_cast<double>(kPeriodUs))));
+    cpu->set("quota", std::max(kLeastQuotaUs,
+                               static_cast<std::int64_t>(limits.cpus * static_cast<double>(kPeriodUs))));
     object->set("cpu", cpu);
   }
   return object;
@@ -152,16 +167,20 @@ JsonObject::Ptr linuxPart(const ContainerSpec& spec, const BundleSettings& setti
   object->set("cgroupsPath", settings.cgroupsPath);
   object->set("resources", resources(spec.limits, settings.limitSwap));
   object->set("seccomp", seccompProfile());
-  object->set("maskedPaths", strings({"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
-                                      "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"}));
-  object->set("readonlyPaths", strings({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
+  object->set("maskedPaths",
+              strings({"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+                       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
+                       "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"}));
+  object->set("readonlyPaths",
+              strings({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
   return object;
 }
 
 }  // namespace
 
 bool mountsTmp(const ContainerSpec& spec) {
-  return std::any_of(spec.mounts.begin(), spec.mounts.end(), [](const Mount& mount) { return mount.target == "/tmp"; });
+  return std::any_of(spec.mounts.begin(), spec.mounts.end(),
+                     [](const Mount& mount) { return mount.target == "/tmp"; });
 }
 
 std::string bundleConfig(const ContainerSpec& spec, const BundleSettings& settings) {

@@ -24,10 +24,15 @@ using base::Fd;
 
 constexpr std::size_t kMaxLayers = 200;
 
-Fd openFolder(const std::filesystem::path& folder) { return base::openFile(folder, O_PATH | O_DIRECTORY); }
+Fd openFolder(const std::filesystem::path& folder) {
+  return base::openFile(folder, O_PATH | O_DIRECTORY);
+}
 
-// Short names of folders for the mount's options: they need no escaping and always fit. The kernel resolves them while mount(2) runs.
-std::string procPath(const Fd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+// Short names of folders for the mount's options: they need no escaping and always fit. The kernel resolves
+// them while mount(2) runs.
+std::string procPath(const Fd& fd) {
+  return "/proc/self/fd/" + std::to_string(fd.get());
+}
 
 // An image may hold one layer twice, which overlayfs refuses; only the upper one can be seen.
 std::vector<std::filesystem::path> topmostFirst(const std::vector<std::filesystem::path>& layers) {
@@ -47,32 +52,38 @@ Fd openBeneath(const Fd& root, const std::string& relative, std::uint64_t flags)
 
 std::optional<mode_t> kindAt(const Fd& folder, const std::string& name) {
   struct stat status {};
-  if (::fstatat(folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return status.st_mode & S_IFMT;
+  if (::fstatat(folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    return status.st_mode & S_IFMT;
   if (errno == ENOENT) return std::nullopt;
   base::throwErrno(errno, "looking for a mount's place in the container");
 }
 
 void makeFolder(const Fd& parent, const std::string& name, std::uint32_t owner) {
   // chmod again: the daemon's umask is not the container's.
-  if (::mkdirat(parent.get(), name.c_str(), 0755) != 0 || ::fchmodat(parent.get(), name.c_str(), 0755, 0) != 0 ||
+  if (::mkdirat(parent.get(), name.c_str(), 0755) != 0 ||
+      ::fchmodat(parent.get(), name.c_str(), 0755, 0) != 0 ||
       ::fchownat(parent.get(), name.c_str(), owner, owner, AT_SYMLINK_NOFOLLOW) != 0)
     base::throwErrno(errno, "making a mount's place in the container");
 }
 
 void makeFile(const Fd& parent, const std::string& name, std::uint32_t owner) {
   const Fd file = base::openAt(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-  if (::fchmod(file.get(), 0644) != 0 || ::fchown(file.get(), owner, owner) != 0) base::throwErrno(errno, "making a mount's place in the container");
+  if (::fchmod(file.get(), 0644) != 0 || ::fchown(file.get(), owner, owner) != 0)
+    base::throwErrno(errno, "making a mount's place in the container");
 }
 
 std::vector<std::string> components(const std::string& target) {
   std::vector<std::string> names;
   for (const std::string& name : base::split(target, '/')) {
     if (name.empty() || name == ".") continue;
-    if (name == "..") throw Error(Errc::invalidArgument, "the mount target " + base::printable(target) + " must not hold \"..\"");
+    if (name == "..")
+      throw Error(Errc::invalidArgument,
+                  "the mount target " + base::printable(target) + " must not hold \"..\"");
     names.push_back(name);
   }
   if (target.empty() || target.front() != '/' || names.empty())
-    throw Error(Errc::invalidArgument, "the mount target " + base::printable(target) + " must be absolute and below /");
+    throw Error(Errc::invalidArgument,
+                "the mount target " + base::printable(target) + " must be absolute and below /");
   return names;
 }
 
@@ -80,7 +91,9 @@ std::vector<std::string> components(const std::string& target) {
 
 void mountOverlay(const OverlayFolders& folders) {
   if (folders.layers.size() > kMaxLayers)
-    throw Error(Errc::invalidArgument, "an image of " + std::to_string(folders.layers.size()) + " layers is too deep: at most " + std::to_string(kMaxLayers) + " are possible");
+    throw Error(Errc::invalidArgument, "an image of " + std::to_string(folders.layers.size()) +
+                                           " layers is too deep: at most " + std::to_string(kMaxLayers) +
+                                           " are possible");
   std::vector<Fd> held;
   std::string lower;
   for (const auto& layer : topmostFirst(folders.layers)) {
@@ -89,22 +102,27 @@ void mountOverlay(const OverlayFolders& folders) {
   }
   const Fd upper = openFolder(folders.upper);
   const Fd work = openFolder(folders.work);
-  const std::string options = "lowerdir=" + lower + ",upperdir=" + procPath(upper) + ",workdir=" + procPath(work);
+  const std::string options =
+      "lowerdir=" + lower + ",upperdir=" + procPath(upper) + ",workdir=" + procPath(work);
   constexpr unsigned long kFlags = MS_NODEV | MS_NOSUID;
   // volatile (Linux 5.10): the upper layer is thrown away, so nobody's fsync has to wait for the disk.
-  if (::mount("overlay", folders.target.c_str(), "overlay", kFlags, (options + ",volatile").c_str()) == 0) return;
-  if (errno == EINVAL && ::mount("overlay", folders.target.c_str(), "overlay", kFlags, options.c_str()) == 0) return;
+  if (::mount("overlay", folders.target.c_str(), "overlay", kFlags, (options + ",volatile").c_str()) == 0)
+    return;
+  if (errno == EINVAL && ::mount("overlay", folders.target.c_str(), "overlay", kFlags, options.c_str()) == 0)
+    return;
   base::throwErrno(errno, "mounting the container's overlay");
 }
 
 void unmountAll(const std::filesystem::path& target) {
-  // Detached: a process that still looks into it (a backup, a shell) must not keep the container from being removed.
+  // Detached: a process that still looks into it (a backup, a shell) must not keep the container from being
+  // removed.
   while (::umount2(target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
   }
   if (errno != EINVAL && errno != ENOENT) base::throwErrno(errno, "unmounting the container's overlay");
 }
 
-void makeMountTarget(const std::filesystem::path& root, const std::string& target, TargetKind kind, std::uint32_t owner) {
+void makeMountTarget(const std::filesystem::path& root, const std::string& target, TargetKind kind,
+                     std::uint32_t owner) {
   std::vector<std::string> names = components(target);
   const std::string last = names.back();
   names.pop_back();
@@ -115,7 +133,8 @@ void makeMountTarget(const std::filesystem::path& root, const std::string& targe
     walked += "/" + name;
     Fd next = openBeneath(top, walked, O_PATH | O_DIRECTORY);
     if (!next.valid()) {
-      if (errno != ENOENT || kindAt(parent, name)) base::throwErrno(errno == ENOENT ? ENOTDIR : errno, "reaching a mount's place in the container");
+      if (errno != ENOENT || kindAt(parent, name))
+        base::throwErrno(errno == ENOENT ? ENOTDIR : errno, "reaching a mount's place in the container");
       makeFolder(parent, name, owner);
       next = openBeneath(top, walked, O_PATH | O_DIRECTORY);
       if (!next.valid()) base::throwErrno(errno, "reaching a mount's place in the container");
@@ -126,9 +145,11 @@ void makeMountTarget(const std::filesystem::path& root, const std::string& targe
   const auto found = kindAt(parent, last);
   if (found == wanted) return;
   if (found == mode_t{S_IFLNK}) {
-    if (::unlinkat(parent.get(), last.c_str(), 0) != 0) base::throwErrno(errno, "replacing a symlink at a mount's place in the container");
+    if (::unlinkat(parent.get(), last.c_str(), 0) != 0)
+      base::throwErrno(errno, "replacing a symlink at a mount's place in the container");
   } else if (found) {
-    throw Error(Errc::invalidArgument, "something of another kind is in the image where " + base::printable(target) + " is to be mounted");
+    throw Error(Errc::invalidArgument, "something of another kind is in the image where " +
+                                           base::printable(target) + " is to be mounted");
   }
   kind == TargetKind::folder ? makeFolder(parent, last, owner) : makeFile(parent, last, owner);
 }

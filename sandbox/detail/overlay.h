@@ -15,8 +15,9 @@ struct OverlayFolders {
   std::filesystem::path target;               ///< exists
 };
 
-/// Mounts the overlay in the daemon's own mount namespace, where it outlives the daemon until unmountAll(). The paths may be of any length and hold any character. Throws
-/// invalidArgument above 200 layers (a mount's options are one page), else what open or mount say.
+/// Mounts the overlay in the daemon's own mount namespace, where it outlives the daemon until unmountAll().
+/// The paths may be of any length and hold any character. Throws invalidArgument above 200 layers (a mount's
+/// options are one page), else what open or mount say.
 void mountOverlay(const OverlayFolders& folders);
 
 /// Unmounts everything that is mounted at `target`; fine when nothing is.
@@ -24,8 +25,10 @@ void unmountAll(const std::filesystem::path& target);
 
 enum class TargetKind { folder, file };
 
-/// Makes `target` (absolute in the container) below `root` if it is missing, with its parents, owned by `owner` (a host uid and gid). Symlinks of the layers never lead out
-/// of the root; one at the target itself is replaced. Throws invalidArgument when something else of the wrong kind is there.
-void makeMountTarget(const std::filesystem::path& root, const std::string& target, TargetKind kind, std::uint32_t owner);
+/// Makes `target` (absolute in the container) below `root` if it is missing, with its parents, owned by
+/// `owner` (a host uid and gid). Symlinks of the layers never lead out of the root; one at the target itself
+/// is replaced. Throws invalidArgument when something else of the wrong kind is there.
+void makeMountTarget(const std::filesystem::path& root, const std::string& target, TargetKind kind,
+                     std::uint32_t owner);
 
 }  // namespace sandbox

@@ -6,35 +6,32 @@
 
 #include <cerrno>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sandbox/detail/read_or_empty.h"
 
 namespace sandbox {
 namespace {
 
 const std::string& thisBoot() {
-  static const std::string id = [] {
-    std::ifstream in("/proc/sys/kernel/random/boot_id");
-    std::string text;
-    in >> text;
-    return text;
-  }();
+  static const std::string id(base::trim(readOrEmpty("/proc/sys/kernel/random/boot_id")));
   return id;
 }
 
-// 0 when there is no such process, or only its zombie. (proc_pid_stat(5): the name, field 2, may hold spaces and brackets.)
+// 0 when there is no such process, or only its zombie. (proc_pid_stat(5): the name, field 2, may hold spaces
+// and brackets.)
 std::uint64_t startTicksOf(pid_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::string text = readOrEmpty("/proc/" + std::to_string(pid) + "/stat");
   const auto bracket = text.rfind(')');
   if (bracket == std::string::npos) return 0;
-  const auto fields = base::split(std::string_view(text).substr(bracket + 2), ' ');  // from field 3, the state
+  const auto fields =
+      base::split(std::string_view(text).substr(bracket + 2), ' ');  // from field 3, the state
   constexpr std::size_t kStart = 22 - 3;
   std::uint64_t ticks = 0;
-  if (fields.size() <= kStart || fields[0] == "Z" || fields[0] == "X" || !base::parseNumber(fields[kStart], ticks)) return 0;
+  if (fields.size() <= kStart || fields[0] == "Z" || fields[0] == "X" ||
+      !base::parseNumber(fields[kStart], ticks))
+    return 0;
   return ticks;
 }
 
@@ -46,7 +43,9 @@ ProcessRef ProcessRef::of(pid_t pid) {
   return ticks == 0 ? ProcessRef{} : ProcessRef{pid, ticks, thisBoot()};
 }
 
-bool ProcessRef::alive() const { return pid > 0 && bootId == thisBoot() && startTicksOf(pid) == startTicks; }
+bool ProcessRef::alive() const {
+  return pid > 0 && bootId == thisBoot() && startTicksOf(pid) == startTicks;
+}
 
 base::Fd ProcessRef::open() const {
   if (pid <= 0) return base::Fd();
@@ -57,9 +56,7 @@ base::Fd ProcessRef::open() const {
 }
 
 std::string commandLineOf(const ProcessRef& process) {
-  if (!process.alive()) return "";
-  std::ifstream in("/proc/" + std::to_string(process.pid) + "/cmdline");
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return process.alive() ? readOrEmpty("/proc/" + std::to_string(process.pid) + "/cmdline") : "";
 }
 
 void signalProcess(const base::Fd& pidFd, int signalNumber) noexcept {
@@ -70,7 +67,8 @@ bool waitForEnd(const base::Fd& pidFd, int timeoutMs) {
   if (!pidFd.valid()) return true;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeoutMs);
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd entry{pidFd.get(), POLLIN, 0};
     const int count = ::poll(&entry, 1, left > 0 ? static_cast<int>(left) : 0);
     if (count > 0) return true;

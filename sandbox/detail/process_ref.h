@@ -10,7 +10,8 @@
 
 namespace sandbox {
 
-/// Pid, start time (clock ticks since boot) and boot id: a value that can be kept in a file over restarts of the daemon and of the machine.
+/// Pid, start time (clock ticks since boot) and boot id: a value that can be kept in a file over restarts of
+/// the daemon and of the machine.
 struct ProcessRef {
   pid_t pid = 0;
   std::uint64_t startTicks = 0;
@@ -19,7 +20,8 @@ struct ProcessRef {
   /// Of a process that runs now; a default value when there is none.
   static ProcessRef of(pid_t pid);
   bool alive() const;
-  /// Readable when it has ended; invalid when it has ended already. Works on processes that are not our children.
+  /// Readable when it has ended; invalid when it has ended already. Works on processes that are not our
+  /// children.
   base::Fd open() const;
 };
 
@@ -29,7 +31,8 @@ std::string commandLineOf(const ProcessRef& process);
 /// Sends a signal through a pidfd; nothing happens when the process is gone.
 void signalProcess(const base::Fd& pidFd, int signalNumber) noexcept;
 
-/// Waits until a pidfd's process has ended, at most timeoutMs; true when it has. An invalid pidfd is one that has ended.
+/// Waits until a pidfd's process has ended, at most timeoutMs; true when it has. An invalid pidfd is one that
+/// has ended.
 bool waitForEnd(const base::Fd& pidFd, int timeoutMs);
 
 }  // namespace sandbox

@@ -15,11 +15,12 @@ struct ResolverSources {
 
 struct ResolverFile {
   std::string text;
-  bool guessed = false;  ///< the host names only servers on its loopback, which containers cannot reach: public ones were taken
+  bool guessed = false;  ///< the host names only servers on its loopback, which containers cannot reach:
+                         ///< public ones were taken
 };
 
-/// Name servers of the first source that has one outside 127.0.0.0/8 and ::1, with the host's search list and options. Throws invalidArgument when `configured` holds something
-/// other than addresses. (resolv.conf(5).)
+/// Name servers of the first source that has one outside 127.0.0.0/8 and ::1, with the host's search list and
+/// options. Throws invalidArgument when `configured` holds something other than addresses. (resolv.conf(5).)
 ResolverFile makeResolvConf(const ResolverSources& sources);
 
 /// makeResolvConf() from this host's files.

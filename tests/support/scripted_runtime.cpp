@@ -119,7 +119,8 @@ RunningContainer ScriptedRuntime::start(const ContainerSpec& spec, const std::fi
   std::unique_lock lock(mutex_);
   starts_.push_back(spec);
   throwIfScripted(lock);
-  if (started_.contains(spec.id)) throw Error(Errc::alreadyExists, "container " + spec.id + " exists already");
+  if (started_.contains(spec.id))
+    throw Error(Errc::alreadyExists, "container " + spec.id + " exists already");
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   Started started;
   started.logFile = logFile;
@@ -170,10 +171,13 @@ void ScriptedRuntime::remove(const std::string& id) {
 std::vector<std::string> ScriptedRuntime::list() {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
-  for (const auto& [id, started] : started_) ids.push_back(id);
+  for (const auto& [id, started] : started_)
+    ids.push_back(id);
   return ids;
 }
 
-std::uint32_t ScriptedRuntime::hostId(std::uint32_t) const { return ::geteuid(); }
+std::uint32_t ScriptedRuntime::hostId(std::uint32_t) const {
+  return ::geteuid();
+}
 
 }  // namespace test

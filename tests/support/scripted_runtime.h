@@ -16,16 +16,19 @@
 
 namespace test {
 
-/// Thread-safe. run() plays, in order: the next queued result, else `onRun`, else exit status 0 without output. A started container runs until the
-/// test calls finish(), or until it gets a signal that `endsOnSignal` allows (SIGKILL always ends it).
+/// Thread-safe. run() plays, in order: the next queued result, else `onRun`, else exit status 0 without
+/// output. A started container runs until the test calls finish(), or until it gets a signal that
+/// `endsOnSignal` allows (SIGKILL always ends it).
 class ScriptedRuntime : public sandbox::ContainerRuntime {
  public:
-  using RunScript = std::function<sandbox::RunResult(const sandbox::ContainerSpec&, base::ByteSink&, const sandbox::RunOptions&)>;
+  using RunScript = std::function<sandbox::RunResult(const sandbox::ContainerSpec&, base::ByteSink&,
+                                                     const sandbox::RunOptions&)>;
 
   /// Queues one result for the next run(): writes `output`, ends with `exitCode`.
   void queueRun(std::string output, int exitCode = 0);
   void queueRun(std::string output, sandbox::RunResult result);
-  /// For every run() that finds nothing queued; called on run()'s thread without a lock, so it may touch the spec's mounts or block on options.stop.
+  /// For every run() that finds nothing queued; called on run()'s thread without a lock, so it may touch the
+  /// spec's mounts or block on options.stop.
   void onRun(RunScript script);
   /// The next start() (or run()) throws this.
   void failNext(base::Error error);
@@ -47,8 +50,10 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   std::vector<std::pair<std::string, int>> signals() const;
   std::vector<std::string> removed() const;
 
-  sandbox::RunResult run(const sandbox::ContainerSpec& spec, base::ByteSink& output, const sandbox::RunOptions& options) override;
-  sandbox::RunningContainer start(const sandbox::ContainerSpec& spec, const std::filesystem::path& logFile) override;
+  sandbox::RunResult run(const sandbox::ContainerSpec& spec, base::ByteSink& output,
+                         const sandbox::RunOptions& options) override;
+  sandbox::RunningContainer start(const sandbox::ContainerSpec& spec,
+                                  const std::filesystem::path& logFile) override;
   std::optional<sandbox::ContainerStatus> status(const std::string& id) override;
   void signal(const std::string& id, int signalNumber) override;
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;

@@ -30,7 +30,8 @@ TEST(CgroupTree, ReadsAV1Tree) {
 
 TEST(CgroupTree, RemovesGroupsInEveryHierarchy) {
   const sandbox_test::TemporaryFolder root;
-  for (const char* controller : {"memory", "pids"}) std::filesystem::create_directories(root.path() / controller / "fairlead/web.1");
+  for (const char* controller : {"memory", "pids"})
+    std::filesystem::create_directories(root.path() / controller / "fairlead/web.1");
   CgroupTree(root.path()).removeEmpty("/fairlead");
   EXPECT_FALSE(std::filesystem::exists(root.path() / "memory/fairlead"));
   EXPECT_FALSE(std::filesystem::exists(root.path() / "pids/fairlead"));

@@ -8,12 +8,15 @@
 namespace sandbox {
 namespace {
 
-Ipv4Network net(const char* text) { return Ipv4Network::parse(text); }
+Ipv4Network net(const char* text) {
+  return Ipv4Network::parse(text);
+}
 
 TEST(Ipv4Network, ParsesStrictly) {
   EXPECT_EQ(net("10.210.4.0/22").str(), "10.210.4.0/22");
   EXPECT_EQ(net("0.0.0.0/0").str(), "0.0.0.0/0");
-  for (const char* text : {"", "10.210.0.0", "10.210.0.0/33", "10.210.0.1/16", "10.210/16", "fd00::/16", "10.210.0.0/x", "10.210.0.0/-1"})
+  for (const char* text : {"", "10.210.0.0", "10.210.0.0/33", "10.210.0.1/16", "10.210/16", "fd00::/16",
+                           "10.210.0.0/x", "10.210.0.0/-1"})
     EXPECT_THROW(net(text), base::Error) << text;
 }
 
@@ -42,7 +45,8 @@ TEST(Ipv4Routes, ReadsTheKernelsTable) {
 TEST(FreeNetwork, TakesTheFirstFreeOneFromTheStart) {
   const Ipv4Network pool = net("10.210.0.0/16");
   EXPECT_EQ(freeNetwork(pool, 22, 0, {}), net("10.210.0.0/22"));
-  EXPECT_EQ(freeNetwork(pool, 22, 1, {{net("10.210.4.0/24"), "a"}, {net("10.210.8.0/21"), "b"}}), net("10.210.16.0/22"));
+  EXPECT_EQ(freeNetwork(pool, 22, 1, {{net("10.210.4.0/24"), "a"}, {net("10.210.8.0/21"), "b"}}),
+            net("10.210.16.0/22"));
   EXPECT_EQ(freeNetwork(pool, 22, 63, {{net("10.210.252.0/22"), "a"}}), net("10.210.0.0/22"));
   EXPECT_EQ(freeNetwork(pool, 22, 64 + 2, {}), net("10.210.8.0/22"));
 }
@@ -50,7 +54,8 @@ TEST(FreeNetwork, TakesTheFirstFreeOneFromTheStart) {
 TEST(FreeNetwork, UsesPartOfAWiderRouteOnlyWhenNothingElseIsLeft) {
   const Ipv4Network pool = net("10.210.0.0/16");
   EXPECT_EQ(freeNetwork(pool, 22, 5, {{net("10.0.0.0/8"), "vpn"}}), net("10.210.20.0/22"));
-  EXPECT_EQ(freeNetwork(pool, 22, 5, {{net("10.0.0.0/8"), "vpn"}, {net("10.210.20.0/22"), "other"}}), net("10.210.24.0/22"));
+  EXPECT_EQ(freeNetwork(pool, 22, 5, {{net("10.0.0.0/8"), "vpn"}, {net("10.210.20.0/22"), "other"}}),
+            net("10.210.24.0/22"));
   EXPECT_EQ(freeNetwork(pool, 22, 5, {{net("10.210.0.0/16"), "other"}}), std::nullopt);
   EXPECT_TRUE(usable(net("10.210.20.0/22"), pool, {{net("10.0.0.0/8"), "vpn"}}));
   EXPECT_FALSE(usable(net("10.210.20.0/22"), pool, {{net("10.210.21.0/24"), "other"}}));

@@ -43,7 +43,8 @@ std::string tarEntry(const Entry& entry) {
   std::memcpy(header + 257, "ustar\00000", 8);
   std::memset(header + 148, ' ', 8);
   unsigned sum = 0;
-  for (const char byte : header) sum += static_cast<unsigned char>(byte);
+  for (const char byte : header)
+    sum += static_cast<unsigned char>(byte);
   std::snprintf(header + 148, 8, "%06o", sum);
   std::string text(header, sizeof header);
   text += entry.content;
@@ -53,7 +54,8 @@ std::string tarEntry(const Entry& entry) {
 
 std::string layerOf(const std::vector<Entry>& entries) {
   std::string tar;
-  for (const Entry& entry : entries) tar += tarEntry(entry);
+  for (const Entry& entry : entries)
+    tar += tarEntry(entry);
   tar.append(20 * 512, '\0');  // longer than a reader needs: the digest covers it too
   sandbox_test::StringSink sink;
   base::GzipWriter writer(sink);
@@ -90,7 +92,8 @@ class LayerStoreTest : public ::testing::Test {
   }
   std::vector<std::string> names() const {
     std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(root())) found.push_back(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(root()))
+      found.push_back(entry.path().filename().string());
     return found;
   }
   fs::path root() const { return folder_.path() / "layers"; }
@@ -150,7 +153,8 @@ TEST_F(LayerStoreTest, CallersAtATimeShareTheWork) {
   LayerStore store(root(), kShift);
   {
     std::vector<std::jthread> threads;
-    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { store.ensure(Digest::of(bytes), opener(bytes)); });
+    for (int i = 0; i < 4; ++i)
+      threads.emplace_back([&] { store.ensure(Digest::of(bytes), opener(bytes)); });
   }
   EXPECT_EQ(opened_, 1);
   EXPECT_TRUE(store.has(Digest::of(bytes)));

@@ -55,8 +55,10 @@ class NetworkTest : public RuntimeTest {
     return spec;
   }
   RunningContainer startServer() {
-    const RunningContainer started = runtime_->start(networked("nc -ll -p 8080 -e /bin/echo hello"), folder_->path() / "server.log");
-    for (int i = 0; i < 300 && !canConnect(started.address, 8080); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const RunningContainer started =
+        runtime_->start(networked("nc -ll -p 8080 -e /bin/echo hello"), folder_->path() / "server.log");
+    for (int i = 0; i < 300 && !canConnect(started.address, 8080); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return started;
   }
   std::string networkedOutput(const std::string& script) {
@@ -83,13 +85,17 @@ TEST_F(NetworkTest, ContainersAndTheHostReachAServer) {
 TEST_F(NetworkTest, TheHostsLoopbackIsOutOfReach) {
   const Listener listener("127.0.0.1");
   const std::string port = std::to_string(listener.port);
-  const std::string script = "g=$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p'); for a in 127.0.0.1 $g; do nc -w 2 $a " + port + " </dev/null && echo reached $a; done; echo end";
+  const std::string script =
+      "g=$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p'); for a in 127.0.0.1 $g; do nc -w 2 $a " +
+      port + " </dev/null && echo reached $a; done; echo end";
   EXPECT_THAT(networkedOutput(script), ::testing::EndsWith("end\n"));
   EXPECT_THAT(output_, ::testing::Not(HasSubstr("reached")));
 }
 
 TEST_F(NetworkTest, WithoutNetworkThereIsOnlyLoopback) {
-  EXPECT_EQ(outputOf("ls /sys/class/net; ip -o link show lo | grep -c UP; ip route; nc -w 1 10.210.0.1 53 </dev/null 2>/dev/null || echo unreachable"), "lo\n1\nunreachable\n");
+  EXPECT_EQ(outputOf("ls /sys/class/net; ip -o link show lo | grep -c UP; ip route; nc -w 1 10.210.0.1 53 "
+                     "</dev/null 2>/dev/null || echo unreachable"),
+            "lo\n1\nunreachable\n");
 }
 
 TEST_F(NetworkTest, KeepsItsSubnetAndBridgeForAllContainers) {

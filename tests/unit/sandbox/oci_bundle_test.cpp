@@ -41,13 +41,15 @@ JsonObject::Ptr configOf(const ContainerSpec& spec, bool limitSwap = true) {
 
 std::vector<std::string> stringsOf(const JsonArray::Ptr& array) {
   std::vector<std::string> values;
-  for (std::size_t i = 0; i < array->size(); ++i) values.push_back(array->getElement<std::string>(static_cast<unsigned>(i)));
+  for (std::size_t i = 0; i < array->size(); ++i)
+    values.push_back(array->getElement<std::string>(static_cast<unsigned>(i)));
   return values;
 }
 
 std::vector<JsonObject::Ptr> objectsOf(const JsonArray::Ptr& array) {
   std::vector<JsonObject::Ptr> values;
-  for (std::size_t i = 0; i < array->size(); ++i) values.push_back(array->getObject(static_cast<unsigned>(i)));
+  for (std::size_t i = 0; i < array->size(); ++i)
+    values.push_back(array->getObject(static_cast<unsigned>(i)));
   return values;
 }
 
@@ -60,20 +62,24 @@ JsonObject::Ptr mountAt(const JsonObject::Ptr& config, const std::string& target
 
 TEST(OciBundle, RunsTheCommandUnderAnInitWithoutRights) {
   const auto process = configOf(webProcess())->getObject("process");
-  EXPECT_THAT(stringsOf(process->getArray("args")), ElementsAre("/dev/init", "-g", "--", "bash", "-c", "exec \"node\""));
+  EXPECT_THAT(stringsOf(process->getArray("args")),
+              ElementsAre("/dev/init", "-g", "--", "bash", "-c", "exec \"node\""));
   EXPECT_THAT(stringsOf(process->getArray("env")), ElementsAre("PORT=5000", "NAME=ünï"));
   EXPECT_EQ(base::jsonString(process, "cwd"), "/app");
   EXPECT_TRUE(process->getValue<bool>("noNewPrivileges"));
   const auto capabilities = process->getObject("capabilities");
-  for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"}) EXPECT_EQ(capabilities->getArray(set)->size(), 0u);
+  for (const char* set : {"bounding", "effective", "inheritable", "permitted", "ambient"})
+    EXPECT_EQ(capabilities->getArray(set)->size(), 0u);
   EXPECT_EQ(process->getObject("user")->getValue<int>("uid"), 1000);
 }
 
 TEST(OciBundle, HasNamespacesAndLimits) {
   const auto part = configOf(webProcess())->getObject("linux");
   std::vector<std::string> types;
-  for (const auto& entry : objectsOf(part->getArray("namespaces"))) types.push_back(base::jsonString(entry, "type"));
-  EXPECT_THAT(types, ::testing::UnorderedElementsAre("pid", "ipc", "uts", "mount", "network", "cgroup", "user"));
+  for (const auto& entry : objectsOf(part->getArray("namespaces")))
+    types.push_back(base::jsonString(entry, "type"));
+  EXPECT_THAT(types,
+              ::testing::UnorderedElementsAre("pid", "ipc", "uts", "mount", "network", "cgroup", "user"));
   const auto mapping = part->getArray("uidMappings")->getObject(0);
   EXPECT_EQ(mapping->getValue<std::uint32_t>("hostID"), 5000u);
   EXPECT_EQ(mapping->getValue<std::uint32_t>("size"), 65536u);
@@ -114,7 +120,8 @@ TEST(OciBundle, BindsReadOnlyUnlessAsked) {
     EXPECT_THAT(options, Contains("nosuid"));
     EXPECT_THAT(options, Contains("nodev"));
   }
-  for (const char* target : {"/sys", "/sys/fs/cgroup"}) EXPECT_THAT(stringsOf(mountAt(config, target)->getArray("options")), Contains("ro"));
+  for (const char* target : {"/sys", "/sys/fs/cgroup"})
+    EXPECT_THAT(stringsOf(mountAt(config, target)->getArray("options")), Contains("ro"));
 }
 
 TEST(OciBundle, NamesTheHostAfterTheContainerByDefault) {
@@ -130,16 +137,25 @@ TEST(SeccompProfile, AllowsWhatProgramsNeedAndForbidsTheRest) {
   EXPECT_EQ(profile->getValue<int>("defaultErrnoRet"), 38);  // ENOSYS
   std::vector<std::string> allowed, forbidden, conditional;
   for (const auto& rule : objectsOf(profile->getArray("syscalls"))) {
-    auto& names = rule->has("args") ? conditional : base::jsonString(rule, "action") == "SCMP_ACT_ALLOW" ? allowed : forbidden;
-    for (const std::string& name : stringsOf(rule->getArray("names"))) names.push_back(name);
+    auto& names = rule->has("args")                                      ? conditional
+                  : base::jsonString(rule, "action") == "SCMP_ACT_ALLOW" ? allowed
+                                                                         : forbidden;
+    for (const std::string& name : stringsOf(rule->getArray("names")))
+      names.push_back(name);
   }
-  for (const char* name : {"read", "openat", "execve", "futex", "epoll_wait", "rt_sigreturn", "ptrace", "statx"}) EXPECT_THAT(allowed, Contains(name));
-  for (const char* name : {"mount", "umount2", "pivot_root", "bpf", "setns", "keyctl", "userfaultfd", "open_by_handle_at", "kexec_load", "init_module", "reboot", "swapon",
+  for (const char* name :
+       {"read", "openat", "execve", "futex", "epoll_wait", "rt_sigreturn", "ptrace", "statx"})
+    EXPECT_THAT(allowed, Contains(name));
+  for (const char* name : {"mount", "umount2", "pivot_root", "bpf", "setns", "keyctl", "userfaultfd",
+                           "open_by_handle_at", "kexec_load", "init_module", "reboot", "swapon",
                            "io_uring_setup", "perf_event_open", "clock_settime", "iopl", "quotactl", "acct"})
     EXPECT_THAT(forbidden, Contains(name));
-  for (const char* name : {"clone", "unshare", "socket", "personality"}) EXPECT_THAT(conditional, Contains(name));
-  for (const std::string& name : forbidden) EXPECT_THAT(allowed, Not(Contains(name)));
-  for (const std::string& name : conditional) EXPECT_THAT(allowed, Not(Contains(name))) << "its conditions would have no effect";
+  for (const char* name : {"clone", "unshare", "socket", "personality"})
+    EXPECT_THAT(conditional, Contains(name));
+  for (const std::string& name : forbidden)
+    EXPECT_THAT(allowed, Not(Contains(name)));
+  for (const std::string& name : conditional)
+    EXPECT_THAT(allowed, Not(Contains(name))) << "its conditions would have no effect";
   EXPECT_THAT(allowed, Not(Contains("clone3")));
 }
 

@@ -38,11 +38,14 @@ TEST_F(RunTest, PassesMuchOutputWhole) {
   const RunResult result = run(shell("seq 1 100000"));
   EXPECT_TRUE(result.status.ok());
   std::string expected;
-  for (int i = 1; i <= 100000; ++i) expected += std::to_string(i) + "\n";
+  for (int i = 1; i <= 100000; ++i)
+    expected += std::to_string(i) + "\n";
   EXPECT_EQ(output_, expected);
 }
 
-TEST_F(RunTest, ReportsADeathBySignalAsAShellDoes) { EXPECT_EQ(run(shell("kill -9 $$")).status.code, 128 + 9); }
+TEST_F(RunTest, ReportsADeathBySignalAsAShellDoes) {
+  EXPECT_EQ(run(shell("kill -9 $$")).status.code, 128 + 9);
+}
 
 TEST_F(RunTest, ReportsAMissingProgramAsAShellDoes) {
   ContainerSpec spec = shell("");
@@ -59,7 +62,8 @@ TEST_F(RunTest, PassesExactlyTheEnvironment) {
 }
 
 TEST_F(RunTest, HasItsOwnFolderUserAndHostname) {
-  ContainerSpec spec = shell("pwd; id -u; id -g; hostname; cat /etc/hostname; cat /proc/self/uid_map /proc/self/gid_map");
+  ContainerSpec spec =
+      shell("pwd; id -u; id -g; hostname; cat /etc/hostname; cat /proc/self/uid_map /proc/self/gid_map");
   spec.workingDirectory = "/app";
   spec.uid = 1000;
   spec.gid = 1001;
@@ -67,7 +71,8 @@ TEST_F(RunTest, HasItsOwnFolderUserAndHostname) {
   run(spec);
   std::istringstream words(output_);
   const std::vector<std::string> found{std::istream_iterator<std::string>(words), {}};
-  EXPECT_THAT(found, ::testing::ElementsAre("/app", "1000", "1001", "web-1", "web-1", "0", "1879048192", "65536", "0", "1879048192", "65536"));
+  EXPECT_THAT(found, ::testing::ElementsAre("/app", "1000", "1001", "web-1", "web-1", "0", "1879048192",
+                                            "65536", "0", "1879048192", "65536"));
 }
 
 TEST_F(RunTest, OpensItsOutputByName) {
@@ -80,7 +85,8 @@ TEST_F(RunTest, HasNoRightsNotEvenAsRoot) {
     ContainerSpec spec = shell("cat /proc/self/status");
     spec.uid = uid;
     run(spec);
-    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) EXPECT_THAT(output_, HasSubstr(std::string(set) + ":\t0000000000000000\n"));
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"})
+      EXPECT_THAT(output_, HasSubstr(std::string(set) + ":\t0000000000000000\n"));
     EXPECT_THAT(output_, HasSubstr("NoNewPrivs:\t1\n"));
     EXPECT_THAT(output_, HasSubstr("Seccomp:\t2\n"));
   }
@@ -92,28 +98,29 @@ TEST_F(RunTest, SeesOnlyItsOwnProcesses) {
 }
 
 TEST_F(RunTest, CannotChangeTheMachine) {
-  const std::vector<std::string> attempts = {"mount -t tmpfs none /app",
-                                             "umount /proc",
-                                             "unshare -U true",
-                                             "unshare -m true",
-                                             "unshare -n true",
-                                             "nsenter -t 1 -m true",
-                                             "echo 1 >/proc/sys/kernel/sysrq",
-                                             "echo c >/proc/sysrq-trigger",
-                                             "echo 1 >/sys/kernel/mm/ksm/run",
-                                             "mkdir /sys/fs/cgroup/memory/x /sys/fs/cgroup/x",
-                                             "hostname other",
-                                             "date -s 2001-01-01 && date | grep 2001 && test $(date +%Y) = 2001",
-                                             "mknod /tmp/disk b 254 0",
-                                             "chroot / true",
-                                             "reboot -f",
-                                             "dmesg",
-                                             "swapoff -a",
-                                             "insmod x.ko",
-                                             "ip link set lo down",
-                                             "renice -n -5 $$",
-                                             "ulimit -c 1",
-                                             "cat /proc/kcore"};
+  const std::vector<std::string> attempts = {
+      "mount -t tmpfs none /app",
+      "umount /proc",
+      "unshare -U true",
+      "unshare -m true",
+      "unshare -n true",
+      "nsenter -t 1 -m true",
+      "echo 1 >/proc/sys/kernel/sysrq",
+      "echo c >/proc/sysrq-trigger",
+      "echo 1 >/sys/kernel/mm/ksm/run",
+      "mkdir /sys/fs/cgroup/memory/x /sys/fs/cgroup/x",
+      "hostname other",
+      "date -s 2001-01-01 && date | grep 2001 && test $(date +%Y) = 2001",
+      "mknod /tmp/disk b 254 0",
+      "chroot / true",
+      "reboot -f",
+      "dmesg",
+      "swapoff -a",
+      "insmod x.ko",
+      "ip link set lo down",
+      "renice -n -5 $$",
+      "ulimit -c 1",
+      "cat /proc/kcore"};
   for (const std::uint32_t uid : {0u, 1000u}) {
     std::string script;
     for (const std::string& attempt : attempts) {
@@ -144,6 +151,7 @@ TEST_F(RunTest, MemoryLimitIsReported) {
   const RunResult result = run(spec);
   EXPECT_TRUE(result.outOfMemory);
   EXPECT_THAT(output_, HasSubstr("status 137"));
+  EXPECT_FALSE(std::filesystem::exists("oom")) << "conmon's note lies in our own working directory";
 }
 
 TEST_F(RunTest, PidsLimitHoldsAForkBomb) {
@@ -167,7 +175,8 @@ TEST_F(RunTest, CpuLimitIsSet) {
 }
 
 TEST_F(RunTest, TmpIsATmpfsOfTheLimitsSize) {
-  ContainerSpec spec = shell("dd if=/dev/zero of=/tmp/x bs=1024k count=3 2>&1; stat -c %a /tmp; ls -l /tmp/x");
+  ContainerSpec spec =
+      shell("dd if=/dev/zero of=/tmp/x bs=1024k count=3 2>&1; stat -c %a /tmp; ls -l /tmp/x");
   spec.limits.tmpBytes = 1u << 20;
   run(spec);
   EXPECT_THAT(output_, HasSubstr("No space left"));
@@ -195,8 +204,9 @@ TEST_F(RunTest, TimeoutEndsWhatIgnoresSigtermWithItsDaemons) {
   RunOptions options;
   options.timeout = seconds(1);
   options.killGrace = milliseconds(300);
-  const RunResult result = runtime_->run(
-      shell("trap '' TERM; (setsid sh -c \"trap '' TERM; while :; do sleep 1; done\" &); echo ready; while :; do sleep 1; done"), sink, options);
+  const RunResult result = runtime_->run(shell("trap '' TERM; (setsid sh -c \"trap '' TERM; while :; do "
+                                               "sleep 1; done\" &); echo ready; while :; do sleep 1; done"),
+                                         sink, options);
   EXPECT_EQ(result.end, RunResult::End::timedOut);
   EXPECT_LT(steady_clock::now() - ready, milliseconds(1000 + 300 + 1000));
 }
@@ -207,7 +217,8 @@ TEST_F(RunTest, CancelGivesTimeToEndInOrder) {
   RunOptions options;
   options.stop = source.get_token();
   const auto before = steady_clock::now();
-  const RunResult result = runtime_->run(shell("trap 'echo stopping; exit 3' TERM; echo ready; while :; do sleep 0.05; done"), sink, options);
+  const RunResult result = runtime_->run(
+      shell("trap 'echo stopping; exit 3' TERM; echo ready; while :; do sleep 0.05; done"), sink, options);
   EXPECT_EQ(result.end, RunResult::End::cancelled);
   EXPECT_THAT(sink.text, ::testing::EndsWith("stopping\n"));
   EXPECT_LT(steady_clock::now() - before, seconds(3));
@@ -219,8 +230,11 @@ TEST_F(RunTest, CancelReachesEveryProcessOnce) {
   RunOptions options;
   options.stop = source.get_token();
   // The child is in a session of its own, so that no signal to a group reaches it.
-  const std::string child = "trap \"echo child\" TERM; i=0; while [ $i -lt 12 ]; do sleep 0.05; i=$((i+1)); done";
-  runtime_->run(shell("setsid sh -c '" + child + "' & trap 'echo parent' TERM; sleep 0.2; echo ready; wait; wait"), sink, options);
+  const std::string child =
+      "trap \"echo child\" TERM; i=0; while [ $i -lt 12 ]; do sleep 0.05; i=$((i+1)); done";
+  runtime_->run(
+      shell("setsid sh -c '" + child + "' & trap 'echo parent' TERM; sleep 0.2; echo ready; wait; wait"),
+      sink, options);
   std::istringstream words(sink.text);
   std::vector<std::string> found{std::istream_iterator<std::string>(words), {}};
   std::erase(found, "Terminated");  // a shell on its child's end
@@ -239,10 +253,16 @@ TEST_F(RunTest, MountsFilesAndFolders) {
   std::ofstream(data / "file") << "content\n";
   ASSERT_EQ(::chown(data.c_str(), runtime_->hostId(1000), runtime_->hostId(1000)), 0);
   ContainerSpec spec = shell(
-      "cat /mnt/in/deep/file /etc/single /tmp/build/file; echo x >/mnt/in/deep/new || echo read only; echo written >/var/data/new; ls -ld /mnt/in | cut -c1-10");
-  spec.mounts = {{data, "/mnt/in/deep", true}, {data / "file", "/etc/single", true}, {data, "/var/data", false}, {data, "/tmp/build", true}};
+      "cat /mnt/in/deep/file /etc/single /tmp/build/file; echo x >/mnt/in/deep/new || echo read only; echo "
+      "written >/var/data/new; ls -ld /mnt/in | cut -c1-10");
+  spec.mounts = {{data, "/mnt/in/deep", true},
+                 {data / "file", "/etc/single", true},
+                 {data, "/var/data", false},
+                 {data, "/tmp/build", true}};
   run(spec);
-  EXPECT_EQ(output_, "content\ncontent\ncontent\n/bin/sh: can't create /mnt/in/deep/new: Read-only file system\nread only\ndrwxr-xr-x\n");
+  EXPECT_EQ(output_,
+            "content\ncontent\ncontent\n/bin/sh: can't create /mnt/in/deep/new: Read-only file system\nread "
+            "only\ndrwxr-xr-x\n");
   EXPECT_TRUE(std::filesystem::exists(data / "new"));
 }
 
@@ -301,7 +321,8 @@ TEST_F(RunTest, RunsManyAtATime) {
       });
     }
   }
-  for (std::size_t i = 0; i < outputs.size(); ++i) EXPECT_EQ(outputs[i], std::to_string(i) + "\n");
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    EXPECT_EQ(outputs[i], std::to_string(i) + "\n");
 }
 
 TEST_F(RunTest, RefusesWhatCannotStart) {
@@ -320,7 +341,11 @@ TEST_F(RunTest, RefusesWhatCannotStart) {
   refuse([](ContainerSpec& spec) { spec.argv.clear(); }, base::Errc::invalidArgument);
   refuse([](ContainerSpec& spec) { spec.workingDirectory = "app"; }, base::Errc::invalidArgument);
   refuse([](ContainerSpec& spec) { spec.uid = 65536; }, base::Errc::invalidArgument);
-  refuse([](ContainerSpec& spec) { spec.mounts = {{"/no/such/folder", "/mnt"}}; }, base::Errc::invalidArgument);
+  refuse(
+      [](ContainerSpec& spec) {
+        spec.mounts = {{"/no/such/folder", "/mnt"}};
+      },
+      base::Errc::invalidArgument);
   refuse([](ContainerSpec& spec) { spec.mounts = {{"/etc", "/mnt/../etc"}}; }, base::Errc::invalidArgument);
   refuse([](ContainerSpec& spec) { spec.layers = {"/no/such/layer"}; }, base::Errc::notFound);
 }

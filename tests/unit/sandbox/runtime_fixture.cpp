@@ -13,6 +13,7 @@
 #include "base/child_process.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "sandbox/detail/read_or_empty.h"
 
 namespace sandbox_test {
 namespace fs = std::filesystem;
@@ -21,13 +22,9 @@ namespace {
 
 constexpr std::uint32_t kShift = 1879048192;
 
-std::string contentsOf(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 void giveToContainer(const fs::path& path, std::uint32_t id) {
-  if (::lchown(path.c_str(), kShift + id, kShift + id) != 0) throw std::system_error(errno, std::generic_category(), path.string());
+  if (::lchown(path.c_str(), kShift + id, kShift + id) != 0)
+    throw std::system_error(errno, std::generic_category(), path.string());
 }
 
 // Some runtimes work only on some hosts, so that the tests' can be chosen.
@@ -49,7 +46,9 @@ TemporaryFolder::TemporaryFolder() {
   path_ = name;
 }
 
-TemporaryFolder::~TemporaryFolder() { base::removeTree(path_); }
+TemporaryFolder::~TemporaryFolder() {
+  base::removeTree(path_);
+}
 
 std::string missingForContainers() {
   if (::geteuid() != 0) return "containers can only be made by root";
@@ -70,10 +69,13 @@ const fs::path& testImage() {
     for (std::string name; names >> name;) {
       if (name != "busybox") fs::create_symlink("busybox", root / "bin" / name);
     }
-    for (const char* name : {"etc", "home", "app"}) fs::create_directory(root / name);
+    for (const char* name : {"etc", "home", "app"})
+      fs::create_directory(root / name);
     std::ofstream(root / "etc/passwd") << "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/app:/bin/sh\n";
-    fs::create_symlink("../run/somewhere/resolv.conf", root / "etc/resolv.conf");  // as systemd-resolved leaves it in images
-    for (const auto& entry : fs::recursive_directory_iterator(root)) giveToContainer(entry.path(), 0);
+    fs::create_symlink("../run/somewhere/resolv.conf",
+                       root / "etc/resolv.conf");  // as systemd-resolved leaves it in images
+    for (const auto& entry : fs::recursive_directory_iterator(root))
+      giveToContainer(entry.path(), 0);
     giveToContainer(root, 0);
     giveToContainer(root / "app", 1000);
     return root;
@@ -105,13 +107,18 @@ void RuntimeTest::SetUp() {
 
 void RuntimeTest::TearDown() {
   if (runtime_ == nullptr) return;
-  for (const std::string& id : runtime_->list()) runtime_->remove(id);
+  for (const std::string& id : runtime_->list())
+    runtime_->remove(id);
   EXPECT_EQ(leftovers(config().folder), std::vector<std::string>{});
 }
 
-sandbox::OciRuntimeConfig RuntimeTest::config() { return {.folder = data_->path() / "run", .runtime = chosenRuntime()}; }
+sandbox::OciRuntimeConfig RuntimeTest::config() {
+  return {.folder = data_->path() / "run", .runtime = chosenRuntime()};
+}
 
-std::unique_ptr<sandbox::ContainerRuntime> RuntimeTest::anotherRuntime() { return sandbox::makeOciRuntime(config(), clock_); }
+std::unique_ptr<sandbox::ContainerRuntime> RuntimeTest::anotherRuntime() {
+  return sandbox::makeOciRuntime(config(), clock_);
+}
 
 sandbox::ContainerSpec RuntimeTest::shell(const std::string& script) {
   sandbox::ContainerSpec spec;
@@ -140,13 +147,16 @@ std::string RuntimeTest::outputOf(const std::string& script) {
 std::vector<std::string> leftovers(const fs::path& dataFolder) {
   std::vector<std::string> found;
   const std::string seed = base::Digest::of(fs::weakly_canonical(dataFolder).string()).hex().substr(0, 8);
-  std::istringstream mounts(contentsOf("/proc/self/mountinfo"));
+  std::istringstream mounts(sandbox::readOrEmpty("/proc/self/mountinfo"));
   for (std::string line; std::getline(mounts, line);) {
-    if (line.find("fairlead-" + seed) != std::string::npos || line.find(dataFolder.string()) != std::string::npos) found.push_back(line);
+    if (line.find("fairlead-" + seed) != std::string::npos ||
+        line.find(dataFolder.string()) != std::string::npos)
+      found.push_back(line);
   }
   addIfExists(found, "/run/fairlead-" + seed);
   addIfExists(found, "/sys/fs/cgroup/fairlead-" + seed);
-  for (const auto& entry : fs::directory_iterator("/sys/fs/cgroup")) addIfExists(found, entry.path() / ("fairlead-" + seed));
+  for (const auto& entry : fs::directory_iterator("/sys/fs/cgroup"))
+    addIfExists(found, entry.path() / ("fairlead-" + seed));
   if (::if_nametoindex(("fl" + seed).c_str()) != 0) found.push_back("bridge fl" + seed);
   if (base::findProgram("iptables-save")) {
     std::istringstream rules(base::mustRun({"iptables-save"}));
@@ -157,11 +167,13 @@ std::vector<std::string> leftovers(const fs::path& dataFolder) {
   for (const auto& process : fs::directory_iterator("/proc")) {
     const std::string name = process.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (contentsOf(process.path() / "cmdline").find(dataFolder.string()) != std::string::npos) found.push_back("process " + name);
+    if (sandbox::readOrEmpty(process.path() / "cmdline").find(dataFolder.string()) != std::string::npos)
+      found.push_back("process " + name);
   }
   for (const char* child : {"containers", "oci", "leases/fairlead"}) {
     std::error_code ignored;
-    for (fs::directory_iterator entry(dataFolder / child, ignored), end; entry != end; entry.increment(ignored)) {
+    for (fs::directory_iterator entry(dataFolder / child, ignored), end; entry != end;
+         entry.increment(ignored)) {
       const std::string name = entry->path().filename().string();
       if (name != "lock" && !name.starts_with("last_reserved_ip")) found.push_back(entry->path().string());
     }

@@ -36,7 +36,8 @@ class StringSink : public base::ByteSink {
 /// Why containers cannot be tested here; empty when they can.
 std::string missingForContainers();
 
-/// One data folder and runtime for a suite's tests; skips (saying why) where containers cannot be made. After each test nothing of the data folder may be left on the host.
+/// One data folder and runtime for a suite's tests; skips (saying why) where containers cannot be made. After
+/// each test nothing of the data folder may be left on the host.
 class RuntimeTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite();
@@ -64,7 +65,8 @@ class RuntimeTest : public ::testing::Test {
   static base::SystemClock clock_;
 };
 
-/// What containers of a data folder have left on the host: mounts, cgroups, interfaces, firewall rules, processes; one a line.
+/// What containers of a data folder have left on the host: mounts, cgroups, interfaces, firewall rules,
+/// processes; one a line.
 std::vector<std::string> leftovers(const std::filesystem::path& dataFolder);
 
 /// Folder of the image: busybox, some system folders, owners shifted.

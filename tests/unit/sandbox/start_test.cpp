@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "tests/unit/sandbox/runtime_fixture.h"
 
 namespace sandbox_test {
@@ -33,7 +33,8 @@ class StartTest : public RuntimeTest {
   std::vector<std::string> logLines() const {
     std::ifstream in(log());
     std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    for (std::string line; std::getline(in, line);)
+      lines.push_back(line);
     return lines;
   }
   /// Waits for something that another process does.
@@ -45,12 +46,15 @@ class StartTest : public RuntimeTest {
     return false;
   }
   bool logHolds(const std::string& text) {
-    return eventually([&] { return std::filesystem::exists(log()) && base::readFile(log()).find(text) != std::string::npos; });
+    return eventually([&] {
+      return std::filesystem::exists(log()) && base::readFile(log()).find(text) != std::string::npos;
+    });
   }
 };
 
 TEST_F(StartTest, LogsInCriFormAndKeepsTheExitCode) {
-  const ContainerSpec spec = shell("echo out; sleep 0.1; echo err >&2; sleep 0.1; echo named >/dev/stdout; printf unfinished; exit 5");
+  const ContainerSpec spec = shell(
+      "echo out; sleep 0.1; echo err >&2; sleep 0.1; echo named >/dev/stdout; printf unfinished; exit 5");
   const RunningContainer started = runtime_->start(spec, log());
   EXPECT_EQ(started.id, spec.id);
   EXPECT_EQ(started.address, "");
@@ -63,12 +67,14 @@ TEST_F(StartTest, LogsInCriFormAndKeepsTheExitCode) {
   const std::string stamp = "[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+\\.[0-9]+\\+[0-9]+:[0-9]+ ";
   std::vector<std::string> lines = logLines();
   if (lines.size() == 5) lines.pop_back();  // some conmons end the unfinished line with an empty "F"
-  EXPECT_THAT(lines, ElementsAre(MatchesRegex(stamp + "stdout F out"), MatchesRegex(stamp + "stderr F err"), MatchesRegex(stamp + "stdout F named"),
+  EXPECT_THAT(lines, ElementsAre(MatchesRegex(stamp + "stdout F out"), MatchesRegex(stamp + "stderr F err"),
+                                 MatchesRegex(stamp + "stdout F named"),
                                  MatchesRegex(stamp + "stdout P unfinished")));
 }
 
 TEST_F(StartTest, OutlivesTheRuntimeObjectAndIsAdopted) {
-  const ContainerSpec spec = shell("trap 'echo stopping; exit 4' TERM; echo started; while :; do sleep 0.05; done");
+  const ContainerSpec spec =
+      shell("trap 'echo stopping; exit 4' TERM; echo started; while :; do sleep 0.05; done");
   RunningContainer started;
   {
     const auto first = anotherRuntime();
