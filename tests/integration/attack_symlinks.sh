@@ -11,7 +11,8 @@ start_server
 mkdir "$work/victim"
 echo "web: SECRET-OF-THE-HOST" >"$work/victim/Procfile"
 echo "precious" >"$work/victim/fl-precious"
-chmod -R a+rX "$work"
+chmod 755 "$work" "$work/victim"
+chmod 644 "$work/victim/"*
 
 note "1. Procfile"
 new_app one
@@ -39,8 +40,13 @@ for target in /dev/zero Procfile /proc/self/mem; do
     rm -rf "${work:?}/three/"[!.]* "$work/three/.slugignore" "$work/three/.buildpacks"
     ln -s "$target" "$work/three/$name"
     commit three "$name to $target"
-    if timeout 60 git -C "$work/three" push -f fairlead HEAD:main >"$work/push.log" 2>&1; then fail "the push of $name -> $target was taken"; fi
-    grep -q 'remote:  !     ' "$work/push.log" || fail "no clear line for $name -> $target: $(cat "$work/push.log")"
+    status=0
+    timeout 60 git -C "$work/three" push -f fairlead HEAD:main >"$work/push.log" 2>&1 || status=$?
+    ((status != 124)) || fail "$name -> $target holds the build up"
+    # Where a buildpack takes it for a file of its own container, an app without processes is what comes of it.
+    ((status == 0)) || grep -q 'remote:  !     ' "$work/push.log" || fail "no clear line for $name -> $target: $(cat "$work/push.log")"
+    note "$name -> $target: exit $status"
+    ((status != 0)) || sed 's/^/  | /' "$work/push.log"
   done
 done
 

@@ -9,7 +9,7 @@ make_buildpack slow '[ ! -f "$3/WAIT" ] || { echo "-----> Waiting"; sleep 120; }
 newest_build() { fairlead builds -a hello --json | jq -r ".[0].$1"; }
 build_waits() { [[ $(newest_build number) == "$1" && $(fairlead builds:output -a hello 2>/dev/null) == *"-----> Waiting"* ]]; }
 nothing_is_left() {
-  [[ -z $(find "$data/run/containers" "$data/run/builds" "$data/repos/hello.git/quarantine" -mindepth 1 ! -name .trash 2>/dev/null) ]]
+  [[ -z $(build_files hello) && -z $(find "$data/run/containers" -mindepth 1) ]]
 }
 build_is() { [[ $(newest_build state) == "$1" ]]; }
 

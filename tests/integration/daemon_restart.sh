@@ -3,7 +3,7 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-restarted_once() { [[ $(fairlead ps -a hello --json | jq '.[0].restarts') == 1 ]]; }
+restarted() { (($(fairlead ps -a hello --json | jq '.[0].restarts') >= 1)); }
 has_new_process() { [[ $(page hello 2>/dev/null) == page=* && $(page hello) != "$before" ]]; }
 
 start_server
@@ -39,8 +39,8 @@ note "a process that ends while the daemon watches is started again"
 before=$(page hello)
 page hello /crash >/dev/null 2>&1 || true
 wait_until 15 "the process is started again" has_new_process
-wait_until 5 "ps counts it" restarted_once
-assert_contains "$(fairlead ps -a hello)" "exit status 3" "ps"
+wait_until 5 "ps counts it" restarted
+assert_contains "$(fairlead ps -a hello)" "status 3" "ps"
 
 note "one that ended while the daemon was away, too"
 stop_server

@@ -236,8 +236,14 @@ deployed_commit() { git -C "$data/repos/$1.git" rev-parse -q --verify "refs/head
 process_names() { fairlead ps -a "$1" --json | jq -r '[.[] | select(.state == "up") | .name] | sort | join(" ")'; }
 
 # assert_no_build_files APP: what a build worked with is removed, soon after its end at the latest.
-assert_no_build_files() { wait_until 15 "the files of $1's builds are removed" no_build_files "$1"; }
-no_build_files() { [[ -z $(find "$data/run/builds" "$data/repos/$1.git/quarantine" -mindepth 1 ! -name .trash 2>/dev/null) ]]; }
+assert_no_build_files() {
+  local end=$((SECONDS + 15))
+  until [[ -z $(build_files "$1") ]]; do
+    ((SECONDS < end)) || fail "left of the builds of $1: $(build_files "$1")"
+    sleep 0.1
+  done
+}
+build_files() { find "$data/run/builds" "$data/repos/$1.git/quarantine" -mindepth 1 ! -name .trash 2>/dev/null || true; }
 
 # make_buildpack NAME COMPILE: an operator's own buildpack, which takes every app; COMPILE is the text of its shell script.
 make_buildpack() {
