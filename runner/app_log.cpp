@@ -49,7 +49,8 @@ void append(std::vector<LogEntry>& all, std::vector<LogEntry> more, const LogQue
 }
 
 void sortByTime(std::vector<LogEntry>& entries) {
-  std::stable_sort(entries.begin(), entries.end(), [](const LogEntry& a, const LogEntry& b) { return a.time < b.time; });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const LogEntry& a, const LogEntry& b) { return a.time < b.time; });
 }
 
 /// The files of an app that a query is about, each with its reader.
@@ -63,7 +64,8 @@ class Readers {
     for (const auto& path : logFiles(folder_)) {
       LogFile file(path);
       if (!mayMatch(file, query_)) continue;
-      // The platform's file holds all its parts: with a process asked for, the last n of it may lie further up.
+      // The platform's file holds all its parts: with a process asked for, the last n of it may lie further
+      // up.
       const bool filtered = file.isPlatform() && !query_.process.empty();
       append(all, file.tail(filtered && count > 0 ? kMaxLines : count), query_);
       files_.emplace(path, std::move(file));
@@ -108,7 +110,7 @@ void AppLog::append(const store::AppName& app, const std::string& part, const st
   const detail::LogTime now = detail::toLogTime(clock_.now());
   std::string lines;
   for (const std::string& line : base::split(text, '\n')) {
-    if (!line.empty()) lines += detail::formatCriLine(now, part + ": " + line);
+    if (!line.empty()) lines += detail::formatCriLine(now, base::join({part, line}, ": "));
   }
   const base::Fd fd = base::openFile(processLogFile(app, "fairlead"), O_WRONLY | O_APPEND | O_CREAT, 0640);
   base::writeAll(fd, lines);
@@ -116,14 +118,16 @@ void AppLog::append(const store::AppName& app, const std::string& part, const st
 
 std::vector<LogLine> AppLog::read(const store::AppName& app, const LogQuery& query) {
   std::vector<LogLine> lines;
-  for (LogEntry& entry : Readers(root_ / app.str(), query).tail()) lines.push_back(std::move(entry.line));
+  for (LogEntry& entry : Readers(root_ / app.str(), query).tail())
+    lines.push_back(std::move(entry.line));
   return lines;
 }
 
-void AppLog::follow(const store::AppName& app, const LogQuery& query, const std::function<void(const LogLine&)>& sink,
-                    std::stop_token stop) {
+void AppLog::follow(const store::AppName& app, const LogQuery& query,
+                    const std::function<void(const LogLine&)>& sink, const std::stop_token& stop) {
   Readers readers(root_ / app.str(), query);
-  for (const LogEntry& entry : readers.tail()) sink(entry.line);
+  for (const LogEntry& entry : readers.tail())
+    sink(entry.line);
   std::mutex mutex;
   std::condition_variable_any never;
   while (!stop.stop_requested()) {
@@ -131,7 +135,8 @@ void AppLog::follow(const store::AppName& app, const LogQuery& query, const std:
       std::unique_lock lock(mutex);
       never.wait_for(lock, stop, kPollEvery, [] { return false; });
     }
-    for (const LogEntry& entry : readers.poll()) sink(entry.line);
+    for (const LogEntry& entry : readers.poll())
+      sink(entry.line);
   }
 }
 
@@ -143,6 +148,8 @@ void AppLog::trim(const store::AppName& app) {
   }
 }
 
-void AppLog::remove(const store::AppName& app) { base::removeTree(root_ / app.str()); }
+void AppLog::remove(const store::AppName& app) {
+  base::removeTree(root_ / app.str());
+}
 
 }  // namespace runner

@@ -41,7 +41,8 @@ class AppLog {
   void append(const store::AppName& app, const std::string& part, const std::string& text);
   std::vector<LogLine> read(const store::AppName& app, const LogQuery& query);
   /// read(), then new lines as they come (within 250 ms) until stop is requested; `sink` throws to end it.
-  void follow(const store::AppName& app, const LogQuery& query, const std::function<void(const LogLine&)>& sink, std::stop_token stop);
+  void follow(const store::AppName& app, const LogQuery& query,
+              const std::function<void(const LogLine&)>& sink, const std::stop_token& stop);
   /// Called by the engine now and then.
   void trim(const store::AppName& app);
   void remove(const store::AppName& app);

@@ -31,12 +31,13 @@ SocketAddress parseAddress(const std::string& listen) {
   try {
     return SocketAddress(listen);
   } catch (const Poco::Exception&) {
-    throw Error(Errc::invalidArgument, "router address \"" + base::printable(listen) + "\" must be HOST:PORT");
+    throw Error(Errc::invalidArgument,
+                "router address \"" + base::printable(listen) + "\" must be HOST:PORT");
   }
 }
 
-/// The address as bound, 0 replaced by a free port; nullopt when it is taken. Caddy binds with SO_REUSEPORT and would silently share the port with
-/// another Caddy, so we look ourselves.
+/// The address as bound, 0 replaced by a free port; nullopt when it is taken. Caddy binds with SO_REUSEPORT
+/// and would silently share the port with another Caddy, so we look ourselves.
 std::optional<std::string> tryBind(const SocketAddress& address) {
   const base::Fd fd(::socket(address.af(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) base::throwErrno(errno, "opening the router's address");
@@ -44,21 +45,29 @@ std::optional<std::string> tryBind(const SocketAddress& address) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(fd.get(), address.addr(), address.length()) != 0) {
     if (errno == EADDRINUSE) return std::nullopt;
-    if (errno == EACCES) throw Error(Errc::permissionDenied, "no right to listen on " + address.toString() + ": choose a port above 1023");
-    throw Error(Errc::unavailable, "cannot listen on " + address.toString() + ": it is no address of this machine");
+    if (errno == EACCES)
+      throw Error(Errc::permissionDenied,
+                  "no right to listen on " + address.toString() + ": choose a port above 1023");
+    throw Error(Errc::unavailable,
+                "cannot listen on " + address.toString() + ": it is no address of this machine");
   }
   if (::listen(fd.get(), 1) != 0) return std::nullopt;
   sockaddr_storage bound{};
   socklen_t length = sizeof bound;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &length) != 0) base::throwErrno(errno, "opening the router's address");
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &length) != 0)
+    base::throwErrno(errno, "opening the router's address");
   return SocketAddress(reinterpret_cast<const sockaddr*>(&bound), length).toString();
 }
 
-/// See makeCaddyRouter(). Thread-safe: one change at a time, so that the last caller's routes are the ones that stay.
+/// See makeCaddyRouter(). Thread-safe: one change at a time, so that the last caller's routes are the ones
+/// that stay.
 class CaddyRouter : public Router {
  public:
   explicit CaddyRouter(const CaddyConfig& config)
-      : folder_(prepare(config.folder)), wanted_(parseAddress(config.listen)), files_(folder_), process_(folder_, config.program) {
+      : folder_(prepare(config.folder)),
+        wanted_(parseAddress(config.listen)),
+        files_(folder_),
+        process_(folder_, config.program) {
     ensureRunning();
   }
 
@@ -81,7 +90,8 @@ class CaddyRouter : public Router {
  private:
   static std::filesystem::path prepare(const std::filesystem::path& folder) {
     std::filesystem::create_directories(folder);
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all);  // who reaches the admin socket, rules the router
+    std::filesystem::permissions(
+        folder, std::filesystem::perms::owner_all);  // who reaches the admin socket, rules the router
     return std::filesystem::absolute(folder);
   }
 
@@ -91,7 +101,8 @@ class CaddyRouter : public Router {
     const std::string saved = readSmall("address");
     if (!runs) {
       start(saved);
-    } else if (saved.empty() || (wanted_.port() != 0 && saved != wanted_.toString()) || !isWantedHost(saved)) {
+    } else if (saved.empty() || (wanted_.port() != 0 && saved != wanted_.toString()) ||
+               !isWantedHost(saved)) {
       const std::string address = chooseAddress("");
       process_.load(detail::caddyConfig(address));
       use(address);
@@ -115,7 +126,9 @@ class CaddyRouter : public Router {
     if (failure) throw Error(Errc::unavailable, "the router did not start: " + *failure);
   }
 
-  bool isWantedHost(const std::string& address) const { return parseAddress(address).host() == wanted_.host(); }
+  bool isWantedHost(const std::string& address) const {
+    return parseAddress(address).host() == wanted_.host();
+  }
 
   std::string chooseAddress(const std::string& preferred) const {
     if (wanted_.port() == 0 && !preferred.empty() && isWantedHost(preferred)) {
@@ -123,7 +136,9 @@ class CaddyRouter : public Router {
     }
     const auto bound = tryBind(wanted_);
     if (!bound) {
-      throw Error(Errc::unavailable, "the router's address " + wanted_.toString() + " is taken: stop what listens there or choose another with --router-listen");
+      throw Error(Errc::unavailable,
+                  "the router's address " + wanted_.toString() +
+                      " is taken: stop what listens there or choose another with --router-listen");
     }
     return *bound;
   }
@@ -149,6 +164,8 @@ class CaddyRouter : public Router {
 
 }  // namespace
 
-std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config) { return std::make_unique<CaddyRouter>(config); }
+std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config) {
+  return std::make_unique<CaddyRouter>(config);
+}
 
 }  // namespace runner

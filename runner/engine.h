@@ -21,17 +21,19 @@ namespace runner {
 struct Deployment {
   store::AppName app;
   store::ReleaseVersion release;
-  std::vector<store::Layer> layers;  ///< of the release's image, bottom first: stack run image, slug, start layer
-  store::ConfigVars environment;     ///< config vars over defaults; PORT, DYNO, HOME are added by the engine
+  std::vector<store::Layer>
+      layers;  ///< of the release's image, bottom first: stack run image, slug, start layer
+  store::ConfigVars environment;  ///< config vars over defaults; PORT, DYNO, HOME are added by the engine
   store::ProcessTypes types;
-  store::Formation formation;        ///< types not named here run 0
+  store::Formation formation;  ///< types not named here run 0
 };
 
 struct Launched {};
 /// The old processes serve on.
 struct LaunchFailed {
   std::string process;  ///< "web.1"
-  std::string reason;   ///< "exited with status 1 before it opened port 5000", "did not open port 5000 within 60 s"
+  std::string
+      reason;  ///< "exited with status 1 before it opened port 5000", "did not open port 5000 within 60 s"
   std::vector<std::string> lastLines;  ///< of its log, at most 50
 };
 using LaunchResult = std::variant<Launched, LaunchFailed>;
@@ -55,10 +57,15 @@ struct ProcessStatus {
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// Makes what runs equal to what is asked. Processes of the same release that run already are kept (so this also scales, and adopts after a restart of the daemon); those of another release are replaced: new ones start, every
-  /// web process opens its port, the router changes over, the old ones drain and stop. All or none.
-  virtual LaunchResult deploy(const Deployment& deployment, const std::function<void(std::string_view)>& progress, std::stop_token stop) = 0;
-  /// Replaces processes one for one by new ones of the same release; all, those of a type ("web"), or one ("web.1"). Throws notFound for a name that is not there.
+  /// Makes what runs equal to what is asked. Processes of the same release that run already are kept (so this
+  /// also scales, and adopts after a restart of the daemon); those of another release are replaced: new ones
+  /// start, every web process opens its port, the router changes over, the old ones drain and stop. All or
+  /// none.
+  virtual LaunchResult deploy(const Deployment& deployment,
+                              const std::function<void(std::string_view)>& progress,
+                              std::stop_token stop) = 0;
+  /// Replaces processes one for one by new ones of the same release; all, those of a type ("web"), or one
+  /// ("web.1"). Throws notFound for a name that is not there.
   virtual LaunchResult restart(const store::AppName& app, const std::string& processOrType) = 0;
   /// Stops everything of the app and forgets it, its route too. Unknown apps are fine.
   virtual void remove(const store::AppName& app) = 0;

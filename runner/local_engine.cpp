@@ -21,21 +21,24 @@ using detail::Process;
 
 constexpr std::chrono::seconds kRemovalTimeout{60};
 
-/// See Engine. A change holds the app's change lock from its plan to its end; the supervisor restarts nothing of the app meanwhile.
+/// See Engine. A change holds the app's change lock from its plan to its end; the supervisor restarts nothing
+/// of the app meanwhile.
 class LocalEngine : public Engine {
  public:
-  LocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime, Router& router, AppLog& log, LayerFolder layerFolder,
-              const base::Clock& clock)
+  LocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime, Router& router, AppLog& log,
+              LayerFolder layerFolder, const base::Clock& clock)
       : parts_{std::move(config), runtime, router, log, std::move(layerFolder), clock} {
     recover();
     supervisor_.emplace(parts_);
   }
 
-  LaunchResult deploy(const Deployment& deployment, const std::function<void(std::string_view)>& progress, std::stop_token stop) override {
+  LaunchResult deploy(const Deployment& deployment, const std::function<void(std::string_view)>& progress,
+                      std::stop_token stop) override {
     const auto hold = parts_.locks.acquire(deployment.app, stop);
     removeLeftovers([&](const std::string& id) { return detail::isContainerOf(deployment.app, id); });
     const auto plan = detail::planDeploy(deployment, parts_.table.of(deployment.app));
-    LaunchResult result = detail::launch(parts_, deployment, plan, progress ? progress : [](std::string_view) {}, stop);
+    LaunchResult result = detail::launch(
+        parts_, deployment, plan, progress ? progress : [](std::string_view) {}, stop);
     note(deployment, plan, result);
     return result;
   }
@@ -45,7 +48,10 @@ class LocalEngine : public Engine {
     const auto plan = detail::planRestart(processOrType, parts_.table.of(app));
     if (plan.start.empty()) return Launched{};
     const auto desired = parts_.table.desired(app);
-    if (!desired) throw Error(Errc::unavailable, app.str() + " is still being taken over after a restart of the server: try again in a moment");
+    if (!desired)
+      throw Error(
+          Errc::unavailable,
+          app.str() + " is still being taken over after a restart of the server: try again in a moment");
     LaunchResult result = detail::launch(parts_, *desired, plan, [](std::string_view) {}, {});
     note(*desired, plan, result);
     return result;
@@ -64,10 +70,13 @@ class LocalEngine : public Engine {
   std::vector<ProcessStatus> processes(const store::AppName& app) override {
     std::vector<Process> present = parts_.table.of(app);
     std::stable_sort(present.begin(), present.end(), [](const Process& a, const Process& b) {
-      return std::tuple(a.phase == Phase::stopping, a.type, a.index) < std::tuple(b.phase == Phase::stopping, b.type, b.index);
+      return std::tuple(a.phase == Phase::stopping, a.type, a.index) <
+             std::tuple(b.phase == Phase::stopping, b.type, b.index);
     });
     std::vector<ProcessStatus> list;
-    for (const Process& process : present) list.push_back(detail::statusOf(process));
+    list.reserve(present.size());
+    for (const Process& process : present)
+      list.push_back(detail::statusOf(process));
     return list;
   }
 
@@ -94,18 +103,21 @@ class LocalEngine : public Engine {
     }
   }
 
-  /// Containers that no process of the table stands for: of a daemon that died between making one and writing it down.
+  /// Containers that no process of the table stands for: of a daemon that died between making one and writing
+  /// it down.
   void removeLeftovers(const std::function<bool(const std::string&)>& isOurs) {
     const std::vector<Process> known = parts_.table.all();
     for (const std::string& id : parts_.runtime.list()) {
-      const bool isKnown = std::any_of(known.begin(), known.end(), [&](const Process& process) { return process.container == id; });
+      const bool isKnown = std::any_of(known.begin(), known.end(),
+                                       [&](const Process& process) { return process.container == id; });
       if (isKnown || !isOurs(id)) continue;
       log_.warn("removing a left over container", {{"container", id}});
       parts_.runtime.remove(id);
     }
   }
 
-  /// Takes over what an earlier daemon wrote down: running processes are kept as they are, ended ones are left to deploy().
+  /// Takes over what an earlier daemon wrote down: running processes are kept as they are, ended ones are
+  /// left to deploy().
   void recover() {
     for (auto& [app, processes] : parts_.state.load()) {
       parts_.table.setApp(app, nullptr);
@@ -118,7 +130,8 @@ class LocalEngine : public Engine {
           process.startedSteady = std::chrono::steady_clock::now();
           parts_.table.add(std::move(process));
         } else {
-          log_.info("process ended while the server was not running", {{"app", app.str()}, {"process", process.name()}});
+          log_.info("process ended while the server was not running",
+                    {{"app", app.str()}, {"process", process.name()}});
           parts_.runtime.remove(process.container);
           parts_.state.remove(app, process.container);
         }
@@ -128,10 +141,12 @@ class LocalEngine : public Engine {
 
   void note(const Deployment& deployment, const detail::LaunchPlan& plan, const LaunchResult& result) {
     if (const auto* failed = std::get_if<LaunchFailed>(&result)) {
-      parts_.log.append(deployment.app, "runner", failed->process + " of " + deployment.release.str() + " " + failed->reason);
+      parts_.log.append(deployment.app, "runner",
+                        failed->process + " of " + deployment.release.str() + " " + failed->reason);
     } else if (!plan.start.empty() || !plan.retire.empty()) {
       parts_.log.append(deployment.app, "runner",
-                        deployment.release.str() + ": " + std::to_string(plan.start.size()) + " started, " + std::to_string(plan.retire.size()) + " stopped");
+                        deployment.release.str() + ": " + std::to_string(plan.start.size()) + " started, " +
+                            std::to_string(plan.retire.size()) + " stopped");
     }
   }
 
@@ -142,9 +157,11 @@ class LocalEngine : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> makeLocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime, Router& router, AppLog& log, LayerFolder layerFolder,
+std::unique_ptr<Engine> makeLocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime,
+                                        Router& router, AppLog& log, LayerFolder layerFolder,
                                         const base::Clock& clock) {
-  return std::make_unique<LocalEngine>(std::move(config), runtime, router, log, std::move(layerFolder), clock);
+  return std::make_unique<LocalEngine>(std::move(config), runtime, router, log, std::move(layerFolder),
+                                       clock);
 }
 
 }  // namespace runner

@@ -16,8 +16,9 @@
 namespace runner {
 
 struct LocalEngineConfig {
-  std::string domain = "localhost";                 ///< apps are served at APP.DOMAIN
-  std::filesystem::path stateFolder;                ///< DIR/run/processes: one small file per process, so that a new daemon adopts them
+  std::string domain = "localhost";  ///< apps are served at APP.DOMAIN
+  std::filesystem::path
+      stateFolder;  ///< DIR/run/processes: one small file per process, so that a new daemon adopts them
   std::chrono::seconds portTimeout{60};             ///< setting port_timeout_s
   std::chrono::seconds stopGrace{30};               ///< setting stop_grace_s
   std::chrono::milliseconds drain{500};             ///< after the change of routes, before SIGTERM
@@ -25,17 +26,19 @@ struct LocalEngineConfig {
   std::int64_t processPids = 1024;                  ///< setting process_pids
   std::chrono::milliseconds backoffFirst{1000};     ///< doubled at each crash
   std::chrono::milliseconds backoffLast{300000};
-  std::chrono::milliseconds workerCheck{1000};      ///< a process without a port counts as up when it runs that long
-  std::chrono::milliseconds poll{250};              ///< how often the supervisor looks at the processes
-  std::uint16_t port = 5000;                        ///< PORT of every web process: each has an address of its own
-  std::filesystem::path caBundle;                   ///< mounted over the image's; empty: none
+  std::chrono::milliseconds workerCheck{
+      1000};                            ///< a process without a port counts as up when it runs that long
+  std::chrono::milliseconds poll{250};  ///< how often the supervisor looks at the processes
+  std::uint16_t port = 5000;            ///< PORT of every web process: each has an address of its own
+  std::filesystem::path caBundle;       ///< mounted over the image's; empty: none
 };
 
 /// Gives the unpacked folder of a layer.
 using LayerFolder = std::function<std::filesystem::path(const store::Layer&)>;
 
 /// One supervisor thread restarts what crashed; deploys run on their callers' threads.
-std::unique_ptr<Engine> makeLocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime, Router& router, AppLog& log, LayerFolder layerFolder,
+std::unique_ptr<Engine> makeLocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime,
+                                        Router& router, AppLog& log, LayerFolder layerFolder,
                                         const base::Clock& clock);
 
 }  // namespace runner

@@ -18,7 +18,8 @@ struct Route {
 class Router {
  public:
   virtual ~Router() = default;
-  /// Replaces all routes in one step; requests in flight finish on their old backend. A host without a route gets 404 "no such app".
+  /// Replaces all routes in one step; requests in flight finish on their old backend. A host without a route
+  /// gets 404 "no such app".
   virtual void apply(const std::vector<Route>& routes) = 0;
   /// "HOST:PORT" where it listens.
   virtual std::string address() const = 0;
@@ -31,8 +32,10 @@ struct CaddyConfig {
   std::string program = "caddy";
 };
 
-/// Caddy, driven through its admin API on a unix socket in `folder`. It runs in a session of its own and serves on while the daemon restarts; a running one is adopted, a dead one is started anew with
-/// the last routes. Throws unavailable with what to install, or the address that is taken.
+/// Caddy, with its admin API on a unix socket in `folder` and the routes as files there, which it reads for
+/// every request (detail/route_files.h tells why), so that a change disturbs no connection. It runs in a
+/// session of its own and serves on while the daemon restarts; a running one is adopted, a dead one is
+/// started anew with the last routes. Throws unavailable with what to install, or the address that is taken.
 std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config);
 
 }  // namespace runner

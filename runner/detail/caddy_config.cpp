@@ -14,31 +14,37 @@ using Value = Poco::Dynamic::Var;
 
 Value object(std::initializer_list<std::pair<const char*, Value>> members) {
   auto made = base::makeJsonObject();
-  for (const auto& [key, value] : members) made->set(key, value);
+  for (const auto& [key, value] : members)
+    made->set(key, value);
   return made;
 }
 
 Value array(std::initializer_list<Value> items) {
   auto made = base::makeJsonArray();
-  for (const Value& item : items) made->add(item);
+  for (const Value& item : items)
+    made->add(item);
   return made;
 }
 
-std::string backendVariable(int index) { return "{fairlead.backend" + std::to_string(index) + "}"; }
+std::string backendVariable(int index) {
+  return "{fairlead.backend" + std::to_string(index) + "}";
+}
 
 /// A page of one sentence.
 Value page(const Value& status, const char* text) {
   return object({{"handler", "static_response"},
                  {"status_code", status},
-                 {"headers", object({{"Content-Type", array({"text/plain; charset=utf-8"})}, {"Cache-Control", array({"no-store"})}})},
+                 {"headers", object({{"Content-Type", array({"text/plain; charset=utf-8"})},
+                                     {"Cache-Control", array({"no-store"})}})},
                  {"body", std::string(text) + "\n"}});
 }
 
-/// flush_interval is left alone: Caddy flushes event streams and chunked answers at once anyway, and with -1 it would no longer end a request at the
-/// backend when the client goes away.
+/// flush_interval is left alone: Caddy flushes event streams and chunked answers at once anyway, and with -1
+/// it would no longer end a request at the backend when the client goes away.
 Value proxy(const char* tryFor) {
   auto upstreams = base::makeJsonArray();
-  for (int i = 0; i < RouteFiles::kPerSlot; ++i) upstreams->add(object({{"dial", backendVariable(i)}}));
+  for (int i = 0; i < RouteFiles::kPerSlot; ++i)
+    upstreams->add(object({{"dial", backendVariable(i)}}));
   return object({{"handler", "reverse_proxy"},
                  {"upstreams", Value(upstreams)},
                  {"load_balancing", object({{"selection_policy", object({{"policy", "round_robin"}})},
@@ -46,7 +52,8 @@ Value proxy(const char* tryFor) {
                                             {"try_interval", "100ms"}})}});
 }
 
-/// Matches when the host has a set of backends, an empty one too. Three times the same: see RouteFiles::publish().
+/// Matches when the host has a set of backends, an empty one too. Three times the same: see
+/// RouteFiles::publish().
 Value hasRoute() {
   const char* const pattern = "/{http.request.host}/{fairlead.slot}-*";
   return object({{"root", "live"}, {"try_files", array({pattern, pattern, pattern})}});
@@ -54,10 +61,13 @@ Value hasRoute() {
 
 /// Passes the request to one of the backends that hasRoute() found.
 Value passOn(const char* tryFor) {
-  const Value noBackend = object({{"{http.matchers.file.relative}", object({{"name", "none"}, {"pattern", "-none-([^/,]*)$"}})}});
+  const Value noBackend =
+      object({{"{http.matchers.file.relative}", object({{"name", "none"}, {"pattern", "-none-([^/,]*)$"}})}});
   const Value routes = array(
       {object({{"match", array({object({{"vars_regexp", noBackend}})})},
-               {"handle", array({page(503, "no web process is running: fairlead ps:scale web=1 -a {http.regexp.none.1}")})},
+               {"handle",
+                array({page(503,
+                            "no web process is running: fairlead ps:scale web=1 -a {http.regexp.none.1}")})},
                {"terminal", true}}),
        object({{"handle", array({proxy(tryFor)})}})});
   return object({{"handler", "subroute"}, {"routes", routes}});
@@ -67,14 +77,17 @@ Value passOn(const char* tryFor) {
 Value lowerHost() {
   auto letters = base::makeJsonArray();
   for (char c = 'A'; c <= 'Z'; ++c) {
-    letters->add(object({{"search", std::string(1, c)}, {"replace", std::string(1, static_cast<char>(c - 'A' + 'a'))}}));
+    letters->add(object(
+        {{"search", std::string(1, c)}, {"replace", std::string(1, static_cast<char>(c - 'A' + 'a'))}}));
   }
   const Value replace = object({{"Host", Value(letters)}});
-  return object({{"match", array({object({{"header_regexp", object({{"Host", object({{"pattern", "[A-Z]"}})}})}})})},
-                 {"handle", array({object({{"handler", "headers"}, {"request", object({{"replace", replace}})}})})}});
+  return object(
+      {{"match", array({object({{"header_regexp", object({{"Host", object({{"pattern", "[A-Z]"}})}})}})})},
+       {"handle", array({object({{"handler", "headers"}, {"request", object({{"replace", replace}})}})})}});
 }
 
-/// {fairlead.slot} is a random hexadecimal digit, {fairlead.backendN} come out of the name that the matcher found.
+/// {fairlead.slot} is a random hexadecimal digit, {fairlead.backendN} come out of the name that the matcher
+/// found.
 Value variables() {
   auto names = base::makeJsonArray();
   auto outputs = base::makeJsonArray();
@@ -84,28 +97,36 @@ Value variables() {
     outputs->add("${" + std::to_string(i + 1) + "}");
     pattern += i == 0 ? "([^/,]+)" : ",([^/,]+)";
   }
-  const Value slot = object({{"handler", "map"},
-                             {"source", "{http.request.uuid}"},
-                             {"destinations", array({"{fairlead.slot}"})},
-                             {"mappings", array({object({{"input_regexp", "^(.)"}, {"outputs", array({"${1}"})}})})}});
-  const Value backends = object({{"handler", "map"},
-                                 {"source", "{http.matchers.file.relative}"},
-                                 {"destinations", Value(names)},
-                                 {"mappings", array({object({{"input_regexp", pattern + "$"}, {"outputs", Value(outputs)}})})}});
+  const Value slot =
+      object({{"handler", "map"},
+              {"source", "{http.request.uuid}"},
+              {"destinations", array({"{fairlead.slot}"})},
+              {"mappings", array({object({{"input_regexp", "^(.)"}, {"outputs", array({"${1}"})}})})}});
+  const Value backends =
+      object({{"handler", "map"},
+              {"source", "{http.matchers.file.relative}"},
+              {"destinations", Value(names)},
+              {"mappings", array({object({{"input_regexp", pattern + "$"}, {"outputs", Value(outputs)}})})}});
   return object({{"handle", array({slot, backends})}});
 }
 
 Value appServer(const std::string& listen) {
-  const Value routes = array({lowerHost(), variables(),
-                              object({{"match", array({object({{"file", hasRoute()}})})}, {"handle", array({passOn("2s")})}, {"terminal", true}}),
-                              object({{"handle", array({page(404, "no such app: nothing is deployed at {http.request.host}")})}})});
-  // A process that went away while a request waited for it: what can be repeated is tried on the backends of now.
+  const Value routes = array(
+      {lowerHost(), variables(),
+       object({{"match", array({object({{"file", hasRoute()}})})},
+               {"handle", array({passOn("2s")})},
+               {"terminal", true}}),
+       object({{"handle", array({page(404, "no such app: nothing is deployed at {http.request.host}")})}})});
+  // A process that went away while a request waited for it: what can be repeated is tried on the backends of
+  // now.
   const Value repeatable = object({{"method", array({"GET", "HEAD"})},
                                    {"file", hasRoute()},
                                    {"vars", object({{"{http.error.status_code}", array({"502"})}})}});
-  const Value failure = page("{http.error.status_code}", "no web process of this app answered: fairlead logs tells why");
-  const Value errors = array({object({{"match", array({repeatable})}, {"handle", array({passOn("5s")})}, {"terminal", true}}),
-                              object({{"handle", array({failure})}})});
+  const Value failure =
+      page("{http.error.status_code}", "no web process of this app answered: fairlead logs tells why");
+  const Value errors =
+      array({object({{"match", array({repeatable})}, {"handle", array({passOn("5s")})}, {"terminal", true}}),
+             object({{"handle", array({failure})}})});
   return object({{"listen", array({listen})},
                  {"automatic_https", object({{"disable", true}})},
                  {"read_header_timeout", "30s"},
@@ -116,11 +137,15 @@ Value appServer(const std::string& listen) {
 }  // namespace
 
 std::string caddyConfig(const std::string& listen) {
-  const Value logFile = object({{"output", "file"}, {"filename", "caddy.log"}, {"roll_size_mb", 10}, {"roll_keep", 2}});
+  const Value logFile =
+      object({{"output", "file"}, {"filename", "caddy.log"}, {"roll_size_mb", 10}, {"roll_keep", 2}});
   const Value config =
-      object({{"admin", object({{"listen", "unix/admin.sock"}, {"origins", array({"fairlead"})}, {"config", object({{"persist", false}})}})},
+      object({{"admin", object({{"listen", "unix/admin.sock"},
+                                {"origins", array({"fairlead"})},
+                                {"config", object({{"persist", false}})}})},
               {"logging", object({{"logs", object({{"default", object({{"writer", logFile}})}})}})},
-              {"apps", object({{"http", object({{"grace_period", "5s"}, {"servers", object({{"apps", appServer(listen)}})}})}})}});
+              {"apps", object({{"http", object({{"grace_period", "5s"},
+                                                {"servers", object({{"apps", appServer(listen)}})}})}})}});
   return base::toJson(config.extract<base::JsonObject::Ptr>());
 }
 

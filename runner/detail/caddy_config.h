@@ -5,7 +5,8 @@
 
 namespace runner::detail {
 
-/// Caddy's configuration as JSON. Its paths are relative: Caddy runs in the router's folder. `listen` is HOST:PORT.
+/// Caddy's configuration as JSON. Its paths are relative: Caddy runs in the router's folder. `listen` is
+/// HOST:PORT.
 std::string caddyConfig(const std::string& listen);
 
 }  // namespace runner::detail

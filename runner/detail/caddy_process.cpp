@@ -37,7 +37,9 @@ constexpr std::chrono::seconds kStartTimeout{15};
 constexpr std::chrono::seconds kStopTimeout{8};
 constexpr std::size_t kMaxAnswer = 64u << 10;
 
-base::Fd openProcess(pid_t pid) { return base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+base::Fd openProcess(pid_t pid) {
+  return base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
 bool hasEnded(const base::Fd& pidFd, std::chrono::milliseconds timeout) {
   pollfd watched{pidFd.get(), POLLIN, 0};
@@ -60,13 +62,14 @@ pid_t listenerOf(const std::string& path) {
 std::vector<std::string> environment(const std::filesystem::path& folder) {
   const char* path = std::getenv("PATH");
   const std::string home = std::filesystem::absolute(folder).string();
-  return {"PATH=" + std::string(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path), "HOME=" + home, "XDG_DATA_HOME=" + home,
-          "XDG_CONFIG_HOME=" + home};
+  return {"PATH=" + std::string(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path), "HOME=" + home,
+          "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home};
 }
 
 }  // namespace
 
-CaddyProcess::CaddyProcess(std::filesystem::path folder, std::string program) : folder_(std::move(folder)), program_(std::move(program)) {}
+CaddyProcess::CaddyProcess(std::filesystem::path folder, std::string program)
+    : folder_(std::move(folder)), program_(std::move(program)) {}
 
 CaddyProcess::~CaddyProcess() {
   if (child_) child_->release();
@@ -84,9 +87,11 @@ std::optional<CaddyProcess::Peer> CaddyProcess::findPeer() const {
   if (peer.pid <= 0) return std::nullopt;
   peer.pidFd = openProcess(peer.pid);
   if (!peer.pidFd.valid()) return std::nullopt;
-  // The socket is in our own folder, so this only guards against a pid that was given to another process meanwhile.
+  // The socket is in our own folder, so this only guards against a pid that was given to another process
+  // meanwhile.
   std::error_code gone;
-  const std::string exe = std::filesystem::read_symlink("/proc/" + std::to_string(peer.pid) + "/exe", gone).filename().string();
+  const std::string exe =
+      std::filesystem::read_symlink("/proc/" + std::to_string(peer.pid) + "/exe", gone).filename().string();
   if (gone || !exe.starts_with(std::filesystem::path(program_).filename().string())) return std::nullopt;
   return peer;
 }
@@ -103,7 +108,9 @@ bool CaddyProcess::isRunning() {
 }
 
 std::optional<std::string> CaddyProcess::start(const std::string& listen) {
-  if (!base::findProgram(program_)) throw Error(Errc::unavailable, "the router \"" + program_ + "\" is not installed: install the package caddy");
+  if (!base::findProgram(program_))
+    throw Error(Errc::unavailable,
+                "the router \"" + program_ + "\" is not installed: install the package caddy");
   const base::Fd out = base::openFile(folder_ / "caddy.out", O_WRONLY | O_CREAT | O_TRUNC, 0640);
   base::ChildSpec spec;
   spec.argv = {program_, "run", "--config", "caddy.json"};
@@ -123,8 +130,10 @@ std::optional<std::string> CaddyProcess::start(const std::string& listen) {
 bool CaddyProcess::awaitListeners(const std::string& listen) {
   const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
   const base::Fd folder = base::openFile(folder_, O_PATH | O_DIRECTORY);
-  while (listenerOf(socketPath(folder)) != child_->pid() || !acceptsConnections(listen, std::chrono::milliseconds(100))) {
-    if (child_->waitFor(std::chrono::milliseconds(10)) || std::chrono::steady_clock::now() > deadline) return false;
+  while (listenerOf(socketPath(folder)) != child_->pid() ||
+         !acceptsConnections(listen, std::chrono::milliseconds(100))) {
+    if (child_->waitFor(std::chrono::milliseconds(10)) || std::chrono::steady_clock::now() > deadline)
+      return false;
   }
   return true;
 }
@@ -143,7 +152,8 @@ void CaddyProcess::load(const std::string& config) {
     socket.connect(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, socketPath(folder)));
     Poco::Net::HTTPClientSession session(socket);
     session.setTimeout(Poco::Timespan(15, 0));
-    Poco::Net::HTTPRequest request(Poco::Net::HTTPRequest::HTTP_POST, "/load", Poco::Net::HTTPMessage::HTTP_1_1);
+    Poco::Net::HTTPRequest request(Poco::Net::HTTPRequest::HTTP_POST, "/load",
+                                   Poco::Net::HTTPMessage::HTTP_1_1);
     request.setHost("fairlead");
     request.setContentType("application/json");
     request.setContentLength(static_cast<std::streamsize>(config.size()));
@@ -157,7 +167,8 @@ void CaddyProcess::load(const std::string& config) {
   } catch (const Poco::Exception& exception) {
     problem = exception.displayText();
   }
-  throw Error(Errc::unavailable, "the router refused its configuration: " + base::printable(base::trim(problem), 400));
+  throw Error(Errc::unavailable,
+              "the router refused its configuration: " + base::printable(base::trim(problem), 400));
 }
 
 void CaddyProcess::stop() {

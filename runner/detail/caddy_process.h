@@ -13,7 +13,8 @@
 
 namespace runner::detail {
 
-/// Runs `caddy run` in `folder` with folder/caddy.json; its admin API is folder/admin.sock. One thread at a time. The destructor leaves it running.
+/// Runs `caddy run` in `folder` with folder/caddy.json; its admin API is folder/admin.sock. One thread at a
+/// time. The destructor leaves it running.
 class CaddyProcess {
  public:
   CaddyProcess(std::filesystem::path folder, std::string program);
@@ -23,11 +24,11 @@ class CaddyProcess {
 
   /// Whether it runs: ours, or one that an earlier daemon left and that answers on the socket.
   bool isRunning();
-  /// Returns nullopt when `listen` (the address in caddy.json) and the admin API answer, else Caddy's own last words. Throws unavailable with what to
-  /// install.
+  /// Returns nullopt when `listen` (the address in caddy.json) and the admin API answer, else Caddy's own
+  /// last words. Throws unavailable with what to install.
   std::optional<std::string> start(const std::string& listen);
-  /// Replaces the whole configuration: only for a change of the listen address or of this program's version. Throws unavailable with Caddy's reason;
-  /// the old configuration stays then.
+  /// Replaces the whole configuration: only for a change of the listen address or of this program's version.
+  /// Throws unavailable with Caddy's reason; the old configuration stays then.
   void load(const std::string& config);
   /// SIGTERM, up to 8 s for requests in flight, SIGKILL. Nothing happens when it does not run.
   void stop();

@@ -33,13 +33,15 @@ std::optional<LogTime> parseOffset(std::string_view text) {
 }
 
 std::optional<LogTime> parseTime(std::string_view text) {
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':') {
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
+      text[16] != ':') {
     return std::nullopt;
   }
   const int year = number(text, 0, 4), month = number(text, 5, 2), day = number(text, 8, 2);
   const int hour = number(text, 11, 2), minute = number(text, 14, 2), second = number(text, 17, 2);
   if (hour < 0 || minute < 0 || second < 0) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (year < 1970 || month < 1 || day < 1 || !date.ok()) return std::nullopt;
   std::size_t at = 19;
@@ -64,9 +66,11 @@ std::string formatTime(LogTime time, int fractionDigits) {
   const std::chrono::hh_mm_ss clock(whole - day);
   const long long fraction = fractionDigits == 6 ? time % kSecond / 1000 : time % kSecond;
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02ld:%02ld:%02ld.%0*lld+00:00", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<long>(clock.hours().count()),
-                static_cast<long>(clock.minutes().count()), static_cast<long>(clock.seconds().count()), fractionDigits, fraction);
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02ld:%02ld:%02ld.%0*lld+00:00",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<long>(clock.hours().count()),
+                static_cast<long>(clock.minutes().count()), static_cast<long>(clock.seconds().count()),
+                fractionDigits, fraction);
   return text.data();
 }
 
@@ -81,8 +85,8 @@ std::size_t characterLength(std::string_view text) {
     if ((byte(i) & 0xC0) != 0x80) return 0;
   }
   const unsigned char second = byte(1);
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) || (first == 0xF0 && second < 0x90) ||
-      (first == 0xF4 && second > 0x8F)) {
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
     return 0;
   }
   return length;
@@ -101,7 +105,9 @@ LogTime toLogTime(base::Time time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-std::string formatLogTime(LogTime time) { return formatTime(time, 6); }
+std::string formatLogTime(LogTime time) {
+  return formatTime(time, 6);
+}
 
 std::optional<CriLine> parseCriLine(std::string_view line) {
   const std::size_t first = line.find(' ');

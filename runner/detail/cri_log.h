@@ -1,4 +1,5 @@
-// The line format that conmon writes: "2026-01-31T12:00:00.000000000+00:00 stdout F text". (Kubernetes CRI, container log format.)
+// The line format that conmon writes: "2026-01-31T12:00:00.000000000+00:00 stdout F text". (Kubernetes CRI,
+// container log format.)
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,8 @@ std::optional<CriLine> parseCriLine(std::string_view line);
 /// With its newline. `text` must not contain one.
 std::string formatCriLine(LogTime time, std::string_view text);
 
-/// Safe for a terminal: invalid UTF-8 becomes U+FFFD, control characters are shown as ^X; tab and SGR colour sequences stay.
+/// Safe for a terminal: invalid UTF-8 becomes U+FFFD, control characters are shown as ^X; tab and SGR colour
+/// sequences stay.
 std::string printableLine(std::string_view text);
 
 }  // namespace runner::detail

@@ -12,10 +12,12 @@ namespace runner::detail {
 /// Brings the table's routes to the router. Thread-safe.
 class RoutePublisher {
  public:
-  RoutePublisher(Router& router, const ProcessTable& table, std::string domain) : router_(router), table_(table), domain_(std::move(domain)) {}
+  RoutePublisher(Router& router, const ProcessTable& table, std::string domain)
+      : router_(router), table_(table), domain_(std::move(domain)) {}
 
   void publish() {
-    // Held over the router's work on purpose, and for nothing else: an older picture of the table must not overtake a newer one.
+    // Held over the router's work on purpose, and for nothing else: an older picture of the table must not
+    // overtake a newer one.
     const std::lock_guard lock(order_);
     if (!closed_) router_.apply(table_.routes(domain_));
   }

@@ -23,7 +23,8 @@ namespace {
 constexpr std::size_t kParallelStarts = 4;
 constexpr std::size_t kLastLines = 50;
 
-/// The new processes of a change. Until commit() they are nobody's; without it the destructor gives them away to be stopped.
+/// The new processes of a change. Until commit() they are nobody's; without it the destructor gives them away
+/// to be stopped.
 class NewProcesses {
  public:
   explicit NewProcesses(EngineParts& parts) : parts_(parts) {}
@@ -45,7 +46,8 @@ class NewProcesses {
     return keys_.with([](const auto& list) { return list; });
   }
 
-  /// New ones serve, old ones do not. The state is on disk before the routes change, so that a daemon that dies in between finds both kinds again.
+  /// New ones serve, old ones do not. The state is on disk before the routes change, so that a daemon that
+  /// dies in between finds both kinds again.
   void commit(const Deployment& deployment, const std::vector<std::uint64_t>& old) {
     const base::Time now = parts_.clock.now();
     parts_.table.update(keys(), [&](Process& process) {
@@ -59,7 +61,8 @@ class NewProcesses {
     for (const std::uint64_t key : keys()) {
       if (const auto process = parts_.table.find(key)) parts_.state.save(*process);
     }
-    parts_.table.setApp(deployment.app, parts_.table.desired(deployment.app));  // from its first deploy on it has a route
+    parts_.table.setApp(deployment.app,
+                        parts_.table.desired(deployment.app));  // from its first deploy on it has a route
     parts_.publisher.publish();
     parts_.table.setApp(deployment.app, std::make_shared<const Deployment>(deployment));
     committed_ = true;
@@ -75,12 +78,16 @@ class NewProcesses {
 void startAll(const Deployment& deployment, const std::vector<Slot>& slots, NewProcesses& fresh) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
-    for (std::size_t i = next++; i < slots.size(); i = next++) fresh.start(deployment, slots[i]);
+    for (std::size_t i = next++; i < slots.size(); i = next++)
+      fresh.start(deployment, slots[i]);
   };
   std::vector<std::future<void>> workers;
-  for (std::size_t i = 0; i < std::min(slots.size(), kParallelStarts); ++i) workers.push_back(std::async(std::launch::async, work));
-  for (auto& worker : workers) worker.wait();
-  for (auto& worker : workers) worker.get();
+  for (std::size_t i = 0; i < std::min(slots.size(), kParallelStarts); ++i)
+    workers.push_back(std::async(std::launch::async, work));
+  for (auto& worker : workers)
+    worker.wait();
+  for (auto& worker : workers)
+    worker.get();
 }
 
 /// Whether a new process may be counted on.
@@ -107,7 +114,8 @@ Verdict check(EngineParts& parts, const Process& process) {
   }
   if (!process.isWeb()) return {age >= parts.config.workerCheck, ""};
   if (acceptsConnections(process.address, milliseconds(50))) return {true, ""};
-  if (age >= parts.config.portTimeout) return {false, "did not open port " + port + " within " + seconds(parts.config.portTimeout)};
+  if (age >= parts.config.portTimeout)
+    return {false, "did not open port " + port + " within " + seconds(parts.config.portTimeout)};
   return {};
 }
 
@@ -115,23 +123,27 @@ std::vector<std::string> lastLines(EngineParts& parts, const Process& process) {
   std::vector<std::string> lines;
   // The file holds what the process's predecessors wrote, too.
   const std::string from = formatLogTime(toLogTime(process.startedAt));
-  for (LogLine& line : parts.log.read(process.app, {.lines = kLastLines, .process = process.name(), .source = "app"})) {
+  for (LogLine& line :
+       parts.log.read(process.app, {.lines = kLastLines, .process = process.name(), .source = "app"})) {
     if (line.time >= from) lines.push_back(std::move(line.text));
   }
   return lines;
 }
 
-std::optional<LaunchFailed> awaitChecks(EngineParts& parts, std::vector<std::uint64_t> pending, const Progress& progress, std::stop_token stop) {
+std::optional<LaunchFailed> awaitChecks(EngineParts& parts, std::vector<std::uint64_t> pending,
+                                        const Progress& progress, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
   milliseconds pause{20};
   while (!pending.empty()) {
-    if (stop.stop_requested()) throw base::Error(base::Errc::cancelled, "cancelled while the new processes were starting");
+    if (stop.stop_requested())
+      throw base::Error(base::Errc::cancelled, "cancelled while the new processes were starting");
     for (auto it = pending.begin(); it != pending.end();) {
       const auto process = parts.table.find(*it);
       CHECK(process.has_value());
       const Verdict verdict = check(parts, *process);
-      if (!verdict.failure.empty()) return LaunchFailed{process->name(), verdict.failure, lastLines(parts, *process)};
+      if (!verdict.failure.empty())
+        return LaunchFailed{process->name(), verdict.failure, lastLines(parts, *process)};
       if (verdict.passed) progress(process->name() + " is up");
       it = verdict.passed ? pending.erase(it) : std::next(it);
     }
@@ -147,10 +159,12 @@ std::optional<LaunchFailed> awaitChecks(EngineParts& parts, std::vector<std::uin
 Process startProcess(EngineParts& parts, const Deployment& deployment, const std::string& type, int index) {
   const Slot slot{type, index};
   std::vector<std::filesystem::path> layers;
-  for (const store::Layer& layer : deployment.layers) layers.push_back(parts.layerFolder(layer));
+  for (const store::Layer& layer : deployment.layers)
+    layers.push_back(parts.layerFolder(layer));
   const sandbox::ContainerSpec spec = makeSpec(deployment, slot, std::move(layers), parts.config);
   const base::Time before = parts.clock.now();
-  const sandbox::RunningContainer container = parts.runtime.start(spec, parts.log.processLogFile(deployment.app, slot.name()));
+  const sandbox::RunningContainer container =
+      parts.runtime.start(spec, parts.log.processLogFile(deployment.app, slot.name()));
   Process process{.app = deployment.app, .type = type, .index = index, .release = deployment.release};
   process.identity = identityOf(deployment, type);
   process.container = spec.id;
@@ -168,15 +182,19 @@ void retire(EngineParts& parts, const std::vector<std::uint64_t>& keys, Drain dr
   parts.table.update(keys, [&](Process& process) {
     process.phase = Phase::stopping;
     process.since = since;
-    process.notBefore = now + (drain == Drain::first && process.isWeb() ? parts.config.drain : milliseconds(0));
+    process.notBefore =
+        now + (drain == Drain::first && process.isWeb() ? parts.config.drain : milliseconds(0));
   });
 }
 
-LaunchResult launch(EngineParts& parts, const Deployment& deployment, const LaunchPlan& plan, const Progress& progress, std::stop_token stop) {
+LaunchResult launch(EngineParts& parts, const Deployment& deployment, const LaunchPlan& plan,
+                    const Progress& progress, const std::stop_token& stop) {
   NewProcesses fresh(parts);
-  for (const Slot& slot : plan.start) progress("Starting " + slot.name());
+  for (const Slot& slot : plan.start)
+    progress("Starting " + slot.name());
   // Unpacks what is not unpacked yet, once, before several threads ask for it.
-  for (const store::Layer& layer : plan.start.empty() ? std::vector<store::Layer>() : deployment.layers) parts.layerFolder(layer);
+  for (const store::Layer& layer : plan.start.empty() ? std::vector<store::Layer>() : deployment.layers)
+    parts.layerFolder(layer);
   startAll(deployment, plan.start, fresh);
   if (auto failed = awaitChecks(parts, fresh.keys(), progress, stop)) return std::move(*failed);
   fresh.commit(deployment, plan.retire);

@@ -19,7 +19,8 @@ std::string lowered(std::string_view text, std::string_view extra) {
   std::string out;
   for (char c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos;
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos;
     out += plain ? c : '-';
   }
   return out;
@@ -31,7 +32,8 @@ void addField(base::Sha256& sha, std::string_view field) {
   sha.update(field);
 }
 
-std::vector<std::pair<std::string, std::string>> environmentOf(const Deployment& deployment, const Slot& slot, std::uint16_t port) {
+std::vector<std::pair<std::string, std::string>> environmentOf(const Deployment& deployment, const Slot& slot,
+                                                               std::uint16_t port) {
   store::ConfigVars vars = deployment.environment;
   vars.try_emplace("PATH", kPath);
   vars.try_emplace("LANG", "C.UTF-8");
@@ -46,7 +48,8 @@ std::vector<std::pair<std::string, std::string>> environmentOf(const Deployment&
 std::string identityOf(const Deployment& deployment, const std::string& type) {
   base::Sha256 sha;
   addField(sha, deployment.release.str());
-  for (const store::Layer& layer : deployment.layers) addField(sha, layer.diffId.str());
+  for (const store::Layer& layer : deployment.layers)
+    addField(sha, layer.diffId.str());
   addField(sha, "environment");
   for (const auto& [key, value] : deployment.environment) {
     addField(sha, key);
@@ -61,7 +64,8 @@ std::vector<Slot> wantedSlots(const Deployment& deployment) {
   std::vector<Slot> slots;
   for (const auto& [type, count] : deployment.formation) {
     if (!deployment.types.contains(type)) continue;
-    for (int index = 1; index <= count; ++index) slots.push_back({type, index});
+    for (int index = 1; index <= count; ++index)
+      slots.push_back({type, index});
   }
   return slots;
 }
@@ -72,7 +76,8 @@ LaunchPlan planDeploy(const Deployment& deployment, const std::vector<Process>& 
   for (const Slot& slot : wantedSlots(deployment)) {
     const std::string identity = identityOf(deployment, slot.type);
     const auto found = std::find_if(present.begin(), present.end(), [&](const Process& process) {
-      return process.phase != Phase::stopping && process.type == slot.type && process.index == slot.index && process.identity == identity;
+      return process.phase != Phase::stopping && process.type == slot.type && process.index == slot.index &&
+             process.identity == identity;
     });
     if (found == present.end()) {
       plan.start.push_back(slot);
@@ -91,13 +96,15 @@ LaunchPlan planDeploy(const Deployment& deployment, const std::vector<Process>& 
 LaunchPlan planRestart(const std::string& processOrType, const std::vector<Process>& present) {
   LaunchPlan plan;
   for (const Process& process : present) {
-    const bool named = processOrType.empty() || processOrType == process.type || processOrType == process.name();
+    const bool named =
+        processOrType.empty() || processOrType == process.type || processOrType == process.name();
     if (process.phase == Phase::stopping || !named) continue;
     plan.start.push_back({process.type, process.index});
     plan.retire.push_back(process.key);
   }
   if (plan.start.empty() && !processOrType.empty()) {
-    throw base::Error(base::Errc::notFound, "no process \"" + base::printable(processOrType) + "\" is running: fairlead ps lists them");
+    throw base::Error(base::Errc::notFound, "no process \"" + base::printable(processOrType) +
+                                                "\" is running: fairlead ps lists them");
   }
   return plan;
 }
@@ -119,8 +126,8 @@ bool isProcessContainer(const std::string& id) {
   return app && isContainerOf(*app, id);
 }
 
-sandbox::ContainerSpec makeSpec(const Deployment& deployment, const Slot& slot, std::vector<std::filesystem::path> layers,
-                                const LocalEngineConfig& config) {
+sandbox::ContainerSpec makeSpec(const Deployment& deployment, const Slot& slot,
+                                std::vector<std::filesystem::path> layers, const LocalEngineConfig& config) {
   sandbox::ContainerSpec spec;
   spec.id = newContainerId(deployment, slot);
   spec.layers = std::move(layers);

@@ -21,7 +21,8 @@ struct LaunchPlan {
   std::vector<std::uint64_t> retire;  ///< keys of processes
 };
 
-/// Digest of all that a process of `type` is made from: release, layers, environment, command. Equal identities need no replacement.
+/// Digest of all that a process of `type` is made from: release, layers, environment, command. Equal
+/// identities need no replacement.
 std::string identityOf(const Deployment& deployment, const std::string& type);
 
 /// What is asked, in order. Types without a command are left out.
@@ -30,7 +31,8 @@ std::vector<Slot> wantedSlots(const Deployment& deployment);
 /// Compares what is asked with what is there. What is stopping already is not counted.
 LaunchPlan planDeploy(const Deployment& deployment, const std::vector<Process>& present);
 
-/// Replacement of the processes that `processOrType` names ("web.1", "web", "" for all); throws notFound when there is none.
+/// Replacement of the processes that `processOrType` names ("web.1", "web", "" for all); throws notFound when
+/// there is none.
 LaunchPlan planRestart(const std::string& processOrType, const std::vector<Process>& present);
 
 /// "APP.vN.web.1.<4 hex>", at most 64 of [a-z0-9_.-].
@@ -41,7 +43,7 @@ bool isContainerOf(const store::AppName& app, const std::string& id);
 bool isProcessContainer(const std::string& id);
 
 /// `layers` are the unpacked folders, bottom first.
-sandbox::ContainerSpec makeSpec(const Deployment& deployment, const Slot& slot, std::vector<std::filesystem::path> layers,
-                                const LocalEngineConfig& config);
+sandbox::ContainerSpec makeSpec(const Deployment& deployment, const Slot& slot,
+                                std::vector<std::filesystem::path> layers, const LocalEngineConfig& config);
 
 }  // namespace runner::detail

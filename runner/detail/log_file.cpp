@@ -36,7 +36,8 @@ std::string readAt(const base::Fd& fd, std::uint64_t offset, std::uint64_t lengt
   std::string bytes(length, '\0');
   std::size_t have = 0;
   while (have < bytes.size()) {
-    const ssize_t count = ::pread(fd.get(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(offset + have));
+    const ssize_t count =
+        ::pread(fd.get(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(offset + have));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) base::throwErrno(errno, "reading a log");
     if (count == 0) break;
@@ -68,7 +69,9 @@ std::size_t countWhole(std::string_view block) {
 }  // namespace
 
 LogFile::LogFile(std::filesystem::path path)
-    : path_(std::move(path)), platform_(path_.stem() == "fairlead"), process_(platform_ ? "" : path_.stem().string()) {}
+    : path_(std::move(path)),
+      platform_(path_.stem() == "fairlead"),
+      process_(platform_ ? "" : path_.stem().string()) {}
 
 std::vector<LogEntry> LogFile::tail(std::size_t count) {
   std::vector<LogEntry> entries;
@@ -93,7 +96,8 @@ std::vector<LogEntry> LogFile::tail(std::size_t count) {
   }
   offset_ = from + (end == std::string::npos ? 0 : end + 1);
   if (end != std::string::npos) take(std::string_view(bytes).substr(0, end + 1), entries);
-  if (entries.size() > count) entries.erase(entries.begin(), entries.end() - static_cast<std::ptrdiff_t>(count));
+  if (entries.size() > count)
+    entries.erase(entries.begin(), entries.end() - static_cast<std::ptrdiff_t>(count));
   return entries;
 }
 
@@ -167,10 +171,12 @@ void cutLogFile(const std::filesystem::path& path, std::uint64_t keepBytes) {
   const struct stat info = statOf(fd);
   const auto size = static_cast<std::uint64_t>(info.st_size);
   if (size <= keepBytes) return;
-  // ext4 and xfs take whole blocks out at the front without touching the rest, so nothing written meanwhile is lost.
+  // ext4 and xfs take whole blocks out at the front without touching the rest, so nothing written meanwhile
+  // is lost.
   const auto blockSize = static_cast<std::uint64_t>(info.st_blksize);
   const std::uint64_t whole = (size - keepBytes + blockSize - 1) / blockSize * blockSize;
-  if (whole < size && ::fallocate(fd.get(), FALLOC_FL_COLLAPSE_RANGE, 0, static_cast<off_t>(whole)) == 0) return;
+  if (whole < size && ::fallocate(fd.get(), FALLOC_FL_COLLAPSE_RANGE, 0, static_cast<off_t>(whole)) == 0)
+    return;
   std::string kept = readAt(fd, size - keepBytes, keepBytes);
   kept.erase(0, std::min(kept.find('\n'), kept.size() - 1) + 1);
   if (::ftruncate(fd.get(), 0) != 0) base::throwErrno(errno, "cutting log " + path.filename().string());

@@ -20,8 +20,9 @@ struct LogEntry {
   LogLine line;
 };
 
-/// A reader's place in a file that others write, cut (copy and truncate) and replace. Partial lines are joined (at most 64 KiB, then they are given out
-/// as they are); what is not a CRI line is skipped. One thread at a time.
+/// A reader's place in a file that others write, cut (copy and truncate) and replace. Partial lines are
+/// joined (at most 64 KiB, then they are given out as they are); what is not a CRI line is skipped. One
+/// thread at a time.
 class LogFile {
  public:
   /// "web.1.log" is the app's process web.1, "fairlead.log" the platform's own.
@@ -32,7 +33,8 @@ class LogFile {
 
   /// The last `count` lines; reads from the end, at most 8 MiB. poll() goes on from there.
   std::vector<LogEntry> tail(std::size_t count);
-  /// Lines added since, at most 4 MiB of them. After the file was cut: those that are newer than the last one given.
+  /// Lines added since, at most 4 MiB of them. After the file was cut: those that are newer than the last one
+  /// given.
   std::vector<LogEntry> poll();
 
  private:
@@ -49,14 +51,15 @@ class LogFile {
   bool platform_;
   std::string process_;
   ino_t inode_ = 0;
-  std::uint64_t offset_ = 0;   // of the first byte not taken yet
-  LogTime last_ = 0;           // newest time given out
-  LogTime skipUntil_ = 0;      // after a cut: lines up to here were given out already
+  std::uint64_t offset_ = 0;  // of the first byte not taken yet
+  LogTime last_ = 0;          // newest time given out
+  LogTime skipUntil_ = 0;     // after a cut: lines up to here were given out already
   std::map<std::string, Partial, std::less<>> partials_;  // by stream
 };
 
-/// Drops the oldest lines so that at most `keepBytes` stay. Writers that hold the file open for appending go on undisturbed; a line written in the
-/// moment of the cut may be lost where the file system cannot cut in place.
+/// Drops the oldest lines so that at most `keepBytes` stay. Writers that hold the file open for appending go
+/// on undisturbed; a line written in the moment of the cut may be lost where the file system cannot cut in
+/// place.
 void cutLogFile(const std::filesystem::path& path, std::uint64_t keepBytes);
 
 }  // namespace runner::detail

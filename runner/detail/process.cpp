@@ -13,11 +13,16 @@ namespace runner {
 
 std::string_view name(ProcessState state) noexcept {
   switch (state) {
-    case ProcessState::starting: return "starting";
-    case ProcessState::up: return "up";
-    case ProcessState::crashed: return "crashed";
-    case ProcessState::stopping: return "stopping";
-    case ProcessState::down: return "down";
+    case ProcessState::starting:
+      return "starting";
+    case ProcessState::up:
+      return "up";
+    case ProcessState::crashed:
+      return "crashed";
+    case ProcessState::stopping:
+      return "stopping";
+    case ProcessState::down:
+      return "down";
   }
   return "down";
 }
@@ -29,9 +34,13 @@ namespace fs = std::filesystem;
 
 constexpr std::array kPhases{Phase::launching, Phase::starting, Phase::up, Phase::crashed, Phase::stopping};
 
-std::string fileName(const std::string& container) { return container + ".json"; }
+std::string fileName(const std::string& container) {
+  return container + ".json";
+}
 
-std::int64_t toMs(base::Time time) { return time.time_since_epoch().count(); }
+std::int64_t toMs(base::Time time) {
+  return time.time_since_epoch().count();
+}
 
 std::int64_t integer(const base::JsonObject::Ptr& json, const char* key) {
   const Poco::Dynamic::Var value = json->get(key);
@@ -57,7 +66,8 @@ Process parse(const store::AppName& app, const std::string& text) {
   for (const Phase candidate : kPhases) {
     if (phaseName(candidate) == phase) process.phase = candidate;
   }
-  if (process.type.empty() || process.container.empty()) throw base::Error(base::Errc::corrupt, "process state lacks a name");
+  if (process.type.empty() || process.container.empty())
+    throw base::Error(base::Errc::corrupt, "process state lacks a name");
   return process;
 }
 
@@ -66,7 +76,8 @@ std::optional<Process> tryParse(const store::AppName& app, const fs::path& file)
   try {
     return parse(app, base::readFile(file));
   } catch (const base::Error& damaged) {
-    base::Log("runner").warn("damaged process state removed", {{"file", file.filename().string()}, {"problem", damaged.what()}});
+    base::Log("runner").warn("damaged process state removed",
+                             {{"file", file.filename().string()}, {"problem", damaged.what()}});
     return std::nullopt;
   }
 }
@@ -75,27 +86,41 @@ std::optional<Process> tryParse(const store::AppName& app, const fs::path& file)
 
 std::string_view phaseName(Phase phase) noexcept {
   switch (phase) {
-    case Phase::launching: return "launching";
-    case Phase::starting: return "starting";
-    case Phase::up: return "up";
-    case Phase::crashed: return "crashed";
-    case Phase::stopping: return "stopping";
+    case Phase::launching:
+      return "launching";
+    case Phase::starting:
+      return "starting";
+    case Phase::up:
+      return "up";
+    case Phase::crashed:
+      return "crashed";
+    case Phase::stopping:
+      return "stopping";
   }
   return "stopping";
 }
 
 std::string describeExit(const base::ExitStatus& exit) {
-  return exit.signal != 0 ? "was killed by signal " + std::to_string(exit.signal) : "exited with status " + std::to_string(exit.code);
+  return exit.signal != 0 ? "was killed by signal " + std::to_string(exit.signal)
+                          : "exited with status " + std::to_string(exit.code);
 }
 
 ProcessStatus statusOf(const Process& process) {
   ProcessStatus status{.name = process.name(), .type = process.type, .release = process.release};
   switch (process.phase) {
     case Phase::launching:
-    case Phase::starting: status.state = ProcessState::starting; break;
-    case Phase::up: status.state = ProcessState::up; break;
-    case Phase::crashed: status.state = ProcessState::crashed; break;
-    case Phase::stopping: status.state = ProcessState::stopping; break;
+    case Phase::starting:
+      status.state = ProcessState::starting;
+      break;
+    case Phase::up:
+      status.state = ProcessState::up;
+      break;
+    case Phase::crashed:
+      status.state = ProcessState::crashed;
+      break;
+    case Phase::stopping:
+      status.state = ProcessState::stopping;
+      break;
   }
   status.since = process.since;
   status.command = process.command;
@@ -105,11 +130,14 @@ ProcessStatus statusOf(const Process& process) {
   return status;
 }
 
-StateFolder::StateFolder(fs::path folder) : folder_(std::move(folder)) { fs::create_directories(folder_); }
+StateFolder::StateFolder(fs::path folder) : folder_(std::move(folder)) {
+  fs::create_directories(folder_);
+}
 
 void StateFolder::saveApp(const store::AppName& app, const Deployment& deployment) {
   auto formation = base::makeJsonObject();
-  for (const auto& [type, count] : deployment.formation) formation->set(type, count);
+  for (const auto& [type, count] : deployment.formation)
+    formation->set(type, count);
   auto json = base::makeJsonObject();
   json->set("app", app.str());
   json->set("release", deployment.release.number);
@@ -140,7 +168,8 @@ void StateFolder::save(const Process& process) {
   json->set("restarts", process.restarts);
   json->set("last_exit", process.lastExit);
   fs::create_directories(folder_ / process.app.str());
-  base::writeFileAtomically(folder_ / process.app.str() / fileName(process.container), base::toJson(json), 0600);
+  base::writeFileAtomically(folder_ / process.app.str() / fileName(process.container), base::toJson(json),
+                            0600);
 }
 
 void StateFolder::remove(const store::AppName& app, const std::string& container) {

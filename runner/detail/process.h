@@ -17,13 +17,15 @@ namespace runner::detail {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-/// Who may act on a process follows from its phase: `launching` belongs to the deploy that started it, all others to the supervisor.
+/// Who may act on a process follows from its phase: `launching` belongs to the deploy that started it, all
+/// others to the supervisor.
 enum class Phase {
   launching,  ///< started by a deploy that is not over
   starting,   ///< started again by the supervisor, not serving yet
   up,
-  crashed,    ///< no container; started again at `restartAt`
-  stopping    ///< replaced or not wanted any more: nothing happens to it before `notBefore`, then SIGTERM, and it has until `killAt`
+  crashed,  ///< no container; started again at `restartAt`
+  stopping  ///< replaced or not wanted any more: nothing happens to it before `notBefore`, then SIGTERM, and
+            ///< it has until `killAt`
 };
 
 struct Process {
@@ -32,14 +34,14 @@ struct Process {
   std::string type;
   int index = 0;
   store::ReleaseVersion release;
-  std::string identity;     ///< digest of all that it was started from
-  std::string container;    ///< id, or empty when crashed
+  std::string identity;   ///< digest of all that it was started from
+  std::string container;  ///< id, or empty when crashed
   std::string command;
-  std::string address;      ///< HOST:PORT for web processes
+  std::string address;  ///< HOST:PORT for web processes
   Phase phase = Phase::launching;
-  bool serving = false;     ///< the router may send to it while it is up
-  base::Time since;         ///< of the phase
-  base::Time startedAt;     ///< of the container
+  bool serving = false;  ///< the router may send to it while it is up
+  base::Time since;      ///< of the phase
+  base::Time startedAt;  ///< of the container
   int restarts = 0;
   std::string lastExit;
   int backoffSteps = 0;
@@ -58,7 +60,8 @@ std::string_view phaseName(Phase phase) noexcept;
 /// "exited with status 1", "was killed by signal 9".
 std::string describeExit(const base::ExitStatus& exit);
 
-/// DIR/run/processes/APP/: app.json (the app has a route) and CONTAINER.json per process. Config values are not in them. Thread-safe for different apps.
+/// DIR/run/processes/APP/: app.json (the app has a route) and CONTAINER.json per process. Config values are
+/// not in them. Thread-safe for different apps.
 class StateFolder {
  public:
   explicit StateFolder(std::filesystem::path folder);

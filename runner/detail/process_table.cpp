@@ -26,7 +26,8 @@ std::shared_ptr<const Deployment> ProcessTable::desired(const store::AppName& ap
 std::vector<store::AppName> ProcessTable::apps() const {
   const std::lock_guard lock(mutex_);
   std::vector<store::AppName> names;
-  for (const auto& [app, desired] : apps_) names.push_back(app);
+  for (const auto& [app, desired] : apps_)
+    names.push_back(app);
   return names;
 }
 
@@ -46,7 +47,8 @@ std::optional<Process> ProcessTable::find(std::uint64_t key) const {
 std::vector<Process> ProcessTable::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<Process> list;
-  for (const auto& [key, process] : processes_) list.push_back(process);
+  for (const auto& [key, process] : processes_)
+    list.push_back(process);
   return list;
 }
 
@@ -78,10 +80,12 @@ void ProcessTable::erase(std::uint64_t key) {
   gone_.notify_all();
 }
 
-bool ProcessTable::waitUntilGone(const std::optional<store::AppName>& app, std::chrono::milliseconds timeout) const {
+bool ProcessTable::waitUntilGone(const std::optional<store::AppName>& app,
+                                 std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
   return gone_.wait_for(lock, timeout, [&] {
-    return std::none_of(processes_.begin(), processes_.end(), [&](const auto& item) { return !app || item.second.app == *app; });
+    return std::none_of(processes_.begin(), processes_.end(),
+                        [&](const auto& item) { return !app || item.second.app == *app; });
   });
 }
 
@@ -91,10 +95,12 @@ std::vector<Route> ProcessTable::routes(const std::string& domain) const {
   for (const auto& [app, desired] : apps_) {
     Route route{{app.str() + "." + domain}, {}};
     for (const auto& [key, process] : processes_) {
-      const bool takes = process.app == app && process.isWeb() && process.serving && process.phase == Phase::up;
+      const bool takes =
+          process.app == app && process.isWeb() && process.serving && process.phase == Phase::up;
       if (takes) route.backends.push_back(process.address);
     }
-    std::sort(route.backends.begin(), route.backends.end());  // the same processes give the same route, whoever asks
+    std::sort(route.backends.begin(),
+              route.backends.end());  // the same processes give the same route, whoever asks
     routes.push_back(std::move(route));
   }
   return routes;
@@ -107,10 +113,11 @@ ChangeLocks::Hold::~Hold() {
   locks_->released_.notify_all();
 }
 
-ChangeLocks::Hold ChangeLocks::acquire(const store::AppName& app, std::stop_token stop) {
+ChangeLocks::Hold ChangeLocks::acquire(const store::AppName& app, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   const bool ready = released_.wait(lock, stop, [&] { return closed_ || !busy_.contains(app); });
-  if (!ready) throw base::Error(base::Errc::cancelled, "cancelled while waiting for another change of " + app.str());
+  if (!ready)
+    throw base::Error(base::Errc::cancelled, "cancelled while waiting for another change of " + app.str());
   if (closed_) throw base::Error(base::Errc::unavailable, "the server is shutting down");
   busy_.insert(app);
   return Hold(*this, app);

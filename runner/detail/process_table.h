@@ -48,7 +48,8 @@ class ProcessTable {
   mutable std::mutex mutex_;
   mutable std::condition_variable gone_;
   std::uint64_t lastKey_ = 0;
-  std::map<store::AppName, std::shared_ptr<const Deployment>> apps_;  // shared: a restart uses it while a deploy replaces it
+  std::map<store::AppName, std::shared_ptr<const Deployment>>
+      apps_;  // shared: a restart uses it while a deploy replaces it
   std::map<std::uint64_t, Process> processes_;
 };
 
@@ -59,7 +60,7 @@ class ChangeLocks {
   class Hold {
    public:
     Hold(ChangeLocks& locks, store::AppName app) : locks_(&locks), app_(std::move(app)) {}
-    Hold(Hold&& other) noexcept : locks_(std::exchange(other.locks_, nullptr)), app_(other.app_) {}
+    Hold(Hold&& other) noexcept : locks_(std::exchange(other.locks_, nullptr)), app_(std::move(other.app_)) {}
     Hold& operator=(Hold&&) = delete;
     ~Hold();
 
@@ -68,8 +69,9 @@ class ChangeLocks {
     store::AppName app_;
   };
 
-  /// Waits for the change that is under way; throws cancelled when `stop` is requested first, unavailable after close().
-  Hold acquire(const store::AppName& app, std::stop_token stop);
+  /// Waits for the change that is under way; throws cancelled when `stop` is requested first, unavailable
+  /// after close().
+  Hold acquire(const store::AppName& app, const std::stop_token& stop);
   std::optional<Hold> tryAcquire(const store::AppName& app);
   /// No change begins any more; returns when none is under way.
   void close();

@@ -24,7 +24,8 @@ void checkName(const std::string& name, std::string_view allowed, std::size_t ma
   const bool good = !name.empty() && name.size() <= maxBytes && name.front() != '.' &&
                     name.find_first_not_of(allowed) == std::string::npos;
   if (!good) {
-    throw base::Error(base::Errc::invalidArgument, std::string(what) + " \"" + base::printable(name) + "\" cannot be routed");
+    throw base::Error(base::Errc::invalidArgument,
+                      std::string(what) + " \"" + base::printable(name) + "\" cannot be routed");
   }
 }
 
@@ -33,7 +34,8 @@ void checkName(const std::string& name, std::string_view allowed, std::size_t ma
 std::vector<std::string> slotNames(const Route& route) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
   const std::size_t count = route.backends.size();
-  const std::string app = route.hosts.empty() ? "" : route.hosts.front().substr(0, route.hosts.front().find('.'));
+  const std::string app =
+      route.hosts.empty() ? "" : route.hosts.front().substr(0, route.hosts.front().find('.'));
   std::vector<std::string> names;
   for (std::size_t slot = 0; slot < RouteFiles::kSlots; ++slot) {
     std::string name{kDigits[slot], '-'};
@@ -58,7 +60,8 @@ RouteFiles::RouteFiles(fs::path folder) : folder_(std::move(folder)) {
 void RouteFiles::apply(const std::vector<Route>& routes) {
   std::map<std::string, std::vector<std::string>> wanted;
   for (const Route& route : routes) {
-    for (const std::string& backend : route.backends) checkName(backend, kBackendCharacters, 64, "backend");
+    for (const std::string& backend : route.backends)
+      checkName(backend, kBackendCharacters, 64, "backend");
     for (const std::string& host : route.hosts) {
       checkName(host, kHostCharacters, 253, "host");
       wanted[host] = slotNames(route);
@@ -86,7 +89,8 @@ void RouteFiles::publish(const std::string& host, const std::vector<std::string>
   const std::string id = base::randomHex(8);
   const fs::path set = folder_ / "sets" / id;
   fs::create_directory(set);
-  for (const std::string& name : names) base::openFile(set / name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  for (const std::string& name : names)
+    base::openFile(set / name, O_WRONLY | O_CREAT | O_EXCL, 0644);
   const fs::path link = folder_ / "live" / host;
   const fs::path aside = folder_ / "live" / (".new-" + id);  // no host begins with a dot
   std::error_code none;
@@ -94,7 +98,8 @@ void RouteFiles::publish(const std::string& host, const std::vector<std::string>
   fs::create_symlink(fs::path("..") / "sets" / id, aside);
   fs::rename(aside, link);
   written_[host] = names;
-  // A request that is reading the old folder right now finds nothing there and looks again: the matcher names each pattern three times.
+  // A request that is reading the old folder right now finds nothing there and looks again: the matcher names
+  // each pattern three times.
   if (!old.empty()) base::removeTree(folder_ / "sets" / old.filename());
 }
 

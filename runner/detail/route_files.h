@@ -1,4 +1,5 @@
-// The routes as files that Caddy looks at for every request, so that a change of routes is no change of its configuration.
+// The routes as files that Caddy looks at for every request, so that a change of routes is no change of its
+// configuration.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +11,14 @@
 
 namespace runner::detail {
 
-/// Why files: every change through Caddy's admin API reloads the whole server. In 2.6 that resets connections waiting in the old listener's
-/// queue, closes idle keep-alive connections under clients that are just sending, ends all websockets, and gives up requests that wait for a retry.
-/// A file matcher sees the change at once and touches nothing that is open.
+/// Why files: every change through Caddy's admin API reloads the whole server. In 2.6 that resets connections
+/// waiting in the old listener's queue, closes idle keep-alive connections under clients that are just
+/// sending, ends all websockets, and gives up requests that wait for a retry. A file matcher sees the change
+/// at once and touches nothing that is open.
 ///
 ///   live/HOST       -> ../sets/ID, a symlink: renaming a new one over it is the change
-///   sets/ID/S-A,B,C    sixteen empty files, S = 0..f: Caddy takes a random one; A, B, C are the backends that it tries in turn
-///   sets/ID/S-none-APP when there is no backend
+///   sets/ID/S-A,B,C    sixteen empty files, S = 0..f: Caddy takes a random one; A, B, C are the backends
+///   that it tries in turn sets/ID/S-none-APP when there is no backend
 ///
 /// Of more than 48 backends 48 are used. One thread at a time.
 class RouteFiles {
@@ -25,8 +27,8 @@ class RouteFiles {
   static constexpr int kPerSlot = 3;
 
   explicit RouteFiles(std::filesystem::path folder);
-  /// The first call writes all and removes what an earlier daemon left; later ones only what differs. Each host changes in one step. Throws
-  /// invalidArgument for a host or backend that cannot be a file name.
+  /// The first call writes all and removes what an earlier daemon left; later ones only what differs. Each
+  /// host changes in one step. Throws invalidArgument for a host or backend that cannot be a file name.
   void apply(const std::vector<Route>& routes);
 
  private:

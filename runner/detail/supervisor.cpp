@@ -23,14 +23,16 @@ constexpr std::chrono::seconds kTrimEvery{10};
 constexpr std::chrono::seconds kRetryRemoval{5};
 
 std::string shown(milliseconds pause) {
-  return pause < std::chrono::seconds(1) ? std::to_string(pause.count()) + " ms" : std::to_string(pause.count() / 1000) + " s";
+  return pause < std::chrono::seconds(1) ? std::to_string(pause.count()) + " ms"
+                                         : std::to_string(pause.count() / 1000) + " s";
 }
 
 }  // namespace
 
-Supervisor::Supervisor(EngineParts& parts) : parts_(parts), thread_([this](std::stop_token stop) { run(stop); }) {}
+Supervisor::Supervisor(EngineParts& parts)
+    : parts_(parts), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-void Supervisor::run(std::stop_token stop) {
+void Supervisor::run(const std::stop_token& stop) {
   ::pthread_setname_np(::pthread_self(), "supervisor");
   std::mutex mutex;
   std::condition_variable_any never;
@@ -55,11 +57,18 @@ void Supervisor::attempt(const char* doing, const std::function<void()>& job) {
 
 void Supervisor::step(const Process& process) {
   switch (process.phase) {
-    case Phase::launching: break;
+    case Phase::launching:
+      break;
     case Phase::starting:
-    case Phase::up: watch(process); break;
-    case Phase::crashed: startAgain(process); break;
-    case Phase::stopping: bringToEnd(process); break;
+    case Phase::up:
+      watch(process);
+      break;
+    case Phase::crashed:
+      startAgain(process);
+      break;
+    case Phase::stopping:
+      bringToEnd(process);
+      break;
   }
 }
 
@@ -71,7 +80,8 @@ void Supervisor::watch(const Process& process) {
   }
   if (process.phase == Phase::up) return;
   const auto age = steady_clock::now() - process.startedSteady;
-  const bool ready = process.isWeb() ? acceptsConnections(process.address, milliseconds(100)) : age >= parts_.config.workerCheck;
+  const bool ready = process.isWeb() ? acceptsConnections(process.address, milliseconds(100))
+                                     : age >= parts_.config.workerCheck;
   if (ready) {
     becomeUp(process);
   } else if (process.isWeb() && age >= parts_.config.portTimeout) {
@@ -94,7 +104,8 @@ void Supervisor::becomeUp(const Process& process) {
 
 milliseconds Supervisor::backoff(int steps) const {
   milliseconds pause = parts_.config.backoffFirst;
-  for (int i = 0; i < steps && pause < parts_.config.backoffLast; ++i) pause *= 2;
+  for (int i = 0; i < steps && pause < parts_.config.backoffLast; ++i)
+    pause *= 2;
   return std::min(pause, parts_.config.backoffLast);
 }
 
@@ -132,7 +143,9 @@ void Supervisor::startAgain(const Process& process) {
   const auto hold = parts_.locks.tryAcquire(process.app);
   if (!hold) return;
   // Should starting fail, the pause holds for the next attempt as well.
-  const auto current = parts_.table.update(process.key, [&](Process& crashed) { crashed.restartAt = steady_clock::now() + backoff(crashed.backoffSteps); });
+  const auto current = parts_.table.update(process.key, [&](Process& crashed) {
+    crashed.restartAt = steady_clock::now() + backoff(crashed.backoffSteps);
+  });
   if (!current || current->phase != Phase::crashed || !desired->types.contains(process.type)) return;
   const Process started = startProcess(parts_, *desired, process.type, process.index);
   const auto now = parts_.table.update(process.key, [&](Process& crashed) {
@@ -168,7 +181,9 @@ void Supervisor::bringToEnd(const Process& process) {
   if (!ended && now < process.killAt) return;
   if (!ended) {
     attempt("logging", [&] {
-      parts_.log.append(process.app, "runner", process.name() + " did not end within " + shown(parts_.config.stopGrace) + " of SIGTERM: killed");
+      parts_.log.append(
+          process.app, "runner",
+          process.name() + " did not end within " + shown(parts_.config.stopGrace) + " of SIGTERM: killed");
     });
   }
   parts_.table.update(process.key, [&](Process& current) { current.notBefore = now + kRetryRemoval; });
@@ -186,7 +201,8 @@ void Supervisor::housekeep() {
   }
   if (now < trimDue_) return;
   trimDue_ = now + kTrimEvery;
-  for (const store::AppName& app : parts_.table.apps()) attempt("trimming logs", [&] { parts_.log.trim(app); });
+  for (const store::AppName& app : parts_.table.apps())
+    attempt("trimming logs", [&] { parts_.log.trim(app); });
 }
 
 }  // namespace runner::detail

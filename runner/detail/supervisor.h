@@ -11,14 +11,15 @@
 
 namespace runner::detail {
 
-/// Looks at all processes every `poll`: takes a crashed one out of the routes at once and starts it again after a growing pause, brings processes that
-/// are stopping to their end, keeps the router alive and the logs short. The destructor ends the thread and leaves all processes as they are.
+/// Looks at all processes every `poll`: takes a crashed one out of the routes at once and starts it again
+/// after a growing pause, brings processes that are stopping to their end, keeps the router alive and the
+/// logs short. The destructor ends the thread and leaves all processes as they are.
 class Supervisor {
  public:
   explicit Supervisor(EngineParts& parts);
 
  private:
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
   void step(const Process& process);
   void watch(const Process& process);
   void becomeUp(const Process& process);

@@ -1,4 +1,5 @@
-// A Router that routes nothing and remembers what it was told. (Header only: test_support does not link runner.)
+// A Router that routes nothing and remembers what it was told. (Header only: test_support does not link
+// runner.)
 #pragma once
 
 #include <functional>

@@ -20,16 +20,19 @@ using testing::ElementsAre;
 
 std::vector<std::string> texts(const std::vector<LogLine>& lines) {
   std::vector<std::string> found;
-  for (const LogLine& line : lines) found.push_back(line.text);
+  for (const LogLine& line : lines)
+    found.push_back(line.text);
   return found;
 }
 
 class AppLogTest : public testing::Test {
  protected:
   /// Appends to a process's file as conmon does; `second` is the time.
-  void add(const std::string& process, int second, const std::string& text, const std::string& tag = "stdout F") {
+  void add(const std::string& process, int second, const std::string& text,
+           const std::string& tag = "stdout F") {
     std::ofstream out(log_.processLogFile(app_, process), std::ios::app);
-    out << "2026-01-31T13:00:" << (second < 10 ? "0" : "") << second << ".123456789+01:00 " << tag << " " << text << "\n";
+    out << "2026-01-31T13:00:" << (second < 10 ? "0" : "") << second << ".123456789+01:00 " << tag << " "
+        << text << "\n";
   }
 
   testing_support::TempFolder folder_;
@@ -81,15 +84,17 @@ TEST_F(AppLogTest, JoinsPartialLinesOfEachStream) {
 }
 
 TEST_F(AppLogTest, SkipsWhatIsNoLogLine) {
-  std::ofstream(log_.processLogFile(app_, "web.1")) << "half of a line\n\n2026-99-31T12:00:00Z stdout F x\n2026-01-31T12:00:00Z stdout Q x\n"
-                                                    << "2026-01-31T12:00:00Z stdout F good\n2026-01-31T12:00:00Z stdout F unfinished";
+  std::ofstream(log_.processLogFile(app_, "web.1"))
+      << "half of a line\n\n2026-99-31T12:00:00Z stdout F x\n2026-01-31T12:00:00Z stdout Q x\n"
+      << "2026-01-31T12:00:00Z stdout F good\n2026-01-31T12:00:00Z stdout F unfinished";
   EXPECT_THAT(texts(log_.read(app_, {})), ElementsAre("good"));
 }
 
 TEST_F(AppLogTest, ReadsTheEndOfALongFile) {
   {
     std::ofstream out(log_.processLogFile(app_, "web.1"));
-    for (int i = 0; i < 200'000; ++i) out << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
+    for (int i = 0; i < 200'000; ++i)
+      out << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
   }
   EXPECT_THAT(texts(log_.read(app_, {.lines = 2})), ElementsAre("line 199998", "line 199999"));
   EXPECT_EQ(log_.read(app_, {.lines = 5000}).front().text, "line 195000");
@@ -103,7 +108,10 @@ TEST_F(AppLogTest, MakesControlCharactersVisible) {
   EXPECT_EQ(shown("\x1b[2J\x1b[1"), "^[[2J^[[1");
   EXPECT_EQ(shown("gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x9a\xa2"), "gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x9a\xa2");
   EXPECT_EQ(shown("bad \xff\xc3"), "bad \xef\xbf\xbd\xef\xbf\xbd");
-  EXPECT_EQ(shown("\xc2\x9b" "2J \xed\xa0\x80 \xc0\xaf"), "\xef\xbf\xbd" "2J \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(shown("\xc2\x9b"
+                  "2J \xed\xa0\x80 \xc0\xaf"),
+            "\xef\xbf\xbd"
+            "2J \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(shown("\x7f"), "^?");
 }
 
@@ -111,7 +119,10 @@ TEST_F(AppLogTest, MakesControlCharactersVisible) {
 class Follower {
  public:
   Follower(AppLog& log, const store::AppName& app, LogQuery query)
-      : thread_([this, &log, app, query](std::stop_token stop) { log.follow(app, query, [this](const LogLine& line) { take(line); }, stop); }) {}
+      : thread_([this, &log, app, query](std::stop_token stop) {
+          log.follow(
+              app, query, [this](const LogLine& line) { take(line); }, stop);
+        }) {}
 
   bool sees(const std::vector<std::string>& expected) {
     for (int i = 0; i < 1000; ++i) {
@@ -153,7 +164,8 @@ TEST_F(AppLogTest, FollowsNewLinesNewFilesAndCuts) {
 TEST_F(AppLogTest, TrimDropsTheOldestAndLetsWritersGoOn) {
   const auto path = log_.processLogFile(app_, "web.1");
   std::ofstream writer(path, std::ios::app);  // stays open, as conmon's file does
-  for (int i = 0; i < 2000; ++i) writer << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
+  for (int i = 0; i < 2000; ++i)
+    writer << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
   writer.flush();
   log_.trim(app_);
   EXPECT_LE(std::filesystem::file_size(path), 36u << 10);

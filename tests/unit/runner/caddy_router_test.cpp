@@ -40,7 +40,8 @@ struct Answer {
 std::unique_ptr<base::HttpServer> backendNamed(const std::string& name) {
   return base::HttpServer::onTcp("127.0.0.1:0", [name](const base::HttpRequest&) {
     return base::makeHandler([name](base::HttpRequest& request, base::HttpResponse& response) {
-      base::sendBody(request, response, 200, "text/plain", name + " " + request.getHost() + " " + request.get("X-Forwarded-Proto", "?"));
+      base::sendBody(request, response, 200, "text/plain",
+                     name + " " + request.getHost() + " " + request.get("X-Forwarded-Proto", "?"));
     });
   });
 }
@@ -88,7 +89,8 @@ class CaddyRouterTest : public testing::Test {
 TEST_F(CaddyRouterTest, PassesRequestsByHost) {
   const auto one = backendNamed("one");
   const auto two = backendNamed("two");
-  router_->apply({{{"one.localhost", "www.example.com"}, {one->address()}}, {{"two.localhost"}, {two->address()}}});
+  router_->apply(
+      {{{"one.localhost", "www.example.com"}, {one->address()}}, {{"two.localhost"}, {two->address()}}});
   EXPECT_EQ(get("one.localhost").body, "one one.localhost http");
   EXPECT_EQ(get("www.example.com").body, "one www.example.com http");
   EXPECT_EQ(get("Two.LocalHost:8080").body, "two two.localhost:8080 http");
@@ -106,9 +108,11 @@ TEST_F(CaddyRouterTest, SpreadsRequestsOverAllBackends) {
   }
   router_->apply({route});
   std::map<std::string, int> counts;
-  for (int i = 0; i < 500; ++i) ++counts[get("many.localhost").body];
+  for (int i = 0; i < 500; ++i)
+    ++counts[get("many.localhost").body];
   EXPECT_EQ(counts.size(), 5u);
-  for (const auto& [name, count] : counts) EXPECT_GT(count, 50) << name;
+  for (const auto& [name, count] : counts)
+    EXPECT_GT(count, 50) << name;
 }
 
 TEST_F(CaddyRouterTest, TellsWhyThereIsNoAnswer) {
@@ -130,7 +134,8 @@ TEST_F(CaddyRouterTest, PassesOverABackendThatIsDown) {
   const std::string downAddress = down->address();
   down.reset();
   router_->apply({{{"half.localhost"}, {downAddress, up->address()}}});
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(get("half.localhost").status, 200);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(get("half.localhost").status, 200);
 }
 
 TEST_F(CaddyRouterTest, WaitingRequestFindsTheNewBackend) {
@@ -189,9 +194,11 @@ class EchoBackend {
       if (count <= 0) return;
       head.append(buffer, static_cast<std::size_t>(count));
     }
-    const std::string answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    const std::string answer =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
     socket.sendBytes(answer.data(), static_cast<int>(answer.size()));
-    for (int count; (count = socket.receiveBytes(buffer, sizeof buffer)) > 0;) socket.sendBytes(buffer, count);
+    for (int count; (count = socket.receiveBytes(buffer, sizeof buffer)) > 0;)
+      socket.sendBytes(buffer, count);
   }
   net::ServerSocket server_;
   std::jthread thread_;
@@ -203,13 +210,15 @@ TEST_F(CaddyRouterTest, WebsocketsLiveThroughChanges) {
   router_->apply({{{"app.localhost"}, {echo.address()}}});
   net::StreamSocket socket{net::SocketAddress(router_->address())};
   socket.setReceiveTimeout(Poco::Timespan(10, 0));
-  const std::string head = "GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  const std::string head =
+      "GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
   socket.sendBytes(head.data(), static_cast<int>(head.size()));
   char buffer[4096];
   const int count = socket.receiveBytes(buffer, sizeof buffer);
   ASSERT_THAT(std::string(buffer, static_cast<std::size_t>(std::max(count, 0))), HasSubstr("101 Switching"));
   for (int i = 0; i < 10; ++i) {
-    router_->apply({{{"app.localhost"}, {i % 2 == 0 ? other->address() : echo.address()}}, {{"new" + std::to_string(i) + ".localhost"}, {}}});
+    router_->apply({{{"app.localhost"}, {i % 2 == 0 ? other->address() : echo.address()}},
+                    {{"new" + std::to_string(i) + ".localhost"}, {}}});
     socket.sendBytes("ping", 4);
     ASSERT_EQ(socket.receiveBytes(buffer, sizeof buffer), 4) << i;
   }
@@ -218,7 +227,8 @@ TEST_F(CaddyRouterTest, WebsocketsLiveThroughChanges) {
 TEST_F(CaddyRouterTest, NoRequestFailsWhileRoutesChange) {
   const auto one = backendNamed("one");
   const auto two = backendNamed("two");
-  const std::vector<std::vector<std::string>> choices{{one->address()}, {two->address()}, {one->address(), two->address()}};
+  const std::vector<std::vector<std::string>> choices{
+      {one->address()}, {two->address()}, {one->address(), two->address()}};
   router_->apply({{{"app.localhost"}, choices[0]}});
   std::atomic<bool> over = false;
   std::atomic<int> good = 0, bad = 0;
@@ -226,7 +236,8 @@ TEST_F(CaddyRouterTest, NoRequestFailsWhileRoutesChange) {
     auto session = std::make_unique<net::HTTPClientSession>(net::SocketAddress(router_->address()));
     while (!over) {
       try {
-        if (!keepAlive) session = std::make_unique<net::HTTPClientSession>(net::SocketAddress(router_->address()));
+        if (!keepAlive)
+          session = std::make_unique<net::HTTPClientSession>(net::SocketAddress(router_->address()));
         session->setKeepAlive(keepAlive);
         ++(get(*session, "app.localhost").status == 200 ? good : bad);
       } catch (const Poco::Exception&) {
@@ -235,7 +246,8 @@ TEST_F(CaddyRouterTest, NoRequestFailsWhileRoutesChange) {
     }
   };
   std::vector<std::jthread> clients;
-  for (int i = 0; i < 6; ++i) clients.emplace_back(client, i % 2 == 0);
+  for (int i = 0; i < 6; ++i)
+    clients.emplace_back(client, i % 2 == 0);
   for (int i = 0; i < 50; ++i) {
     router_->apply({{{"app.localhost"}, choices[static_cast<std::size_t>(i) % 3]}});
     std::this_thread::sleep_for(std::chrono::milliseconds(15));
@@ -305,22 +317,30 @@ TEST_F(CaddyRouterTest, RefusesAnAddressThatIsTaken) {
       return error.what();
     }
   };
-  EXPECT_THAT(message({.listen = router_->address(), .folder = folder_ / "second"}), HasSubstr(router_->address() + " is taken"));
-  EXPECT_THAT(message({.listen = "127.0.0.1:0", .folder = folder_ / "third", .program = "no-such-caddy"}), HasSubstr("install the package caddy"));
-  EXPECT_THAT(message({.listen = "nonsense:x", .folder = folder_ / "fourth"}), HasSubstr("must be HOST:PORT"));
+  EXPECT_THAT(message({.listen = router_->address(), .folder = folder_ / "second"}),
+              HasSubstr(router_->address() + " is taken"));
+  EXPECT_THAT(message({.listen = "127.0.0.1:0", .folder = folder_ / "third", .program = "no-such-caddy"}),
+              HasSubstr("install the package caddy"));
+  EXPECT_THAT(message({.listen = "nonsense:x", .folder = folder_ / "fourth"}),
+              HasSubstr("must be HOST:PORT"));
   folder_.write("fifth/caddy", "#!/bin/sh\necho no licence >&2\nexit 1\n");
   std::filesystem::permissions(folder_ / "fifth/caddy", std::filesystem::perms::owner_all);
-  EXPECT_THAT(message({.listen = "127.0.0.1:0", .folder = folder_ / "fifth", .program = folder_ / "fifth/caddy"}), HasSubstr("did not start: no licence"));
+  EXPECT_THAT(
+      message({.listen = "127.0.0.1:0", .folder = folder_ / "fifth", .program = folder_ / "fifth/caddy"}),
+      HasSubstr("did not start: no licence"));
 }
 
 TEST(RouteFiles, SlotsCoverAllBackends) {
   for (std::size_t count = 1; count <= 48; ++count) {
     Route route{{"a.localhost"}, {}};
-    for (std::size_t i = 0; i < count; ++i) route.backends.push_back("b" + std::to_string(i));
+    for (std::size_t i = 0; i < count; ++i)
+      route.backends.push_back("b" + std::to_string(i));
     std::string all;
-    for (const std::string& name : detail::slotNames(route)) all += "," + name.substr(2);
+    for (const std::string& name : detail::slotNames(route))
+      all += "," + name.substr(2);
     all += ",";
-    for (const std::string& backend : route.backends) EXPECT_THAT(all, HasSubstr("," + backend + ",")) << count;
+    for (const std::string& backend : route.backends)
+      EXPECT_THAT(all, HasSubstr("," + backend + ",")) << count;
   }
   EXPECT_EQ(detail::slotNames({{"my-app.localhost"}, {}}).back(), "f-none-my-app");
 }
@@ -338,11 +358,13 @@ TEST(RouteFiles, RefusesWhatIsNoFileName) {
 TEST(RouteFiles, LeavesNoOldSets) {
   const testing_support::TempFolder folder;
   const auto count = [&](const char* name) {
-    return std::distance(std::filesystem::directory_iterator(folder / name), std::filesystem::directory_iterator());
+    return std::distance(std::filesystem::directory_iterator(folder / name),
+                         std::filesystem::directory_iterator());
   };
   {
     detail::RouteFiles files(folder.path());
-    for (int i = 0; i < 5; ++i) files.apply({{{"a.localhost", "b.localhost"}, {"1.2.3.4:" + std::to_string(i)}}});
+    for (int i = 0; i < 5; ++i)
+      files.apply({{{"a.localhost", "b.localhost"}, {"1.2.3.4:" + std::to_string(i)}}});
     EXPECT_EQ(count("sets"), 2);
     files.apply({{{"b.localhost"}, {}}});
     EXPECT_EQ(count("sets"), 1);

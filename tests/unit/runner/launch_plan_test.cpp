@@ -7,7 +7,10 @@ namespace runner::detail {
 namespace {
 
 Deployment deploymentOf(const std::string& app, const std::string& type) {
-  return {.app = store::AppName::parse(app), .release = {1234567}, .types = {{type, "run"}}, .formation = {{type, 1}, {"unknown", 2}}};
+  return {.app = store::AppName::parse(app),
+          .release = {1234567},
+          .types = {{type, "run"}},
+          .formation = {{type, 1}, {"unknown", 2}}};
 }
 
 TEST(LaunchPlan, ContainerIdsFitWhateverTheNames) {
@@ -24,7 +27,8 @@ TEST(LaunchPlan, ContainerIdsFitWhateverTheNames) {
 
 TEST(LaunchPlan, TellsOurContainersFromOthers) {
   const auto app = store::AppName::parse("hello");
-  for (const char* id : {"hello", "hello.v", "hello.vx.web.1.aaaa", "hello.run.1", "hello2.v1.web.1.aaaa", "build-1", "", "."}) {
+  for (const char* id : {"hello", "hello.v", "hello.vx.web.1.aaaa", "hello.run.1", "hello2.v1.web.1.aaaa",
+                         "build-1", "", "."}) {
     EXPECT_FALSE(isContainerOf(app, id)) << id;
   }
   EXPECT_FALSE(isProcessContainer("Build.v1"));
@@ -54,8 +58,10 @@ TEST(LaunchPlan, ConfigVarsDoNotOverrideWhatTheEngineSets) {
   Deployment deployment = deploymentOf("hello", "Worker_A");
   deployment.environment = {{"PORT", "1"}, {"HOME", "/root"}, {"DYNO", "x"}, {"PATH", "/app/bin"}};
   const auto spec = makeSpec(deployment, {"Worker_A", 2}, {}, {});
-  EXPECT_THAT(spec.environment, testing::UnorderedElementsAre(testing::Pair("PORT", "1"), testing::Pair("HOME", "/app"), testing::Pair("DYNO", "Worker_A.2"),
-                                                              testing::Pair("PATH", "/app/bin"), testing::Pair("LANG", "C.UTF-8")));
+  EXPECT_THAT(spec.environment, testing::UnorderedElementsAre(
+                                    testing::Pair("PORT", "1"), testing::Pair("HOME", "/app"),
+                                    testing::Pair("DYNO", "Worker_A.2"), testing::Pair("PATH", "/app/bin"),
+                                    testing::Pair("LANG", "C.UTF-8")));
   EXPECT_EQ(spec.hostname, "worker-a-2");
 }
 

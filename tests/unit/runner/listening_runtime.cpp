@@ -18,7 +18,8 @@ base::Fd listenAt(const std::string& address, std::uint16_t port) {
   base::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 || ::listen(fd.get(), 16) != 0) {
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
+      ::listen(fd.get(), 16) != 0) {
     throw std::runtime_error("cannot listen at " + address);
   }
   return fd;
@@ -87,7 +88,8 @@ std::set<std::string> ListeningRuntime::running() {
   return ids;
 }
 
-sandbox::RunningContainer ListeningRuntime::start(const sandbox::ContainerSpec& spec, const std::filesystem::path& logFile) {
+sandbox::RunningContainer ListeningRuntime::start(const sandbox::ContainerSpec& spec,
+                                                  const std::filesystem::path& logFile) {
   const std::lock_guard starting(startMutex_);  // setAddress() and start() belong together
   Behaviour behaviour;
   std::string address;
@@ -95,10 +97,12 @@ sandbox::RunningContainer ListeningRuntime::start(const sandbox::ContainerSpec& 
   {
     const std::lock_guard lock(mutex_);
     ++lastAddress_;
-    address = "127.77." + std::to_string(lastAddress_ / 200 + 1) + "." + std::to_string(lastAddress_ % 200 + 1);
+    address =
+        "127.77." + std::to_string(lastAddress_ / 200 + 1) + "." + std::to_string(lastAddress_ % 200 + 1);
     behaviour = behaviours_[type];
     events_.push_back("start " + shortName(spec.id));
-    if (type == "web" && behaviour.opensPort && behaviour.exitCode < 0) listeners_[spec.id] = listenAt(address, port_);
+    if (type == "web" && behaviour.opensPort && behaviour.exitCode < 0)
+      listeners_[spec.id] = listenAt(address, port_);
   }
   setAddress(address);
   const auto container = ScriptedRuntime::start(spec, logFile);

@@ -16,8 +16,8 @@ namespace test {
 /// What the process in a container does.
 struct Behaviour {
   bool opensPort = true;
-  int exitCode = -1;           ///< 0 or more: ends with it at once
-  std::string output;          ///< one line of log
+  int exitCode = -1;   ///< 0 or more: ends with it at once
+  std::string output;  ///< one line of log
 };
 
 /// ScriptedRuntime whose web processes accept connections on 127.77.x.y:port() while they run. Thread-safe.
@@ -37,7 +37,8 @@ class ListeningRuntime : public ScriptedRuntime {
   std::set<std::string> running();
   std::string idOf(const std::string& process);
 
-  sandbox::RunningContainer start(const sandbox::ContainerSpec& spec, const std::filesystem::path& logFile) override;
+  sandbox::RunningContainer start(const sandbox::ContainerSpec& spec,
+                                  const std::filesystem::path& logFile) override;
   void signal(const std::string& id, int signalNumber) override;
   void remove(const std::string& id) override;
 

@@ -45,7 +45,9 @@ class LocalEngineTest : public testing::Test {
   /// A new daemon on what the old one left.
   void restartDaemon() {
     engine_.reset();
-    engine_ = makeLocalEngine(config_, runtime_, router_, log_, [](const store::Layer&) { return std::filesystem::path("/layer"); }, clock_);
+    engine_ = makeLocalEngine(
+        config_, runtime_, router_, log_, [](const store::Layer&) { return std::filesystem::path("/layer"); },
+        clock_);
   }
 
   Deployment deployment(int release, store::Formation formation) const {
@@ -57,7 +59,9 @@ class LocalEngineTest : public testing::Test {
             .formation = std::move(formation)};
   }
 
-  LaunchResult deploy(int release, store::Formation formation) { return engine_->deploy(deployment(release, std::move(formation)), {}, {}); }
+  LaunchResult deploy(int release, store::Formation formation) {
+    return engine_->deploy(deployment(release, std::move(formation)), {}, {});
+  }
 
   void mustDeploy(int release, store::Formation formation) {
     const LaunchResult result = deploy(release, std::move(formation));
@@ -112,7 +116,8 @@ class LocalEngineTest : public testing::Test {
 
 TEST_F(LocalEngineTest, FirstDeployRoutesToTheNewProcesses) {
   std::vector<std::string> progress;
-  const auto result = engine_->deploy(deployment(2, {{"web", 2}, {"worker", 1}}), [&](std::string_view line) { progress.emplace_back(line); }, {});
+  const auto result = engine_->deploy(deployment(2, {{"web", 2}, {"worker", 1}}),
+                                      [&](std::string_view line) { progress.emplace_back(line); }, {});
   ASSERT_TRUE(std::holds_alternative<Launched>(result));
   EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
   EXPECT_THAT(backends(), SizeIs(2));
@@ -145,7 +150,8 @@ TEST_F(LocalEngineTest, NewReleaseTakesOverBeforeTheOldOneStops) {
   const std::size_t before = runtime_.events().size();
   mustDeploy(3, {{"web", 1}});
   EXPECT_TRUE(settlesAt({"web.1"}, 3));
-  EXPECT_THAT(events(before), ElementsAre("start web.1 v3", "routes", "signal web.1 v2 15", "remove web.1 v2"));
+  EXPECT_THAT(events(before),
+              ElementsAre("start web.1 v3", "routes", "signal web.1 v2 15", "remove web.1 v2"));
   EXPECT_THAT(backends(), ElementsAre(engine_->processes(app_)[0].address));
 }
 
@@ -185,7 +191,8 @@ TEST_F(LocalEngineTest, ReleaseThatDoesNotListenFails) {
   runtime_.behave("web", {.opensPort = false});
   const auto result = deploy(2, {{"web", 1}});
   ASSERT_TRUE(std::holds_alternative<LaunchFailed>(result));
-  EXPECT_EQ(std::get<LaunchFailed>(result).reason, "did not open port " + std::to_string(runtime_.port()) + " within 1 s");
+  EXPECT_EQ(std::get<LaunchFailed>(result).reason,
+            "did not open port " + std::to_string(runtime_.port()) + " within 1 s");
   EXPECT_TRUE(settlesAt({}, 2));
 }
 
@@ -210,7 +217,9 @@ TEST_F(LocalEngineTest, ScalingKeepsWhatRuns) {
   EXPECT_TRUE(settlesAt({"web.1", "web.2"}, 2));
   EXPECT_EQ(runtime_.idOf("web.1"), first);
   const auto after = events(before);
-  const auto at = [&](const std::string& event) { return std::find(after.begin(), after.end(), event) - after.begin(); };
+  const auto at = [&](const std::string& event) {
+    return std::find(after.begin(), after.end(), event) - after.begin();
+  };
   EXPECT_LT(at("routes"), at("signal web.3 v2 15"));
   EXPECT_THAT(after, Contains("remove worker.1 v2"));
   mustDeploy(2, {{"web", 0}});
@@ -286,7 +295,8 @@ TEST_F(LocalEngineTest, NewDaemonReplacesAnOldRelease) {
 TEST_F(LocalEngineTest, AfterARebootProcessesAreStartedAnew) {
   mustDeploy(2, {{"web", 1}});
   engine_.reset();
-  for (const std::string& id : runtime_.list()) runtime_.remove(id);
+  for (const std::string& id : runtime_.list())
+    runtime_.remove(id);
   restartDaemon();
   EXPECT_THAT(engine_->processes(app_), IsEmpty());
   mustDeploy(2, {{"web", 1}});
@@ -306,7 +316,8 @@ TEST_F(LocalEngineTest, NewDaemonFinishesWhatWasStopping) {
 TEST_F(LocalEngineTest, DamagedStateFileIsNoReasonNotToStart) {
   mustDeploy(2, {{"web", 1}});
   engine_.reset();
-  for (const auto& file : std::filesystem::directory_iterator(config_.stateFolder / "hello")) std::filesystem::resize_file(file, 3);
+  for (const auto& file : std::filesystem::directory_iterator(config_.stateFolder / "hello"))
+    std::filesystem::resize_file(file, 3);
   restartDaemon();
   mustDeploy(2, {{"web", 1}});
   EXPECT_TRUE(settlesAt({"web.1"}, 2));  // the nameless container is removed as a leftover
@@ -320,7 +331,8 @@ TEST_F(LocalEngineTest, DeployRemovesLeftoversOfItsAppOnly) {
     runtime_.start(spec, folder_ / "left.log");
   }
   mustDeploy(2, {{"worker", 1}});
-  EXPECT_THAT(runtime_.list(), testing::UnorderedElementsAre("hello.run.1", "other.v1.web.1.bbbb", runtime_.idOf("worker.1")));
+  EXPECT_THAT(runtime_.list(),
+              testing::UnorderedElementsAre("hello.run.1", "other.v1.web.1.bbbb", runtime_.idOf("worker.1")));
 }
 
 TEST_F(LocalEngineTest, RemoveStopsEverythingAndForgets) {
@@ -354,7 +366,8 @@ TEST_F(LocalEngineTest, RestartReplacesWithoutAGap) {
   ASSERT_TRUE(std::holds_alternative<Launched>(engine_->restart(app_, "web.1")));
   EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
   EXPECT_EQ(runtime_.idOf("web.2"), kept);
-  EXPECT_THAT(events(before), ElementsAre("start web.1 v2", "routes", "signal web.1 v2 15", "remove web.1 v2"));
+  EXPECT_THAT(events(before),
+              ElementsAre("start web.1 v2", "routes", "signal web.1 v2 15", "remove web.1 v2"));
   ASSERT_TRUE(std::holds_alternative<Launched>(engine_->restart(app_, "")));
   EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
   EXPECT_NE(runtime_.idOf("web.2"), kept);
@@ -385,7 +398,9 @@ TEST_F(LocalEngineTest, CancelledDeployLeavesTheOldOneServing) {
   mustDeploy(2, {{"web", 1}});
   runtime_.behave("web", {.opensPort = false});
   std::stop_source source;
-  auto waiting = std::async(std::launch::async, [&] { return engine_->deploy(deployment(3, {{"web", 1}}), {}, source.get_token()); });
+  auto waiting = std::async(std::launch::async, [&] {
+    return engine_->deploy(deployment(3, {{"web", 1}}), {}, source.get_token());
+  });
   ASSERT_TRUE(eventually([&] { return runtime_.running().size() == 2; }));
   source.request_stop();
   EXPECT_THROW(waiting.get(), base::Error);
