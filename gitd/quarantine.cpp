@@ -24,12 +24,26 @@ void makeFolder(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) base::throwErrno(errno, "making a quarantine");
 }
 
-/// Moves one finished file to its final name: read-only, on disk before it is seen.
-void moveDurably(const fs::path& from, const fs::path& to) {
-  const base::Fd file = base::openFile(from, O_RDONLY | O_NOFOLLOW);
-  if (::fchmod(file.get(), 0444) != 0) base::throwErrno(errno, "accepting a pack");
-  base::fsyncOrThrow(file, "accepting a pack");
+base::Fd openFinished(const fs::path& file) {
+  base::Fd fd = base::openFile(file, O_RDONLY | O_NOFOLLOW);
+  if (::fchmod(fd.get(), 0444) != 0) base::throwErrno(errno, "accepting a pack");
+  // Both files' blocks are on their way before the first sync waits, so that one journal commit serves both.
+  ::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  return fd;
+}
+
+void move(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) base::throwErrno(errno, "accepting a pack");
+}
+
+/// Read-only and on disk before they have a name that anybody looks for; an index without its pack would be damage, a pack without its index is nothing.
+void acceptPair(const fs::path& pack, const fs::path& index, const fs::path& target) {
+  const base::Fd packFile = openFinished(pack);
+  const base::Fd indexFile = openFinished(index);
+  base::fsyncOrThrow(packFile, "accepting a pack");
+  base::fsyncOrThrow(indexFile, "accepting a pack");
+  move(pack, target / pack.filename());
+  move(index, target / index.filename());
 }
 
 }  // namespace
@@ -62,13 +76,14 @@ void Quarantine::accept() {
   for (const fs::path& index : indexes) {
     fs::path pack = index;
     pack.replace_extension(".pack");
-    const fs::path finalIndex = target / index.filename();
-    const fs::path finalPack = target / pack.filename();
     // The same bytes were accepted before: the pack's name is the hash of its content.
-    if (fs::exists(finalIndex, failure) && fs::exists(finalPack, failure)) continue;
-    // An index without its pack would be damage, a pack without its index is nothing.
-    if (fs::exists(pack, failure)) moveDurably(pack, finalPack);
-    moveDurably(index, finalIndex);
+    if (fs::exists(target / index.filename(), failure) && fs::exists(target / pack.filename(), failure)) continue;
+    // A crash between the two moves left the index here.
+    if (fs::exists(pack, failure)) {
+      acceptPair(pack, index, target);
+    } else {
+      move(index, target / index.filename());
+    }
   }
   base::fsyncFolder(target);
 }

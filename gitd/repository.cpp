@@ -45,7 +45,8 @@ GitLibrary::GitLibrary() {
   for (const int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_PROGRAMDATA}) {
     git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
   }
-  git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+  // What libgit2 writes is a quarantine's, of which nothing needs to last; accept() and the refs sync by themselves.
+  git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
   git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 1);
   // One cache for the whole process; a session's objects are of use to that session only.
   git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, static_cast<ssize_t>(32u << 20));

@@ -10,7 +10,7 @@
 
 namespace gitd {
 
-/// Initialises and shuts down libgit2 (safe ownership checks set for repositories that we own, fsync on). Make one first in main; everything else in gitd needs it alive.
+/// Initialises and shuts down libgit2 (ownership checks on, the machine's own git configuration off). Make one first in main; everything else in gitd needs it alive.
 class GitLibrary {
  public:
   GitLibrary();

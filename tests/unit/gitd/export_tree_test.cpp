@@ -108,8 +108,9 @@ TEST_F(ExportTest, RefusesWhatExpandsToTooManyBytesOrIsTooDeep) {
   options_.maxBytes = 1000;
   const std::string big = blob(std::string(400, 'x'));
   EXPECT_NE(refusal(tree({{"100644", "a", big}, {"100644", "b", big}, {"100644", "c", big}})).second.find("export_max_bytes"), std::string::npos);
+  options_.maxDepth = 8;
   std::string id = tree({});
-  for (int level = 0; level < 200; ++level) id = tree({{"40000", "d", id}});
+  for (int level = 0; level < 10; ++level) id = tree({{"40000", "d", id}});
   EXPECT_NE(refusal(id).second.find("nested deeper"), std::string::npos);
   EXPECT_TRUE(nothingWritten());
 }
