@@ -59,6 +59,7 @@ if [ ! -d bin ] && [ "$(ls -A | wc -l)" = 1 ]; then
   find ".$only.outer" -mindepth 1 -maxdepth 1 -exec mv -t . -- {} +
   rmdir -- ".$only.outer"
 fi
+[ -d bin ] || { echo "It has no bin folder: not a buildpack"; exit 1; }
 chmod +x bin/*
 )sh";
 
@@ -77,6 +78,7 @@ else
   git checkout -q "$ref"
 fi
 git submodule -q update --init --recursive --depth 1
+[ -d bin ] || { echo "It has no bin folder: not a buildpack"; exit 1; }
 chmod +x bin/*
 )sh";
 

@@ -14,7 +14,12 @@ export_config_vars() {
   done
 }
 
-has_script() { jq -e --arg name "$1" '.scripts[$name] // "" | length > 0' package.json >/dev/null; }
+# Reads package.json once: each jq costs more than all questions together.
+read_scripts() {
+  scripts=$(jq -r '.scripts // {} | objects | to_entries[] | select(.value | strings | length > 0) | .key' package.json)
+}
+
+has_script() { [[ $'\n'$scripts$'\n' == *$'\n'"$1"$'\n'* ]]; }
 
 run_script() {
   detail "Running $1"
