@@ -22,7 +22,7 @@
 #include "gitd/detail/connection.h"
 #include "gitd/detail/listener.h"
 #include "gitd/detail/ssh_key.h"
-#include "gitd/detail/thread_name.h"
+#include "gitd/detail/thread.h"
 
 namespace gitd {
 namespace {
@@ -105,7 +105,7 @@ struct SshServer::State {
 };
 
 void SshServer::State::acceptLoop(const std::stop_token& stop) {
-  detail::nameThread("gitd-accept");
+  detail::beginThread("gitd-accept");
   const std::stop_callback wake(stop, [this] { base::signalEvent(changed); });
   while (!stop.stop_requested()) {
     reap();
@@ -156,7 +156,7 @@ void SshServer::State::serve(base::Fd socket, std::string peer) {
 
 /// The top of a session's thread.
 void SshServer::State::serveEntry(Entry& entry) {
-  detail::nameThread("gitd-session");
+  detail::beginThread("gitd-session");
   try {
     entry.connection->run();
   } catch (const std::exception& failure) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -22,10 +23,8 @@ constexpr std::size_t kMaxChannels = 10;
 constexpr int kMaxOffers = 30;
 // While others wait at the door a stranger gets this long, which is many times what a login takes.
 constexpr std::chrono::seconds kCrowdedGrace{5};
-constexpr std::chrono::seconds kKeepaliveInterval{60};
+constexpr std::chrono::milliseconds kKeepaliveInterval{60'000};
 constexpr std::chrono::milliseconds kMaxWait{60'000};
-// Time for the last bytes to leave when the server stops.
-constexpr int kFarewellRounds = 20;
 
 Connection& connectionOf(void* self) { return *static_cast<Connection*>(self); }
 
@@ -43,13 +42,8 @@ Connection::Connection(ConnectionShared& shared, SshSession session, std::string
 }
 
 Connection::~Connection() {
-  endChannels(ChannelIo::Gone::closed);
+  hangUp(ChannelIo::Gone::closed);
   if (!identity_) --shared_.unauthenticated;
-  if (event_) {
-    ssh_event_remove_fd(event_.get(), wake_.get());
-    ssh_event_remove_session(event_.get(), session_.get());
-  }
-  ssh_disconnect(session_.get());
 }
 
 void Connection::requestEnd() {
@@ -63,14 +57,26 @@ void Connection::requestAbort() {
 }
 
 void Connection::run() {
-  if (!handshake()) {
+  if (handshake()) {
+    loop();
+  } else {
     base::Log("gitd").debug("no ssh", {{"peer", peer_}, {"error", base::printable(ssh_get_error(session_.get()), 200)}});
-    return;
   }
-  loop();
   // Silence is not a decision: only a client that hung up cancels its push.
   const bool silent = idle_ || std::strstr(ssh_get_error(session_.get()), std::strerror(ETIMEDOUT)) != nullptr;
-  endChannels(silent && !abortRequested_ ? ChannelIo::Gone::lost : ChannelIo::Gone::closed);
+  hangUp(silent && !abortRequested_ ? ChannelIo::Gone::lost : ChannelIo::Gone::closed);
+}
+
+/// On the connection's own thread, where SIGPIPE is blocked; the destructor finds it done. Waits for the workers.
+void Connection::hangUp(ChannelIo::Gone how) {
+  if (std::exchange(hungUp_, true)) return;
+  for (auto& channel : channels_) channel->abandon(how);
+  channels_.clear();
+  if (event_) {
+    ssh_event_remove_fd(event_.get(), wake_.get());
+    ssh_event_remove_session(event_.get(), session_.get());
+  }
+  ssh_disconnect(session_.get());
 }
 
 bool Connection::handshake() {
@@ -124,7 +130,7 @@ int Connection::onPublicKey(ssh_session, const char*, ssh_key key, char state, v
 
 int Connection::judgeKey(ssh_key key, int state) {
   if (++offers_ > kMaxOffers) {
-    hangUp_ = true;
+    refused_ = true;
     return SSH_AUTH_DENIED;
   }
   // NONE is only "would you take this key?"; nobody has proved anything before VALID.
@@ -171,7 +177,7 @@ void Connection::noteUnknownRequest(ssh_message message) {
 /// where SSH shows a sentence to somebody who cannot log in.
 int Connection::explainRefusal(ssh_message message) {
   if (ssh_message_auth_kbdint_is_response(message) != 0) {
-    hangUp_ = true;
+    refused_ = true;
     return 1;
   }
   const std::string sentence =
@@ -218,6 +224,7 @@ int Connection::pollTimeout(Clock::time_point now) const {
   }
   if (identity_) {
     until(lastHeard_ + shared_.config.idleTimeout);
+    if (!channels_.empty()) until(std::max(lastHeard_, lastKeepalive_) + keepaliveInterval());
   } else {
     until(started_ + std::min<std::chrono::seconds>(shared_.config.loginGrace, kCrowdedGrace));
     // Past the short grace: whether it is crowded now is found out by looking.
@@ -227,7 +234,7 @@ int Connection::pollTimeout(Clock::time_point now) const {
 }
 
 bool Connection::shouldEnd(Clock::time_point now) {
-  if (abortRequested_ || violated_ || hangUp_) return true;
+  if (abortRequested_ || violated_ || refused_) return true;
   const bool busy = std::any_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->busy(); });
   if (endRequested_ && !busy && channels_.empty()) return true;
   if (!identity_) {
@@ -244,16 +251,15 @@ void Connection::noteTraffic(Clock::time_point now) {
   lastHeard_ = now;
 }
 
-/// A client that thinks for minutes (a large push is being counted) is told from one that is gone by its answer.
-void Connection::keepAlive(Clock::time_point now) {
-  if (!identity_ || channels_.empty() || now < std::max(lastHeard_, lastKeepalive_) + kKeepaliveInterval) return;
-  lastKeepalive_ = now;
-  ssh_send_keepalive(session_.get());
+std::chrono::milliseconds Connection::keepaliveInterval() const {
+  return std::min<std::chrono::milliseconds>(kKeepaliveInterval, std::chrono::milliseconds(shared_.config.idleTimeout) / 4);
 }
 
-void Connection::endChannels(ChannelIo::Gone how) {
-  for (auto& channel : channels_) channel->abandon(how);
-  channels_.clear();
+/// A client that thinks for minutes (a large push is being counted) is told from one that is gone by its answer.
+void Connection::keepAlive(Clock::time_point now) {
+  if (!identity_ || channels_.empty() || now < std::max(lastHeard_, lastKeepalive_) + keepaliveInterval()) return;
+  lastKeepalive_ = now;
+  ssh_send_keepalive(session_.get());
 }
 
 }  // namespace gitd::detail

@@ -60,7 +60,8 @@ class Connection {
   bool socketLost() const;
   void noteTraffic(Clock::time_point now);
   void keepAlive(Clock::time_point now);
-  void endChannels(ChannelIo::Gone how);
+  std::chrono::milliseconds keepaliveInterval() const;
+  void hangUp(ChannelIo::Gone how);
 
   ConnectionShared& shared_;
   base::Fd wake_;
@@ -73,7 +74,8 @@ class Connection {
   std::optional<Identity> identity_;
   std::string offeredKey_;  // of the last refused offer, for the explanation
   int offers_ = 0;
-  bool hangUp_ = false;
+  bool refused_ = false;  // nothing it may still try would let it in
+  bool hungUp_ = false;
   bool violated_ = false;
   bool idle_ = false;
   Clock::time_point started_ = Clock::now();

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "gitd/detail/ssh_command.h"
-#include "gitd/detail/thread_name.h"
+#include "gitd/detail/thread.h"
 
 namespace gitd::detail {
 namespace {
@@ -92,7 +92,7 @@ bool SessionChannel::start(std::string commandLine) {
   context_.emplace(makeContext_(io_, protocolVersion(gitProtocol_)));
   try {
     worker_ = std::jthread([this] {
-      nameThread("gitd-worker");
+      beginThread("gitd-worker");
       serveCommand(*context_, request_);
     });
   } catch (const std::system_error& failure) {

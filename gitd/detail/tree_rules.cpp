@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_set>
+#include <vector>
 
 #include "gitd/detail/ref_name.h"
 
@@ -70,6 +70,15 @@ int compareEntries(const TreeEntry& a, const TreeEntry& b) {
   return next(a) - next(b);
 }
 
+/// A file "a" and a folder "a" need not stand side by side: "a", "a.c", "a/". `files` are those whose name the entries since then all begin with; in a sorted
+/// tree no other can be repeated.
+bool repeatsAFile(std::vector<std::string_view>& files, const TreeEntry& entry) {
+  while (!files.empty() && !entry.name.starts_with(files.back())) files.pop_back();
+  if (entry.kind == EntryKind::folder) return !files.empty() && files.back() == entry.name;
+  files.push_back(entry.name);
+  return false;
+}
+
 std::string checkEntry(const TreeEntry& entry) {
   if (entry.name.empty()) return "emptyName";
   if (entry.name == ".") return "hasDot";
@@ -133,7 +142,7 @@ bool isDotGit(std::string_view name) {
 std::string checkTree(std::string_view bytes) {
   TreeReader reader(bytes);
   std::optional<TreeEntry> previous;
-  std::unordered_set<std::string_view> files;
+  std::vector<std::string_view> files;
   while (const auto entry = reader.next()) {
     if (std::string finding = checkEntry(*entry); !finding.empty()) return finding;
     if (previous) {
@@ -141,12 +150,7 @@ std::string checkTree(std::string_view bytes) {
       if (order == 0 || previous->name == entry->name) return "duplicateEntries";
       if (order > 0) return "treeNotSorted";
     }
-    // A file "a" and a folder "a" need not stand side by side: "a", "a.c", "a/".
-    if (entry->kind != EntryKind::folder) {
-      files.insert(entry->name);
-    } else if (files.contains(entry->name)) {
-      return "duplicateEntries";
-    }
+    if (repeatsAFile(files, *entry)) return "duplicateEntries";
     previous = entry;
   }
   return reader.malformed() ? "badTree" : "";

@@ -22,7 +22,7 @@ TEST_P(CloneTest, GivesBackWhatWasPushed) {
   const auto work = makeWorkTree("work", "hello");
   commitFile(work, "folder/deep/file", "text\n");
   git(work, {"tag", "-a", "-m", "One", "v1"});
-  ASSERT_TRUE(git(work, {"push", "fairlead", "main", "v1"}).status.ok());
+  ASSERT_TRUE(gitProtocol(work, {"push", "fairlead", "main", "v1"}).status.ok());
   const auto clone = gitProtocol(folder_.path(), {"clone", url("hello"), "copy"});
   ASSERT_TRUE(clone.status.ok()) << clone.err;
   EXPECT_EQ(folder_.read("copy/folder/deep/file"), "text\n");

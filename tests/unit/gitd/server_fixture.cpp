@@ -61,7 +61,7 @@ ServerTest::ServerTest() {
   fs::create_directories(folder_ / "home");
   config_.listen = "127.0.0.1:0";
   config_.hostKeyFile = folder_ / "keys/host_ed25519";
-  folder_.write("home/.gitconfig", "[user]\n\tname = A Pusher\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n[advice]\n\tpushUpdateRejected = false\n");
+  folder_.write("home/.gitconfig", "[user]\n\tname = A Pusher\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n[core]\n\tfsync = none\n[gc]\n\tauto = 0\n[advice]\n\tpushUpdateRejected = false\n");
   handler_.users[parsePublicKey(folder_.read("keys/" + key("alice") + ".pub")).fingerprint] = "alice";
 }
 

@@ -170,6 +170,20 @@ TEST_F(SessionTest, StopWaitsForWhatIsUnderWayAndThenEndsIt) {
   waiting.get();
 }
 
+TEST_F(SessionTest, HangsUpOnTheIdleButNotOnTheSilent) {
+  handler_.onCommand = [](const std::vector<std::string>&, CommandStreams& streams, const std::stop_token&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    streams.out().write("done\n");
+    return 0;
+  };
+  start([](SshServerConfig& config) { config.idleTimeout = std::chrono::seconds(1); });
+  // Its ssh answers when asked whether it is there.
+  EXPECT_EQ(ssh({"long"}).out, "done\n");
+  auto idle = sshCommand("alice");
+  idle.insert(idle.end(), {"-N", "-p", port(), "git@127.0.0.1"});
+  EXPECT_EQ(run(idle).status.code, 255);
+}
+
 TEST_F(SessionTest, KeepsItsHostKey) {
   start();
   const std::string fingerprint = server_->hostKeyFingerprint();
