@@ -16,7 +16,6 @@ check_probe() {
   has 'NoNewPrivs=1'
   has 'Seccomp=2'
   has 'devices='
-  has 'mounts-of-host=0'
   has 'see-own-files=worked'
   assert_lacks "$(grep '^processes=' <<<"$told")" "fairlead serve" "$where: processes"
   assert_lacks "$(grep '^processes=' <<<"$told")" "conmon" "$where: processes"

@@ -30,7 +30,8 @@ assert_eq "$(process_names hello)" web.1 "processes"
 fairlead logs -a hello -n 20 | sed 's/^/  | /'
 
 note "the slug unpacks with plain tar, and holds the app with its dependencies"
-(cd "$work/tmp" && fairlead slugs:download v2 -a hello -o slug.tgz && tar xzf slug.tgz)
+(cd "$work/tmp" && fairlead slugs:download v2 -a hello -o slug.tgz && tar xzf slug.tgz 2>tar.log)
+assert_eq "$(sort -u "$work/tmp/tar.log")" "" "what tar complained about"
 [[ -d $work/tmp/app/node_modules/express ]] || fail "no ./app/node_modules/express in the slug"
 [[ -e $work/tmp/app/package.json ]] || fail "no ./app/package.json in the slug"
 assert_eq "$(tar tzf "$work/tmp/slug.tgz" | grep -cv '^\./app\(/\|$\)' || true)" 0 "entries outside ./app"
