@@ -54,8 +54,7 @@ TreeGuard::~TreeGuard() {
   }
 }
 
-BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user,
-                         std::stop_token stop)
+BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user)
     // The same commit builds in the same place, so that paths which end up in the slug do not change its
     // digest.
     : guard_(workFolder / input.id, trash),
@@ -69,7 +68,7 @@ BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildIn
   mount(root() / "app", "/app", false);
   takeSource(input);
   mount(build(), buildPath(), false);
-  copyCache(input, std::move(stop));
+  copyCache(input);
   mount(root() / "cache", cachePath(), false);
   writeConfig(input.config);
   mount(root() / "env", envPath(), true);
@@ -95,12 +94,12 @@ void BuildFolder::takeSource(const BuildInput& input) {
   base::removeTree(input.source);
 }
 
-void BuildFolder::copyCache(const BuildInput& input, std::stop_token stop) {
+void BuildFolder::copyCache(const BuildInput& input) {
   const fs::path cache = root() / "cache";
   if (!input.useCache || !fs::is_directory(input.cache)) return makeFolder(cache, user_.appId, 0755);
   // A copy, not links: a buildpack may write into a file that it finds.
   base::mustRun({"cp", "-a", "--reflink=auto", "--", input.cache.string(), cache.string()},
-                {.timeout = std::chrono::minutes(15), .stop = std::move(stop)});
+                {.timeout = std::chrono::minutes(15)});
 }
 
 void BuildFolder::writeConfig(const store::ConfigVars& config) {

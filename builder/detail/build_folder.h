@@ -34,9 +34,8 @@ class TreeGuard {
 /// container cannot rename, the host can trust to be where it was. One thread at a time.
 class BuildFolder {
  public:
-  /// Takes `input.source` and a copy of the cache, writes the config vars. Throws io, cancelled.
-  BuildFolder(const std::filesystem::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user,
-              std::stop_token stop);
+  /// Takes `input.source` and a copy of the cache, writes the config vars. Throws io.
+  BuildFolder(const std::filesystem::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user);
 
   std::filesystem::path build() const { return root() / "build"; }
   /// Where the buildpack number `index` is to be put, before any container runs.
@@ -62,7 +61,7 @@ class BuildFolder {
  private:
   const std::filesystem::path& root() const { return guard_.path(); }
   void takeSource(const BuildInput& input);
-  void copyCache(const BuildInput& input, std::stop_token stop);
+  void copyCache(const BuildInput& input);
   void writeConfig(const store::ConfigVars& config);
   void mount(const std::filesystem::path& source, const std::string& target, bool readOnly);
 

@@ -94,7 +94,7 @@ BuildRun::BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runti
       input_(input),
       output_(output),
       stop_(stop),
-      folder_(config.workFolder, trash, input, userOf(runtime), stop),
+      folder_(config.workFolder, trash, input, userOf(runtime)),
       phases_(config, runtime, input, folder_, stop),
       library_(config.buildpackFolder) {}
 
@@ -112,6 +112,7 @@ BuildOutcome BuildRun::run() {
 }
 
 BuildRun::Stopped BuildRun::build() {
+  if (stop_.stop_requested()) return BuildCancelled{};
   if (auto stop = removeIgnoredFiles()) return stop;
   if (auto stop = chooseSources()) return stop;
   if (auto stop = obtainBuildpacks()) return stop;
