@@ -119,6 +119,7 @@ TEST_F(PushTest, StreamsOutputWhileTheBuildRuns) {
   mayEnd.set_value();
   while (const std::size_t count = base::readSome(readEnd, buffer, sizeof buffer)) seen.append(buffer, count);
   EXPECT_TRUE(push.wait().ok());
+  server_.reset();  // before what its threads use
   EXPECT_THAT(seen, HasSubstr("partial and \x1b[31mred\x1b[0m, not cleared"));
   EXPECT_THAT(seen, Not(HasSubstr("\x07")));
 }
@@ -164,6 +165,7 @@ TEST_F(PushTest, PassesPushOptionsOn) {
   EXPECT_EQ(refused.status.code, 1);
   EXPECT_THAT(refused.err, HasSubstr("unknown push option bogus; known are: no-cache, detach"));
   ASSERT_TRUE(git(work, {"push", "-o", "no-cache", "-o", "message=two words", "fairlead", "main"}).status.ok());
+  server_.reset();  // its threads have written `seen`
   EXPECT_THAT(seen, ::testing::ElementsAre("no-cache", "message=two words"));
 }
 
