@@ -57,7 +57,9 @@ void InstallProgress::line(std::string_view text) {
     ++configured_;
     phase_ = "setting up";
   }
-  if (text.starts_with("E: ") || text.starts_with("W: ") || text.starts_with("Err:")) keep(errors_, text);
+  // The first error is the cause, those after it only follow.
+  const bool isError = text.starts_with("E: ") || text.starts_with("W: Failed to fetch");
+  if (isError && errors_.size() < kKeptLines) keep(errors_, text);
   if (!text.starts_with("I: ")) keep(last_, text);
 }
 

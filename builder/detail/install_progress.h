@@ -13,7 +13,7 @@ class InstallProgress {
   void write(std::string_view bytes);
   /// "unpacking, 62 of 115 packages": never empty.
   std::string describe() const;
-  /// The last lines that tell why it failed, joined with "; ", printable.
+  /// The lines that tell why it failed, joined with "; ", printable.
   std::string lastWords() const;
 
  private:
