@@ -1,8 +1,10 @@
 #include "sandbox/detail/container_files.h"
 
-#include "base/atomic_file.h"
-#include "base/error.h"
+#include <fcntl.h>
+
+#include "base/fd.h"
 #include "base/json.h"
+#include "sandbox/detail/read_or_empty.h"
 
 namespace sandbox {
 namespace {
@@ -29,13 +31,16 @@ void ContainerState::save(const std::filesystem::path& file) const {
   object->set("monitor", toObject(monitor));
   object->set("address", address);
   object->set("startedAtMs", static_cast<std::int64_t>(startedAt.time_since_epoch().count()));
-  base::writeFileAtomically(file, base::toJson(object));
+  // Whole for every reader, but not synced: the containers do not survive a power cut either.
+  const std::filesystem::path aside = file.string() + ".tmp";
+  base::writeAll(base::openFile(aside, O_WRONLY | O_CREAT | O_TRUNC), base::toJson(object));
+  std::filesystem::rename(aside, file);
 }
 
 std::optional<ContainerState> ContainerState::load(const std::filesystem::path& file) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
-  const auto object = base::parseJsonObject(base::readFile(file), "state.json of a container");
+  const std::string text = readOrEmpty(file);
+  if (text.empty()) return std::nullopt;  // never written, or cut off by a power cut
+  const auto object = base::parseJsonObject(text, "state.json of a container");
   ContainerState state;
   state.init = toProcess(object->getObject("init"));
   state.monitor = toProcess(object->getObject("monitor"));

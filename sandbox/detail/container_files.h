@@ -43,7 +43,7 @@ struct ContainerState {
   base::Time startedAt;
 
   void save(const std::filesystem::path& file) const;
-  /// nullopt when there is no such file, or none that can be read.
+  /// nullopt when there is no such file, or an empty one.
   static std::optional<ContainerState> load(const std::filesystem::path& file);
 };
 
