@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,8 +48,6 @@ class TarWriter {
       : out_(out), options_(options), tar_(archive_write_new()), entry_(archive_entry_new()) {
     if (!tar_ || !entry_) throw std::bad_alloc();
     check(archive_write_set_format_pax_restricted(tar_.get()));
-    // Names are bytes: what is not ASCII is written as it is and marked so, whatever the locale.
-    check(archive_write_set_options(tar_.get(), "pax:hdrcharset=BINARY"));
     // Bytes pass through unbuffered, and nothing is padded to a tape's record.
     check(archive_write_set_bytes_per_block(tar_.get(), 0));
     check(archive_write_set_bytes_in_last_block(tar_.get(), 1));
@@ -104,7 +103,7 @@ class TarWriter {
     });
   }
 
-  /// ARCHIVE_WARN is about a name that is no text in this locale, which BINARY has taken care of.
+  /// ARCHIVE_WARN tells of a name that is not UTF-8: it was written as it is, and marked so.
   void check(int status) {
     if (parked_) std::rethrow_exception(parked_);  // kept: the sink stays closed
     if (status == ARCHIVE_OK || status == ARCHIVE_WARN) return;
@@ -113,6 +112,24 @@ class TarWriter {
                 std::string("writing the archive: ") + (text == nullptr ? "unknown failure" : text));
   }
 
+  /// libarchive takes names for text of the thread's locale: with this one they are UTF-8 whatever the
+  /// machine's is.
+  class Utf8Locale {
+   public:
+    Utf8Locale() : own_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)), before_(::uselocale(own_)) {}
+    ~Utf8Locale() {
+      ::uselocale(before_);
+      if (own_ != nullptr) ::freelocale(own_);
+    }
+    Utf8Locale(const Utf8Locale&) = delete;
+    Utf8Locale& operator=(const Utf8Locale&) = delete;
+
+   private:
+    locale_t own_;
+    locale_t before_;
+  };
+
+  const Utf8Locale locale_;
   ByteSink& out_;
   const PackOptions& options_;
   std::exception_ptr parked_;
