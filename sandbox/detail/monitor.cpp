@@ -20,7 +20,6 @@ using base::ExitStatus;
 constexpr auto kRuntimeTimeout = std::chrono::seconds(60);
 
 // A log that nobody collects must not fill the disk: conmon starts the file anew at this size.
-constexpr std::uint64_t kMaxLogBytes = 64u << 20;
 
 // The runtime's last message: one JSON object a line.
 std::string lastWords(const ContainerFiles& files) {
@@ -83,8 +82,8 @@ std::vector<std::string> monitorCommand(const RuntimePrograms& programs, const s
   if (output.pipe != nullptr) {
     argv.insert(argv.end(), {"-l", "passthrough:"});
   } else {
-    argv.insert(argv.end(), {"-l", "k8s-file:" + output.logFile.string(), "--log-size-max",
-                             std::to_string(kMaxLogBytes)});
+    // No --log-size-max: conmon would replace the file, which the app's log cuts in place by its own limit.
+    argv.insert(argv.end(), {"-l", "k8s-file:" + output.logFile.string()});
   }
   const std::string root = "--root=" + programs.runtimeRoot.string();
   const std::string log = "--log=" + files.runtimeLog().string();
