@@ -37,7 +37,7 @@ class BuildQueueTest : public ::testing::Test {
     std::unique_lock lock(mutex_);
     started_.push_back(run->build().id);
     changed_.notify_all();
-    changed_.wait(lock, [&] { return released_[run->build().id] || run->stopToken().stop_requested(); });
+    changed_.wait(lock, run->stopToken(), [&] { return released_[run->build().id]; });
     run->finish({true, ""});
   }
 
@@ -73,7 +73,7 @@ class BuildQueueTest : public ::testing::Test {
   testing_support::TempFolder folder_;
   std::int64_t ids_ = 0;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   std::vector<std::int64_t> started_;
   std::map<std::int64_t, bool> released_;
   std::vector<std::int64_t> replaced_;

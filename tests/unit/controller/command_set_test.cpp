@@ -74,7 +74,7 @@ class CommandSetTest : public ::testing::Test {
 
   testing_support::TempFolder temp_;
   DataFolder folder_{temp_.path()};
-  testing_support::FakeClock clock_;
+  test::FakeClock clock_;
   gitd::GitLibrary git_;
   store::ReleaseStore store_{folder_.database(), clock_};
   testing_support::MemoryBlobStore blobs_;
