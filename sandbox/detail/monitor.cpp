@@ -19,8 +19,6 @@ using base::ExitStatus;
 
 constexpr auto kRuntimeTimeout = std::chrono::seconds(60);
 
-// A log that nobody collects must not fill the disk: conmon starts the file anew at this size.
-
 // The runtime's last message: one JSON object a line.
 std::string lastWords(const ContainerFiles& files) {
   std::error_code ignored;
