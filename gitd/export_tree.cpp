@@ -30,7 +30,8 @@ struct Size {
 };
 
 std::uint64_t addSaturated(std::uint64_t a, std::uint64_t b) {
-  return a > std::numeric_limits<std::uint64_t>::max() - b ? std::numeric_limits<std::uint64_t>::max() : a + b;
+  return a > std::numeric_limits<std::uint64_t>::max() - b ? std::numeric_limits<std::uint64_t>::max()
+                                                           : a + b;
 }
 
 void checkStop(const std::stop_token& stop) {
@@ -45,10 +46,12 @@ void checkStop(const std::stop_token& stop) {
 class ObjectBytes {
  public:
   ObjectBytes(git_odb* odb, const git_oid& id, git_object_t wanted) {
-    object_ = detail::acquireGit<detail::GitOdbObject>([&](git_odb_object** out) { return git_odb_read(out, odb, &id); },
-                                                       "reading object " + detail::toHex(id));
+    object_ = detail::acquireGit<detail::GitOdbObject>(
+        [&](git_odb_object** out) { return git_odb_read(out, odb, &id); },
+        "reading object " + detail::toHex(id));
     if (git_odb_object_type(object_.get()) != wanted) {
-      throw base::Error(base::Errc::corrupt, "object " + detail::toHex(id) + " is not a " + git_object_type2string(wanted));
+      throw base::Error(base::Errc::corrupt,
+                        "object " + detail::toHex(id) + " is not a " + git_object_type2string(wanted));
     }
   }
   std::string_view view() const {
@@ -59,8 +62,8 @@ class ObjectBytes {
   detail::GitOdbObject object_;
 };
 
-/// Counts what a tree expands to before anything is written: each distinct tree is looked at once, so that ten small objects which expand to 10^10
-/// files are refused at once.
+/// Counts what a tree expands to before anything is written: each distinct tree is looked at once, so that
+/// ten small objects which expand to 10^10 files are refused at once.
 class TreeMeasure {
  public:
   TreeMeasure(git_odb* odb, const ExportOptions& options)
@@ -83,7 +86,8 @@ class TreeMeasure {
       sum.entries = addSaturated(sum.entries, 1);
       addEntry(sum, *entry, depth);
       if (sum.entries > options_.maxFiles) {
-        throwLimit("has more than " + std::to_string(options_.maxFiles) + " files and folders", "export_max_files");
+        throwLimit("has more than " + std::to_string(options_.maxFiles) + " files and folders",
+                   "export_max_files");
       }
       if (sum.bytes > options_.maxBytes) {
         throwLimit("is larger than " + base::formatBytes(options_.maxBytes), "export_max_bytes");
@@ -95,12 +99,15 @@ class TreeMeasure {
 
  private:
   void checkDepth(std::uint32_t depth) const {
-    if (depth > options_.maxDepth) throwLimit("is nested deeper than " + std::to_string(options_.maxDepth) + " folders", "export_max_depth");
+    if (depth > options_.maxDepth)
+      throwLimit("is nested deeper than " + std::to_string(options_.maxDepth) + " folders",
+                 "export_max_depth");
   }
 
   void addEntry(Size& sum, const TreeEntry& entry, std::uint32_t depth) {
     if (entry.name.size() > NAME_MAX) {
-      throw base::Error(base::Errc::invalidArgument, "a file name is longer than 255 bytes: " + base::printable(entry.name, 60));
+      throw base::Error(base::Errc::invalidArgument,
+                        "a file name is longer than 255 bytes: " + base::printable(entry.name, 60));
     }
     if (entry.kind == EntryKind::gitlink) return;
     if (entry.kind == EntryKind::folder) {
@@ -112,8 +119,10 @@ class TreeMeasure {
     }
     std::size_t size = 0;
     git_object_t type = GIT_OBJECT_INVALID;
-    detail::checkGit(git_odb_read_header(&size, &type, odb_, &entry.id), "reading object " + detail::toHex(entry.id));
-    if (type != GIT_OBJECT_BLOB) throw base::Error(base::Errc::corrupt, "object " + detail::toHex(entry.id) + " is not a blob");
+    detail::checkGit(git_odb_read_header(&size, &type, odb_, &entry.id),
+                     "reading object " + detail::toHex(entry.id));
+    if (type != GIT_OBJECT_BLOB)
+      throw base::Error(base::Errc::corrupt, "object " + detail::toHex(entry.id) + " is not a blob");
     sum.bytes = addSaturated(sum.bytes, size);
   }
 
@@ -131,7 +140,8 @@ class TreeWriter {
     checkStop(options_.stop);
     const ObjectBytes bytes(odb_, tree, GIT_OBJECT_TREE);
     detail::TreeReader reader(bytes.view());
-    while (const auto entry = reader.next()) writeEntry(folder, *entry);
+    while (const auto entry = reader.next())
+      writeEntry(folder, *entry);
   }
 
   const ExportStats& stats() const { return stats_; }
@@ -148,14 +158,18 @@ class TreeWriter {
         const base::Fd below = makeFolder(folder, name);
         return write(below, entry.id);
       }
-      case EntryKind::symlink: return writeSymlink(folder, name, entry.id);
-      case EntryKind::file: return writeFile(folder, name, entry.id, 0644);
-      case EntryKind::executable: return writeFile(folder, name, entry.id, 0755);
+      case EntryKind::symlink:
+        return writeSymlink(folder, name, entry.id);
+      case EntryKind::file:
+        return writeFile(folder, name, entry.id, 0644);
+      case EntryKind::executable:
+        return writeFile(folder, name, entry.id, 0755);
     }
   }
 
   base::Fd makeFolder(const base::Fd& folder, const std::string& name) {
-    if (::mkdirat(folder.get(), name.c_str(), 0700) != 0) base::throwErrno(errno, "making folder " + base::printable(name));
+    if (::mkdirat(folder.get(), name.c_str(), 0700) != 0)
+      base::throwErrno(errno, "making folder " + base::printable(name));
     base::Fd made = base::openAt(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     own(made, 0755, name);
     return made;
@@ -174,9 +188,11 @@ class TreeWriter {
     const ObjectBytes bytes(odb_, id, GIT_OBJECT_BLOB);
     const std::string target(bytes.view());
     if (target.empty() || target.size() > kMaxSymlink || target.find('\0') != std::string::npos) {
-      throw base::Error(base::Errc::invalidArgument, "symlink " + base::printable(name) + " has no usable target");
+      throw base::Error(base::Errc::invalidArgument,
+                        "symlink " + base::printable(name) + " has no usable target");
     }
-    if (::symlinkat(target.c_str(), folder.get(), name.c_str()) != 0) base::throwErrno(errno, "making symlink " + base::printable(name));
+    if (::symlinkat(target.c_str(), folder.get(), name.c_str()) != 0)
+      base::throwErrno(errno, "making symlink " + base::printable(name));
     if (::fchownat(folder.get(), name.c_str(), options_.uid, options_.gid, AT_SYMLINK_NOFOLLOW) != 0) {
       base::throwErrno(errno, "giving away symlink " + base::printable(name));
     }
@@ -200,18 +216,22 @@ git_oid treeOf(git_odb* odb, const git_oid& commit) {
   const auto view = detail::acquireGit<detail::GitRepository>(
       [&](git_repository** out) { return git_repository_wrap_odb(out, odb); }, "reading the commit");
   const auto object = detail::acquireGit<detail::GitObject>(
-      [&](git_object** out) { return git_object_lookup(out, view.get(), &commit, GIT_OBJECT_ANY); }, "reading the commit");
+      [&](git_object** out) { return git_object_lookup(out, view.get(), &commit, GIT_OBJECT_ANY); },
+      "reading the commit");
   const auto tree = detail::acquireGit<detail::GitObject>(
-      [&](git_object** out) { return git_object_peel(out, object.get(), GIT_OBJECT_TREE); }, "reading the commit's tree");
+      [&](git_object** out) { return git_object_peel(out, object.get(), GIT_OBJECT_TREE); },
+      "reading the commit's tree");
   return *git_object_id(tree.get());
 }
 
 }  // namespace
 
-ExportStats exportTree(const std::filesystem::path& repository, const Quarantine* quarantine, const std::string& commit,
-                       const std::filesystem::path& folder, const ExportOptions& options) {
+ExportStats exportTree(const std::filesystem::path& repository, const Quarantine* quarantine,
+                       const std::string& commit, const std::filesystem::path& folder,
+                       const ExportOptions& options) {
   const git_oid id = detail::parseOid(commit);
-  const auto odb = detail::openObjects(repository, quarantine ? quarantine->objects() : std::filesystem::path());
+  const auto odb =
+      detail::openObjects(repository, quarantine ? quarantine->objects() : std::filesystem::path());
   try {
     const git_oid tree = treeOf(odb.get(), id);
     TreeMeasure(odb.get(), options).measure(tree, 0);

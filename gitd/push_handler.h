@@ -23,11 +23,12 @@ struct Identity {
 
 /// A repository that this identity may use.
 struct RepositoryAccess {
-  std::string name;               ///< the app's
-  std::filesystem::path path;     ///< bare repository
+  std::string name;            ///< the app's
+  std::filesystem::path path;  ///< bare repository
 };
 
-/// One command of a push. Ids are 40 hex digits; all zeros for "none". (gitprotocol-pack, Reference Update Request.)
+/// One command of a push. Ids are 40 hex digits; all zeros for "none". (gitprotocol-pack, Reference Update
+/// Request.)
 struct RefUpdate {
   std::string ref;
   std::string oldId;
@@ -46,7 +47,8 @@ struct PushRequest {
   std::int64_t receiveMs = 0;              ///< from the first byte of the pack to the end of its checks
 };
 
-/// Accepted: the ref says newId, durably. Otherwise `reason` is the one-line status that git prints beside the ref.
+/// Accepted: the ref says newId, durably. Otherwise `reason` is the one-line status that git prints beside
+/// the ref.
 struct PushOutcome {
   bool accepted = false;
   std::string reason;
@@ -67,17 +69,26 @@ class PushHandler {
 
   /// The user of a key, asked before and after its signature is verified; nullopt refuses it.
   virtual std::optional<Identity> findIdentity(const std::string& fingerprint) = 0;
-  /// By exact name as typed, without a trailing ".git". nullopt when unknown or forbidden: the same answer for both.
-  virtual std::optional<RepositoryAccess> openRepository(const Identity& identity, const std::string& name) = 0;
-  /// Before anything is stored: nullopt lets the update go on, otherwise the reason (with what to type instead) for this ref.
-  virtual std::optional<std::string> refuseUpdate(const Identity& identity, const RepositoryAccess& repository, const RefUpdate& update) = 0;
+  /// By exact name as typed, without a trailing ".git". nullopt when unknown or forbidden: the same answer
+  /// for both.
+  virtual std::optional<RepositoryAccess> openRepository(const Identity& identity,
+                                                         const std::string& name) = 0;
+  /// Before anything is stored: nullopt lets the update go on, otherwise the reason (with what to type
+  /// instead) for this ref.
+  virtual std::optional<std::string> refuseUpdate(const Identity& identity,
+                                                  const RepositoryAccess& repository,
+                                                  const RefUpdate& update) = 0;
   /// Push options that are not understood refuse the whole push; the sentence lists the known ones.
   virtual std::optional<std::string> refuseOptions(const std::vector<std::string>& options) = 0;
-  /// Blocks until the push is decided. What it writes goes to the pusher's screen (side-band 2), whole lines or partial ones; write() may block while the client is slow.
-  /// `clientGone` is requested when the connection is closed (Ctrl-C).
-  virtual PushOutcome push(const PushRequest& request, base::ByteSink& output, std::stop_token clientGone) = 0;
-  /// `ssh git@host CMD ...` that is not a git command: blocks, returns the exit status. argv is empty for a plain `ssh git@host`.
-  virtual int runCommand(const Identity& identity, const std::vector<std::string>& argv, CommandStreams& streams, std::stop_token clientGone) = 0;
+  /// Blocks until the push is decided. What it writes goes to the pusher's screen (side-band 2), whole lines
+  /// or partial ones; write() may block while the client is slow. `clientGone` is requested when the
+  /// connection is closed (Ctrl-C).
+  virtual PushOutcome push(const PushRequest& request, base::ByteSink& output,
+                           std::stop_token clientGone) = 0;
+  /// `ssh git@host CMD ...` that is not a git command: blocks, returns the exit status. argv is empty for a
+  /// plain `ssh git@host`.
+  virtual int runCommand(const Identity& identity, const std::vector<std::string>& argv,
+                         CommandStreams& streams, std::stop_token clientGone) = 0;
 };
 
 }  // namespace gitd

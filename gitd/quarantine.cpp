@@ -36,7 +36,8 @@ void move(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) base::throwErrno(errno, "accepting a pack");
 }
 
-/// Read-only and on disk before they have a name that anybody looks for; an index without its pack would be damage, a pack without its index is nothing.
+/// Read-only and on disk before they have a name that anybody looks for; an index without its pack would be
+/// damage, a pack without its index is nothing.
 void acceptPair(const fs::path& pack, const fs::path& index, const fs::path& target) {
   const base::Fd packFile = openFinished(pack);
   const base::Fd indexFile = openFinished(index);
@@ -77,7 +78,8 @@ void Quarantine::accept() {
     fs::path pack = index;
     pack.replace_extension(".pack");
     // The same bytes were accepted before: the pack's name is the hash of its content.
-    if (fs::exists(target / index.filename(), failure) && fs::exists(target / pack.filename(), failure)) continue;
+    if (fs::exists(target / index.filename(), failure) && fs::exists(target / pack.filename(), failure))
+      continue;
     // A crash between the two moves left the index here.
     if (fs::exists(pack, failure)) {
       acceptPair(pack, index, target);

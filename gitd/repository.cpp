@@ -34,7 +34,8 @@ void makeFolder(const fs::path& path) {
 void checkObjectExists(const fs::path& repository, const std::string& id) {
   const git_oid oid = detail::parseOid(id);
   const auto odb = detail::openObjects(repository);
-  if (git_odb_exists(odb.get(), &oid) == 0) throw base::Error(base::Errc::notFound, "no object " + id + " in the repository");
+  if (git_odb_exists(odb.get(), &oid) == 0)
+    throw base::Error(base::Errc::notFound, "no object " + id + " in the repository");
 }
 
 }  // namespace
@@ -42,17 +43,21 @@ void checkObjectExists(const fs::path& repository, const std::string& id) {
 GitLibrary::GitLibrary() {
   if (git_libgit2_init() < 0) detail::throwGit(-1, "starting libgit2");
   // The machine's own git settings must not change what a push does.
-  for (const int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_PROGRAMDATA}) {
+  for (const int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL,
+                          GIT_CONFIG_LEVEL_PROGRAMDATA}) {
     git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
   }
-  // What libgit2 writes is a quarantine's, of which nothing needs to last; accept() and the refs sync by themselves.
+  // What libgit2 writes is a quarantine's, of which nothing needs to last; accept() and the refs sync by
+  // themselves.
   git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
   git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 1);
   // One cache for the whole process; a session's objects are of use to that session only.
   git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, static_cast<ssize_t>(32u << 20));
 }
 
-GitLibrary::~GitLibrary() { git_libgit2_shutdown(); }
+GitLibrary::~GitLibrary() {
+  git_libgit2_shutdown();
+}
 
 void createRepository(const fs::path& path) {
   const fs::path parent = path.parent_path();
@@ -60,13 +65,15 @@ void createRepository(const fs::path& path) {
   if (::mkdtemp(aside.data()) == nullptr) base::throwErrno(errno, "making a repository");
   try {
     const fs::path folder = aside;
-    for (const char* name : {"objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"}) makeFolder(folder / name);
+    for (const char* name : {"objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"})
+      makeFolder(folder / name);
     base::writeFileAtomically(folder / "HEAD", "ref: refs/heads/main\n");
     base::writeFileAtomically(folder / "config", kConfig);
     if (::chmod(aside.c_str(), 0755) != 0) base::throwErrno(errno, "making a repository");
     // renameat2 and not rename: an empty folder in the way must not be replaced.
     if (::syscall(SYS_renameat2, AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
-      if (errno == EEXIST) throw base::Error(base::Errc::alreadyExists, "there is a repository of that name already");
+      if (errno == EEXIST)
+        throw base::Error(base::Errc::alreadyExists, "there is a repository of that name already");
       base::throwErrno(errno, "making a repository");
     }
     base::fsyncFolder(parent);
@@ -80,12 +87,14 @@ std::optional<std::string> readRef(const fs::path& repository, const std::string
   return detail::readRefFile(repository, ref);
 }
 
-void updateRef(const fs::path& repository, const std::string& ref, const std::optional<std::string>& oldId, const std::string& newId) {
+void updateRef(const fs::path& repository, const std::string& ref, const std::optional<std::string>& oldId,
+               const std::string& newId) {
   checkObjectExists(repository, newId);
   detail::RefLock lock(repository, ref);
   const auto current = detail::readRefFile(repository, ref);
   if (current != oldId) {
-    throw base::Error(base::Errc::conflict, ref + (current ? " has moved in the meantime: fetch first" : " does not exist any more"));
+    throw base::Error(base::Errc::conflict, ref + (current ? " has moved in the meantime: fetch first"
+                                                           : " does not exist any more"));
   }
   lock.commit(newId + "\n");
 }
@@ -97,20 +106,25 @@ void forceRef(const fs::path& repository, const std::string& ref, const std::str
 }
 
 void setHead(const fs::path& repository, const std::string& ref) {
-  if (!detail::isRefName(ref)) throw base::Error(base::Errc::invalidArgument, "not a ref name: " + base::printable(ref));
+  if (!detail::isRefName(ref))
+    throw base::Error(base::Errc::invalidArgument, "not a ref name: " + base::printable(ref));
   detail::RefLock lock(repository, "HEAD");
   lock.commit("ref: " + ref + "\n");
 }
 
-std::string commitSubject(const fs::path& repository, const Quarantine* quarantine, const std::string& commit) {
+std::string commitSubject(const fs::path& repository, const Quarantine* quarantine,
+                          const std::string& commit) {
   const git_oid oid = detail::parseOid(commit);
   const auto odb = detail::openObjects(repository, quarantine ? quarantine->objects() : fs::path());
   const auto view = detail::acquireGit<detail::GitRepository>(
       [&](git_repository** out) { return git_repository_wrap_odb(out, odb.get()); }, "reading a commit");
   const auto object = detail::acquireGit<detail::GitObject>(
-      [&](git_object** out) { return git_object_lookup(out, view.get(), &oid, GIT_OBJECT_ANY); }, "reading a commit");
+      [&](git_object** out) { return git_object_lookup(out, view.get(), &oid, GIT_OBJECT_ANY); },
+      "reading a commit");
   const auto peeled = detail::acquireGit<detail::GitCommit>(
-      [&](git_commit** out) { return git_object_peel(reinterpret_cast<git_object**>(out), object.get(), GIT_OBJECT_COMMIT); },
+      [&](git_commit** out) {
+        return git_object_peel(reinterpret_cast<git_object**>(out), object.get(), GIT_OBJECT_COMMIT);
+      },
       "reading a commit");
   const char* message = git_commit_message(peeled.get());
   const std::string_view text = base::trim(message ? message : "");

@@ -32,12 +32,15 @@ using detail::Connection;
 constexpr char kKeyExchange[] =
     // The first two are taken by libssh 0.11 and 0.12; what it does not know it leaves out.
     "mlkem768x25519-sha256,sntrup761x25519-sha512@openssh.com,curve25519-sha256,curve25519-sha256@libssh.org,"
-    "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group18-sha512,diffie-hellman-group16-sha512";
-constexpr char kCiphers[] = "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr";
-constexpr char kMacs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
+    "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group18-sha512,diffie-hellman-"
+    "group16-sha512";
+constexpr char kCiphers[] =
+    "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr";
+constexpr char kMacs[] =
+    "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
-// OpenSSH tells only its own kind that the reader of a channel has died (eow@openssh.com), and that is all there is to know when somebody kills git and
-// not its ssh: the word in front asks for it.
+// OpenSSH tells only its own kind that the reader of a channel has died (eow@openssh.com), and that is all
+// there is to know when somebody kills git and not its ssh: the word in front asks for it.
 constexpr char kSoftware[] = "OpenSSH_compatible_Fairlead_" FAIRLEAD_VERSION;
 
 void setOption(ssh_bind bind, ssh_bind_options_e option, const void* value) {
@@ -183,24 +186,36 @@ void SshServer::State::reap() {
 
 void SshServer::State::endAll(std::chrono::milliseconds grace) {
   std::unique_lock lock(mutex);
-  for (Entry& entry : entries) entry.connection->requestEnd();
-  const auto allDone = [this] { return std::all_of(entries.begin(), entries.end(), [](const Entry& entry) { return entry.done.load(); }); };
+  for (Entry& entry : entries)
+    entry.connection->requestEnd();
+  const auto allDone = [this] {
+    return std::all_of(entries.begin(), entries.end(), [](const Entry& entry) { return entry.done.load(); });
+  };
   if (!ended.wait_for(lock, grace, allDone)) {
-    for (Entry& entry : entries) entry.connection->requestAbort();
+    for (Entry& entry : entries)
+      entry.connection->requestAbort();
   }
   lock.unlock();
   entries.clear();
 }
 
-SshServer::SshServer(SshServerConfig config, PushHandler& handler) : state_(std::make_unique<State>(std::move(config), handler)) {
-  state_->acceptor = std::jthread([state = state_.get()](const std::stop_token& stop) { state->acceptLoop(stop); });
+SshServer::SshServer(SshServerConfig config, PushHandler& handler)
+    : state_(std::make_unique<State>(std::move(config), handler)) {
+  state_->acceptor =
+      std::jthread([state = state_.get()](const std::stop_token& stop) { state->acceptLoop(stop); });
 }
 
-SshServer::~SshServer() { stop(std::chrono::milliseconds(0)); }
+SshServer::~SshServer() {
+  stop(std::chrono::milliseconds(0));
+}
 
-std::string SshServer::address() const { return state_->listener.address(); }
+std::string SshServer::address() const {
+  return state_->listener.address();
+}
 
-std::string SshServer::hostKeyFingerprint() const { return state_->hostKeyFingerprint; }
+std::string SshServer::hostKeyFingerprint() const {
+  return state_->hostKeyFingerprint;
+}
 
 void SshServer::stop(std::chrono::milliseconds grace) {
   if (state_->acceptor.joinable()) {

@@ -16,7 +16,9 @@ constexpr std::string_view kKeepalive = "0005\1";
 // Long texts go in pieces, so that a queue is over its limit by no more than one.
 constexpr std::size_t kTextPiece = 32u << 10;
 
-[[noreturn]] void throwGone() { throw base::Error(base::Errc::cancelled, "the client is gone"); }
+[[noreturn]] void throwGone() {
+  throw base::Error(base::Errc::cancelled, "the client is gone");
+}
 
 }  // namespace
 

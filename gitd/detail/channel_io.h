@@ -16,13 +16,16 @@
 
 namespace gitd::detail {
 
-/// Two bounded queues. The worker's calls block and are the only ones that do; the loop's calls never block. Once the client is gone, read() and write() throw cancelled, and
-/// what is for the screen only is dropped in silence: a push that can no longer be undone must be able to end. Thread-safe: one loop, one worker and its helpers.
+/// Two bounded queues. The worker's calls block and are the only ones that do; the loop's calls never block.
+/// Once the client is gone, read() and write() throw cancelled, and what is for the screen only is dropped in
+/// silence: a push that can no longer be undone must be able to end. Thread-safe: one loop, one worker and
+/// its helpers.
 class ChannelIo : public base::ByteSource {
  public:
   using Clock = std::chrono::steady_clock;
   enum class Stream { out, err };
-  /// closed: the client hung up (Ctrl-C), or we did. lost: the network went silent, so nobody decided anything.
+  /// closed: the client hung up (Ctrl-C), or we did. lost: the network went silent, so nobody decided
+  /// anything.
   enum class Gone { no, closed, lost };
 
   static constexpr std::size_t kInputLimit = 1u << 20;
@@ -50,8 +53,9 @@ class ChannelIo : public base::ByteSource {
   /// From here on output is side-band packets: progress is framed and silence is filled with `0005\1`.
   void useSideBand();
   bool usesSideBand() const;
-  /// Waits until everything queued was taken, reading and dropping input meanwhile and after, until the client ends its input, is gone,
-  /// `maxBytes` have come or the deadline has passed: what a client needs that sends a pack nobody wants.
+  /// Waits until everything queued was taken, reading and dropping input meanwhile and after, until the
+  /// client ends its input, is gone, `maxBytes` have come or the deadline has passed: what a client needs
+  /// that sends a pack nobody wants.
   void discardInput(std::uint64_t maxBytes, Clock::time_point deadline);
   /// The worker's last call.
   void finish(int exitStatus);
@@ -62,7 +66,8 @@ class ChannelIo : public base::ByteSource {
 
   // The loop's side.
 
-  /// Takes all bytes or none (the queue is full): what is not taken stays in the channel and closes its window.
+  /// Takes all bytes or none (the queue is full): what is not taken stays in the channel and closes its
+  /// window.
   bool offer(std::string_view bytes);
   bool wantsInput() const;
   void endInput();
@@ -93,7 +98,9 @@ class ChannelIo : public base::ByteSource {
   void writeOrDrop(Kind kind, std::string_view bytes);
   std::size_t readyProgress(const Chunk& chunk, Clock::time_point now) const;
   std::optional<Output> takeProgress(Clock::time_point now);
-  Clock::time_point keepaliveDue() const { return lastOutput_ + (inputEnded_ ? kProbeDelay : kKeepaliveDelay); }
+  Clock::time_point keepaliveDue() const {
+    return lastOutput_ + (inputEnded_ ? kProbeDelay : kKeepaliveDelay);
+  }
 
   const base::Fd& wake_;
   mutable std::mutex mutex_;

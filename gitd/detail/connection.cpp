@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/error.h"
+#include "base/c_callback.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "gitd/detail/ssh_key.h"
@@ -26,9 +26,12 @@ constexpr std::chrono::seconds kCrowdedGrace{5};
 constexpr std::chrono::milliseconds kKeepaliveInterval{60'000};
 constexpr std::chrono::milliseconds kMaxWait{60'000};
 
-Connection& connectionOf(void* self) { return *static_cast<Connection*>(self); }
+Connection& connectionOf(void* self) {
+  return *static_cast<Connection*>(self);
+}
 
-/// Without it each packet of the handshake waits for a delayed acknowledgement: 50 ms a login. The kernel forgets the option at every read.
+/// Without it each packet of the handshake waits for a delayed acknowledgement: 50 ms a login. The kernel
+/// forgets the option at every read.
 void acknowledgeQuickly(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
@@ -60,17 +63,21 @@ void Connection::run() {
   if (handshake()) {
     loop();
   } else {
-    base::Log("gitd").debug("no ssh", {{"peer", peer_}, {"error", base::printable(ssh_get_error(session_.get()), 200)}});
+    base::Log("gitd").debug(
+        "no ssh", {{"peer", peer_}, {"error", base::printable(ssh_get_error(session_.get()), 200)}});
   }
   // Silence is not a decision: only a client that hung up cancels its push.
-  const bool silent = idle_ || std::strstr(ssh_get_error(session_.get()), std::strerror(ETIMEDOUT)) != nullptr;
+  const bool silent =
+      idle_ || std::strstr(ssh_get_error(session_.get()), std::strerror(ETIMEDOUT)) != nullptr;
   hangUp(silent && !abortRequested_ ? ChannelIo::Gone::lost : ChannelIo::Gone::closed);
 }
 
-/// On the connection's own thread, where SIGPIPE is blocked; the destructor finds it done. Waits for the workers.
+/// On the connection's own thread, where SIGPIPE is blocked; the destructor finds it done. Waits for the
+/// workers.
 void Connection::hangUp(ChannelIo::Gone how) {
   if (std::exchange(hungUp_, true)) return;
-  for (auto& channel : channels_) channel->abandon(how);
+  for (auto& channel : channels_)
+    channel->abandon(how);
   channels_.clear();
   if (event_) {
     ssh_event_remove_fd(event_.get(), wake_.get());
@@ -103,6 +110,7 @@ void Connection::loop() {
     acknowledgeQuickly(socket);
     const int rc = ssh_event_dopoll(event_.get(), pollTimeout(Clock::now()));
     const auto now = Clock::now();
+    base::rethrowParked(parked_);
     noteTraffic(now);
     if (rc == SSH_ERROR || socketLost()) return;
     pumpChannels(now);
@@ -111,7 +119,9 @@ void Connection::loop() {
   }
 }
 
-bool Connection::socketLost() const { return (ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0; }
+bool Connection::socketLost() const {
+  return (ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
+}
 
 int Connection::onWake(socket_t, int, void* self) {
   base::drainEvent(connectionOf(self).wake_);
@@ -119,13 +129,9 @@ int Connection::onWake(socket_t, int, void* self) {
 }
 
 int Connection::onPublicKey(ssh_session, const char*, ssh_key key, char state, void* self) {
-  try {
-    return connectionOf(self).judgeKey(key, state);
-  } catch (const std::exception& failure) {
-    // A C frame is below us, so this is where it ends.
-    base::Log("gitd").error("login failed", {{"error", failure.what()}});
-    return SSH_AUTH_DENIED;
-  }
+  Connection& connection = connectionOf(self);
+  return base::shielded(connection.parked_, static_cast<int>(SSH_AUTH_DENIED),
+                        [&] { return connection.judgeKey(key, state); });
 }
 
 int Connection::judgeKey(ssh_key key, int state) {
@@ -148,22 +154,32 @@ int Connection::judgeKey(ssh_key key, int state) {
 
 void Connection::authenticated(Identity identity) {
   if (identity_) return;
-  base::Log("gitd").debug("logged in", {{"peer", peer_}, {"user", identity.user}, {"key", identity.fingerprint}});
+  base::Log("gitd").debug("logged in",
+                          {{"peer", peer_}, {"user", identity.user}, {"key", identity.fingerprint}});
   identity_ = std::move(identity);
   --shared_.unauthenticated;
   base::signalEvent(shared_.changed);
 }
 
 int Connection::onMessage(ssh_session, ssh_message message, void* self) {
+  Connection& connection = connectionOf(self);
   const int type = ssh_message_type(message);
   const int subtype = ssh_message_subtype(message);
-  if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE) return connectionOf(self).explainRefusal(message);
-  if (type == SSH_REQUEST_CHANNEL && subtype == SSH_CHANNEL_REQUEST_UNKNOWN) connectionOf(self).noteUnknownRequest(message);
-  return 1;  // asks libssh for its default answer, which is a refusal
+  constexpr int kDefaultAnswer = 1;  // libssh's, which is a refusal
+  return base::shielded(connection.parked_, kDefaultAnswer, [&] {
+    if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE) {
+      return connection.explainRefusal(message);
+    }
+    if (type == SSH_REQUEST_CHANNEL && subtype == SSH_CHANNEL_REQUEST_UNKNOWN) {
+      connection.noteUnknownRequest(message);
+    }
+    return kDefaultAnswer;
+  });
 }
 
-/// When git alone is killed, its ssh lives on and says nothing but "eow@openssh.com": that nobody reads what we send. libssh keeps the request's name
-/// to itself, but it is the only one unknown to it that OpenSSH sends on a channel.
+/// When git alone is killed, its ssh lives on and says nothing but "eow@openssh.com": that nobody reads what
+/// we send. libssh keeps the request's name to itself, but it is the only one unknown to it that OpenSSH
+/// sends on a channel.
 void Connection::noteUnknownRequest(ssh_message message) {
   const char* banner = ssh_get_clientbanner(session_.get());
   if (banner == nullptr || std::strstr(banner, "OpenSSH") == nullptr) return;
@@ -173,27 +189,25 @@ void Connection::noteUnknownRequest(ssh_message message) {
   }
 }
 
-/// Keyboard-interactive is what a client tries when all its keys were refused. It asks nothing and never lets anybody in: it is the one place
-/// where SSH shows a sentence to somebody who cannot log in.
+/// Keyboard-interactive is what a client tries when all its keys were refused. It asks nothing and never lets
+/// anybody in: it is the one place where SSH shows a sentence to somebody who cannot log in.
 int Connection::explainRefusal(ssh_message message) {
   if (ssh_message_auth_kbdint_is_response(message) != 0) {
     refused_ = true;
     return 1;
   }
   const std::string sentence =
-      offeredKey_.empty() ? "fairlead: log in with an SSH key; none was offered"
-                          : "fairlead: key " + offeredKey_ + " is not known here; add it with: fairlead keys:add FILE.pub";
+      offeredKey_.empty()
+          ? "fairlead: log in with an SSH key; none was offered"
+          : "fairlead: key " + offeredKey_ + " is not known here; add it with: fairlead keys:add FILE.pub";
   ssh_message_auth_interactive_request(message, "", sentence.c_str(), 0, nullptr, nullptr);
   return 0;
 }
 
 ssh_channel Connection::onOpenSession(ssh_session session, void* self) {
-  try {
-    return connectionOf(self).openSession(session);
-  } catch (const std::exception& failure) {
-    base::Log("gitd").error("channel failed", {{"error", failure.what()}});
-    return nullptr;
-  }
+  Connection& connection = connectionOf(self);
+  return base::shielded(connection.parked_, static_cast<ssh_channel>(nullptr),
+                        [&] { return connection.openSession(session); });
 }
 
 ssh_channel Connection::openSession(ssh_session session) {
@@ -235,10 +249,13 @@ int Connection::pollTimeout(Clock::time_point now) const {
 
 bool Connection::shouldEnd(Clock::time_point now) {
   if (abortRequested_ || violated_ || refused_) return true;
-  const bool busy = std::any_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->busy(); });
+  const bool busy =
+      std::any_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->busy(); });
   if (endRequested_ && !busy && channels_.empty()) return true;
   if (!identity_) {
-    const auto grace = shared_.crowded ? std::min<std::chrono::seconds>(shared_.config.loginGrace, kCrowdedGrace) : shared_.config.loginGrace;
+    const auto grace = shared_.crowded
+                           ? std::min<std::chrono::seconds>(shared_.config.loginGrace, kCrowdedGrace)
+                           : shared_.config.loginGrace;
     return endRequested_ || now >= started_ + grace;
   }
   idle_ = now >= lastHeard_ + shared_.config.idleTimeout;
@@ -252,12 +269,15 @@ void Connection::noteTraffic(Clock::time_point now) {
 }
 
 std::chrono::milliseconds Connection::keepaliveInterval() const {
-  return std::min<std::chrono::milliseconds>(kKeepaliveInterval, std::chrono::milliseconds(shared_.config.idleTimeout) / 4);
+  return std::min<std::chrono::milliseconds>(kKeepaliveInterval,
+                                             std::chrono::milliseconds(shared_.config.idleTimeout) / 4);
 }
 
-/// A client that thinks for minutes (a large push is being counted) is told from one that is gone by its answer.
+/// A client that thinks for minutes (a large push is being counted) is told from one that is gone by its
+/// answer.
 void Connection::keepAlive(Clock::time_point now) {
-  if (!identity_ || channels_.empty() || now < std::max(lastHeard_, lastKeepalive_) + keepaliveInterval()) return;
+  if (!identity_ || channels_.empty() || now < std::max(lastHeard_, lastKeepalive_) + keepaliveInterval())
+    return;
   lastKeepalive_ = now;
   ssh_send_keepalive(session_.get());
 }

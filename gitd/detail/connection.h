@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <list>
 #include <memory>
 #include <optional>
@@ -20,9 +21,9 @@ namespace gitd::detail {
 struct ConnectionShared {
   const SshServerConfig& config;
   PushHandler& handler;
-  const base::Fd& changed;                    ///< signalled when a connection logs in or ends
+  const base::Fd& changed;  ///< signalled when a connection logs in or ends
   std::atomic<unsigned> unauthenticated{0};
-  std::atomic<bool> crowded{false};           ///< others wait to be let in: who does not log in soon must go
+  std::atomic<bool> crowded{false};  ///< others wait to be let in: who does not log in soon must go
 };
 
 /// Serves a connection with an event loop on one thread. run() on that thread; the rest is thread-safe.
@@ -72,7 +73,8 @@ class Connection {
   SshEvent event_;
   std::list<std::unique_ptr<SessionChannel>> channels_;
   std::optional<Identity> identity_;
-  std::string offeredKey_;  // of the last refused offer, for the explanation
+  std::exception_ptr parked_;  // thrown in a callback of libssh
+  std::string offeredKey_;     // of the last refused offer, for the explanation
   int offers_ = 0;
   bool refused_ = false;  // nothing it may still try would let it in
   bool hungUp_ = false;

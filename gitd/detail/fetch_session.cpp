@@ -21,7 +21,8 @@ class RawSink : public base::ByteSink {
  public:
   explicit RawSink(ChannelIo& io) : io_(io) {}
   void write(std::string_view bytes) override {
-    for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kRawPiece))) io_.write(ChannelIo::Stream::out, bytes.substr(0, kRawPiece));
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kRawPiece)))
+      io_.write(ChannelIo::Stream::out, bytes.substr(0, kRawPiece));
   }
 
  private:
@@ -32,7 +33,8 @@ class RawSink : public base::ByteSink {
 
 FetchSession::FetchSession(const ServiceContext& context, const RepositoryAccess& repository)
     : context_(context), repository_(openGitRepository(repository.path)) {
-  odb_ = acquireGit<GitOdb>([&](git_odb** out) { return git_repository_odb(out, repository_.get()); }, "opening the objects");
+  odb_ = acquireGit<GitOdb>([&](git_odb** out) { return git_repository_odb(out, repository_.get()); },
+                            "opening the objects");
   refs_ = listRefs(repository_.get(), Peel::yes);
   headTarget_ = detail::headTarget(repository_.get());
   for (const AdvertisedRef& ref : refs_) {
@@ -48,21 +50,29 @@ bool FetchSession::reachable(const git_oid& id) const {
     const git_oid oid = parseOid(tip);
     std::size_t size = 0;
     git_object_t type = GIT_OBJECT_INVALID;
-    if (git_odb_read_header(&size, &type, odb_.get(), &oid) == 0 && type == GIT_OBJECT_COMMIT) commits.push_back(oid);
+    if (git_odb_read_header(&size, &type, odb_.get(), &oid) == 0 && type == GIT_OBJECT_COMMIT)
+      commits.push_back(oid);
   }
-  return !commits.empty() && git_graph_reachable_from_any(repository_.get(), &id, commits.data(), commits.size()) == 1;
+  return !commits.empty() &&
+         git_graph_reachable_from_any(repository_.get(), &id, commits.data(), commits.size()) == 1;
 }
 
 void FetchSession::want(const std::string& id) {
-  if (!isObjectId(id)) throw base::Error(base::Errc::invalidArgument, "protocol error: not an object id: " + base::printable(id));
-  if (wants_.size() >= kMaxWants) throw base::Error(base::Errc::invalidArgument, "too many objects asked for in one fetch");
+  if (!isObjectId(id))
+    throw base::Error(base::Errc::invalidArgument,
+                      "protocol error: not an object id: " + base::printable(id));
+  if (wants_.size() >= kMaxWants)
+    throw base::Error(base::Errc::invalidArgument, "too many objects asked for in one fetch");
   // Not a tip: a ref may have moved since the client saw it.
-  if (!tips_.contains(id) && !reachable(parseOid(id))) throw base::Error(base::Errc::invalidArgument, "upload-pack: not our ref " + id);
+  if (!tips_.contains(id) && !reachable(parseOid(id)))
+    throw base::Error(base::Errc::invalidArgument, "upload-pack: not our ref " + id);
   wants_.insert(id);
 }
 
 bool FetchSession::have(const std::string& id) {
-  if (!isObjectId(id)) throw base::Error(base::Errc::invalidArgument, "protocol error: not an object id: " + base::printable(id));
+  if (!isObjectId(id))
+    throw base::Error(base::Errc::invalidArgument,
+                      "protocol error: not an object id: " + base::printable(id));
   const git_oid oid = parseOid(id);
   if (git_odb_exists_ext(odb_.get(), &oid, GIT_ODB_LOOKUP_NO_REFRESH) == 0) return false;
   std::size_t size = 0;
@@ -76,7 +86,8 @@ bool FetchSession::have(const std::string& id) {
 bool FetchSession::ready() {
   if (common_.empty()) return false;
   std::vector<git_oid> common;
-  for (const std::string& id : common_) common.push_back(parseOid(id));
+  for (const std::string& id : common_)
+    common.push_back(parseOid(id));
   return std::all_of(wants_.begin(), wants_.end(), [&](const std::string& want) {
     const git_oid id = parseOid(want);
     git_object* raw = nullptr;

@@ -1,4 +1,5 @@
-// What both protocols of git fetch have in common: which objects may be asked for, what the client has, the pack.
+// What both protocols of git fetch have in common: which objects may be asked for, what the client has, the
+// pack.
 #pragma once
 
 #include <map>

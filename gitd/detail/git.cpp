@@ -11,24 +11,26 @@ void throwGit(int rc, std::string_view doing) {
   const bool fromSystem = last && last->klass == GIT_ERROR_OS;
   // libgit2 likes to quote paths; they are nobody's business outside.
   if (words.find('/') != std::string::npos) words = "cannot be read or written";
-  const auto code = rc == GIT_ENOTFOUND                          ? base::Errc::notFound
-                    : rc == GIT_EEXISTS                          ? base::Errc::alreadyExists
-                    : rc == GIT_EUSER                            ? base::Errc::cancelled
-                    : rc == GIT_ELOCKED || rc == GIT_EMODIFIED   ? base::Errc::conflict
+  const auto code = rc == GIT_ENOTFOUND                           ? base::Errc::notFound
+                    : rc == GIT_EEXISTS                           ? base::Errc::alreadyExists
+                    : rc == GIT_EUSER                             ? base::Errc::cancelled
+                    : rc == GIT_ELOCKED || rc == GIT_EMODIFIED    ? base::Errc::conflict
                     : rc == GIT_EINVALIDSPEC || rc == GIT_EEXISTS ? base::Errc::invalidArgument
-                    : fromSystem                                 ? base::Errc::io
-                                                                 : base::Errc::corrupt;
+                    : fromSystem                                  ? base::Errc::io
+                                                                  : base::Errc::corrupt;
   throw base::Error(code, std::string(doing) + ": " + base::printable(words, 200));
 }
 
 GitRepository openGitRepository(const std::filesystem::path& path) {
-  return acquireGit<GitRepository>([&](git_repository** out) { return git_repository_open_bare(out, path.c_str()); },
-                                   "opening the repository");
+  return acquireGit<GitRepository>(
+      [&](git_repository** out) { return git_repository_open_bare(out, path.c_str()); },
+      "opening the repository");
 }
 
 GitOdb openObjects(const std::filesystem::path& repository, const std::filesystem::path& quarantineObjects) {
   const std::string main = repository / "objects";
-  auto odb = acquireGit<GitOdb>([&](git_odb** out) { return git_odb_open(out, main.c_str()); }, "opening the objects");
+  auto odb = acquireGit<GitOdb>([&](git_odb** out) { return git_odb_open(out, main.c_str()); },
+                                "opening the objects");
   if (!quarantineObjects.empty()) {
     checkGit(git_odb_add_disk_alternate(odb.get(), quarantineObjects.c_str()), "opening the quarantine");
   }

@@ -23,7 +23,8 @@ using GitRevwalk = base::CHandle<git_revwalk, &git_revwalk_free>;
 using GitPackbuilder = base::CHandle<git_packbuilder, &git_packbuilder_free>;
 using GitIndexer = base::CHandle<git_indexer, &git_indexer_free>;
 
-/// Throws what libgit2 just failed with: notFound, alreadyExists, cancelled (a callback said so), io or corrupt. "doing: libgit2's words", without paths.
+/// Throws what libgit2 just failed with: notFound, alreadyExists, cancelled (a callback said so), io or
+/// corrupt. "doing: libgit2's words", without paths.
 [[noreturn]] void throwGit(int rc, std::string_view doing);
 
 /// acquire() with throwGit.
@@ -39,7 +40,8 @@ inline void checkGit(int rc, std::string_view doing) {
 /// A bare repository that is ours.
 GitRepository openGitRepository(const std::filesystem::path& path);
 /// The objects of a repository and, when given, of a quarantine.
-GitOdb openObjects(const std::filesystem::path& repository, const std::filesystem::path& quarantineObjects = {});
+GitOdb openObjects(const std::filesystem::path& repository,
+                   const std::filesystem::path& quarantineObjects = {});
 
 /// Throws invalidArgument unless it is 40 hex digits.
 git_oid parseOid(const std::string& hex);

@@ -10,7 +10,8 @@ namespace gitd::detail {
 /// Listens from construction on. One thread at a time.
 class Listener {
  public:
-  /// "HOST:PORT" or "[V6]:PORT"; throws invalidArgument for a malformed one, unavailable when it cannot be bound.
+  /// "HOST:PORT" or "[V6]:PORT"; throws invalidArgument for a malformed one, unavailable when it cannot be
+  /// bound.
   explicit Listener(const std::string& where);
   const base::Fd& fd() const noexcept { return fd_; }
   /// As bound.

@@ -9,7 +9,8 @@
 
 namespace gitd::detail {
 
-/// Open addressing, 24 bytes a place: a pack of millions of objects fits. The hash is keyed, since a stranger chooses the ids. One thread at a time.
+/// Open addressing, 24 bytes a place: a pack of millions of objects fits. The hash is keyed, since a stranger
+/// chooses the ids. One thread at a time.
 template <typename Value>
 class OidTable {
  public:
@@ -46,7 +47,8 @@ class OidTable {
     std::uint64_t hash = (low ^ key_) * 0x9e3779b97f4a7c15u;
     hash = (hash ^ (hash >> 29) ^ high) * key_;
     std::size_t at = (hash >> 20) & (places.size() - 1);
-    while (places[at].used && git_oid_cmp(&places[at].id, &id) != 0) at = (at + 1) & (places.size() - 1);
+    while (places[at].used && git_oid_cmp(&places[at].id, &id) != 0)
+      at = (at + 1) & (places.size() - 1);
     return at;
   }
 

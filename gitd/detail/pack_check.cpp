@@ -12,12 +12,17 @@
 namespace gitd::detail {
 namespace {
 
-void freeBackend(git_odb_backend* backend) { backend->free(backend); }
+void freeBackend(git_odb_backend* backend) {
+  backend->free(backend);
+}
 using Backend = base::CHandle<git_odb_backend, &freeBackend>;
 
-std::uint64_t randomKey() { return std::hash<std::string>{}(base::randomHex(8)); }
+std::uint64_t randomKey() {
+  return std::hash<std::string>{}(base::randomHex(8));
+}
 
-/// One object as the pack holds it, without a second hash over it: the indexer has just named it by its content.
+/// One object as the pack holds it, without a second hash over it: the indexer has just named it by its
+/// content.
 class RawObject {
  public:
   RawObject(git_odb_backend* backend, const git_oid& id) : backend_(backend) {
@@ -42,8 +47,9 @@ class PackCheck {
 
   PackVerdict run(const std::optional<std::filesystem::path>& index, const std::vector<std::string>& tips) {
     if (index) {
-      pack_ = acquireGit<Backend>([&](git_odb_backend** out) { return git_odb_backend_one_pack(out, index->c_str()); },
-                                  "reading the pack");
+      pack_ = acquireGit<Backend>(
+          [&](git_odb_backend** out) { return git_odb_backend_one_pack(out, index->c_str()); },
+          "reading the pack");
       listObjects();
       for (const git_oid& id : order_) {
         if (stop_.stop_requested()) throw base::Error(base::Errc::cancelled, "the client is gone");
@@ -52,7 +58,8 @@ class PackCheck {
       }
     }
     for (const std::string& tip : tips) {
-      if (typeOf(parseOid(tip)) == GIT_OBJECT_INVALID) verdict_.missingObject = "object " + tip + " was not sent";
+      if (typeOf(parseOid(tip)) == GIT_OBJECT_INVALID)
+        verdict_.missingObject = "object " + tip + " was not sent";
     }
     return verdict_;
   }
@@ -67,7 +74,7 @@ class PackCheck {
         return 0;
       });
     };
-    const int rc = pack_->foreach(pack_.get(), note, this);
+    const int rc = pack_->foreach (pack_.get(), note, this);
     base::rethrowParked(parked_);
     checkGit(rc, "listing the pack");
     for (const git_oid& id : order_) {
@@ -86,7 +93,8 @@ class PackCheck {
                                 : type == GIT_OBJECT_COMMIT ? checkCommit(object.bytes())
                                                             : checkTag(object.bytes());
     if (!finding.empty()) {
-      verdict_.badObject = std::string(git_object_type2string(type)) + " " + toHex(id) + " is not valid: " + finding;
+      verdict_.badObject =
+          std::string(git_object_type2string(type)) + " " + toHex(id) + " is not valid: " + finding;
     } else if (type == GIT_OBJECT_TREE) {
       checkTreeLinks(id, object.bytes());
     } else {
@@ -102,7 +110,8 @@ class PackCheck {
     }
   }
 
-  /// The lines of a commit's or tag's header that name objects; checkCommit() and checkTag() have seen to their form.
+  /// The lines of a commit's or tag's header that name objects; checkCommit() and checkTag() have seen to
+  /// their form.
   void checkHeaderLinks(const git_oid& from, git_object_t type, std::string_view bytes) {
     while (!bytes.empty() && bytes.front() != '\n') {
       const std::size_t end = std::min(bytes.find('\n'), bytes.size());
@@ -119,7 +128,8 @@ class PackCheck {
         return checkLink(from, parseOid(value), git_object_string2type(typeName.c_str()));
       }
       if (type == GIT_OBJECT_COMMIT && key == "author") return;
-      if (type == GIT_OBJECT_COMMIT) checkLink(from, parseOid(value), key == "tree" ? GIT_OBJECT_TREE : GIT_OBJECT_COMMIT);
+      if (type == GIT_OBJECT_COMMIT)
+        checkLink(from, parseOid(value), key == "tree" ? GIT_OBJECT_TREE : GIT_OBJECT_COMMIT);
     }
   }
 
@@ -129,7 +139,8 @@ class PackCheck {
     if (type == GIT_OBJECT_INVALID) {
       verdict_.missingObject = "object " + toHex(to) + " was not sent (" + toHex(from) + " needs it)";
     } else {
-      verdict_.badObject = "object " + toHex(from) + " names " + toHex(to) + " as a " + git_object_type2string(wanted);
+      verdict_.badObject =
+          "object " + toHex(from) + " names " + toHex(to) + " as a " + git_object_type2string(wanted);
     }
   }
 
@@ -141,7 +152,8 @@ class PackCheck {
     // exists_ext first: read_header would look for new packs on every miss.
     if (git_odb_exists_ext(repositoryObjects_.get(), &id, GIT_ODB_LOOKUP_NO_REFRESH) != 0) {
       std::size_t size = 0;
-      checkGit(git_odb_read_header(&size, &type, repositoryObjects_.get(), &id), "reading object " + toHex(id));
+      checkGit(git_odb_read_header(&size, &type, repositoryObjects_.get(), &id),
+               "reading object " + toHex(id));
     }
     known_.insert(id, type);
     return type;
@@ -159,8 +171,9 @@ class PackCheck {
 
 }  // namespace
 
-PackVerdict checkPack(const std::filesystem::path& repository, const std::optional<std::filesystem::path>& index,
-                      const std::vector<std::string>& tips, const std::stop_token& stop) {
+PackVerdict checkPack(const std::filesystem::path& repository,
+                      const std::optional<std::filesystem::path>& index, const std::vector<std::string>& tips,
+                      const std::stop_token& stop) {
   return PackCheck(repository, stop).run(index, tips);
 }
 

@@ -17,10 +17,12 @@ struct PackVerdict {
   std::optional<std::string> missingObject;
 };
 
-/// Checks every commit, tree and tag of the pack (git fsck's security rules) and that each of their links ends in the pack or in the repository, with the right type. The repository is closed under
-/// reachability, because only packs that passed this check ever get in, so no history is walked: the cost is that of the pack. `tips` must exist as well. `index` may be absent (no objects came).
-/// Throws cancelled, corrupt, io.
-PackVerdict checkPack(const std::filesystem::path& repository, const std::optional<std::filesystem::path>& index,
-                      const std::vector<std::string>& tips, const std::stop_token& stop);
+/// Checks every commit, tree and tag of the pack (git fsck's security rules) and that each of their links
+/// ends in the pack or in the repository, with the right type. The repository is closed under reachability,
+/// because only packs that passed this check ever get in, so no history is walked: the cost is that of the
+/// pack. `tips` must exist as well. `index` may be absent (no objects came). Throws cancelled, corrupt, io.
+PackVerdict checkPack(const std::filesystem::path& repository,
+                      const std::optional<std::filesystem::path>& index, const std::vector<std::string>& tips,
+                      const std::stop_token& stop);
 
 }  // namespace gitd::detail

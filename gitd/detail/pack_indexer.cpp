@@ -19,13 +19,15 @@ int stopWhenAsked(const git_indexer_progress*, void* payload) {
 }  // namespace
 
 struct PackIndexer::State {
-  State(const std::filesystem::path& repository, const std::filesystem::path& objects, const PackLimits& limits)
+  State(const std::filesystem::path& repository, const std::filesystem::path& objects,
+        const PackLimits& limits)
       : scanner(limits), odb(openObjects(repository)), folder(objects / "pack") {
     git_indexer_options options = GIT_INDEXER_OPTIONS_INIT;
     options.progress_cb = &stopWhenAsked;
     options.progress_cb_payload = &stop;
     indexer = acquireGit<GitIndexer>(
-        [&](git_indexer** out) { return git_indexer_new(out, folder.c_str(), 0444, odb.get(), &options); }, "receiving the pack");
+        [&](git_indexer** out) { return git_indexer_new(out, folder.c_str(), 0444, odb.get(), &options); },
+        "receiving the pack");
   }
 
   void feed() {
@@ -53,7 +55,8 @@ struct PackIndexer::State {
   std::string pending;
 };
 
-PackIndexer::PackIndexer(const std::filesystem::path& repository, const std::filesystem::path& objects, const PackLimits& limits)
+PackIndexer::PackIndexer(const std::filesystem::path& repository, const std::filesystem::path& objects,
+                         const PackLimits& limits)
     : state_(std::make_unique<State>(repository, objects, limits)) {}
 
 PackIndexer::~PackIndexer() = default;
@@ -65,7 +68,9 @@ std::size_t PackIndexer::append(std::string_view bytes) {
   return count;
 }
 
-bool PackIndexer::complete() const noexcept { return state_->scanner.complete(); }
+bool PackIndexer::complete() const noexcept {
+  return state_->scanner.complete();
+}
 
 PackSummary PackIndexer::finish(std::stop_token stop) {
   CHECK(complete());

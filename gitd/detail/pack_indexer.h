@@ -23,12 +23,15 @@ struct PackSummary {
   std::optional<std::filesystem::path> index;
 };
 
-/// Takes a pack's bytes in pieces, knows where it ends, and resolves its deltas, also against the repository's own objects (thin pack). Memory stays bounded by the largest object
-/// and a few bytes per object. One thread at a time. Throws invalidArgument (a limit, naming its setting; or bytes that are no pack), cancelled, io.
+/// Takes a pack's bytes in pieces, knows where it ends, and resolves its deltas, also against the
+/// repository's own objects (thin pack). Memory stays bounded by the largest object and a few bytes per
+/// object. One thread at a time. Throws invalidArgument (a limit, naming its setting; or bytes that are no
+/// pack), cancelled, io.
 class PackIndexer {
  public:
   /// `objects` is the quarantine's object folder. Both must outlive this.
-  PackIndexer(const std::filesystem::path& repository, const std::filesystem::path& objects, const PackLimits& limits);
+  PackIndexer(const std::filesystem::path& repository, const std::filesystem::path& objects,
+              const PackLimits& limits);
   ~PackIndexer();
   PackIndexer(const PackIndexer&) = delete;
   PackIndexer& operator=(const PackIndexer&) = delete;

@@ -17,15 +17,19 @@ constexpr unsigned kOfsDelta = 6;
 constexpr unsigned kRefDelta = 7;
 // Two sizes of at most 64 bits, 7 bits a byte.
 constexpr std::size_t kDeltaHeadBytes = 20;
-// zlib's best is about 1000:1, no real history comes near this; without a bound a small pack could keep a processor busy for hours.
+// zlib's best is about 1000:1, no real history comes near this; without a bound a small pack could keep a
+// processor busy for hours.
 constexpr std::uint64_t kMaxInflateRatio = 64;
 constexpr std::uint64_t kFreeInflatedBytes = 1ull << 30;
 
-[[noreturn]] void refuse(const std::string& why) { throw base::Error(base::Errc::invalidArgument, why); }
+[[noreturn]] void refuse(const std::string& why) {
+  throw base::Error(base::Errc::invalidArgument, why);
+}
 
 std::uint32_t bigEndian32(std::string_view bytes) {
   std::uint32_t value = 0;
-  for (const char c : bytes.substr(0, 4)) value = value << 8 | static_cast<unsigned char>(c);
+  for (const char c : bytes.substr(0, 4))
+    value = value << 8 | static_cast<unsigned char>(c);
   return value;
 }
 
@@ -53,7 +57,8 @@ struct PackScanner::Inflater {
   std::array<char, 64u << 10> plain{};
 };
 
-PackScanner::PackScanner(const PackLimits& limits) : limits_(limits), inflater_(std::make_unique<Inflater>()) {}
+PackScanner::PackScanner(const PackLimits& limits)
+    : limits_(limits), inflater_(std::make_unique<Inflater>()) {}
 PackScanner::~PackScanner() = default;
 
 std::size_t PackScanner::scan(std::string_view bytes) {
@@ -76,20 +81,24 @@ std::size_t PackScanner::step(std::string_view bytes) {
       if (collected_.size() == kHeaderBytes) parseHeader();
       return count;
     }
-    case State::objectHeader: return objectHeader(static_cast<unsigned char>(bytes.front()));
-    case State::deltaOffset: return deltaOffset(static_cast<unsigned char>(bytes.front()));
+    case State::objectHeader:
+      return objectHeader(static_cast<unsigned char>(bytes.front()));
+    case State::deltaOffset:
+      return deltaOffset(static_cast<unsigned char>(bytes.front()));
     case State::deltaBase: {
       const std::size_t count = collect(bytes, kIdBytes);
       if (collected_.size() == kIdBytes) beginData();
       return count;
     }
-    case State::data: return inflateSome(bytes);
+    case State::data:
+      return inflateSome(bytes);
     case State::trailer: {
       const std::size_t count = collect(bytes, kIdBytes);
       if (collected_.size() == kIdBytes) state_ = State::complete;
       return count;
     }
-    case State::complete: break;
+    case State::complete:
+      break;
   }
   return 0;
 }
@@ -106,7 +115,8 @@ void PackScanner::parseHeader() {
   if (version != 2 && version != 3) refuse("pack version " + std::to_string(version) + " is not known");
   objectCount_ = objectsLeft_ = bigEndian32(std::string_view(collected_).substr(8));
   if (objectCount_ > limits_.maxObjects) {
-    refuse("the pack has more than " + std::to_string(limits_.maxObjects) + " objects (setting pack_max_objects)");
+    refuse("the pack has more than " + std::to_string(limits_.maxObjects) +
+           " objects (setting pack_max_objects)");
   }
   collected_.clear();
   state_ = objectsLeft_ > 0 ? State::objectHeader : State::trailer;
@@ -167,7 +177,8 @@ std::size_t PackScanner::inflateSome(std::string_view bytes) {
     inflatedInAll_ += got;
     if (inflated_ > size_) refuse("an object in the pack is longer than its header says");
     if (inflatedInAll_ > kFreeInflatedBytes && inflatedInAll_ / kMaxInflateRatio > limits_.maxBytes) {
-      refuse("the pack expands to more than " + std::to_string(kMaxInflateRatio) + " times the setting pack_max_bytes");
+      refuse("the pack expands to more than " + std::to_string(kMaxInflateRatio) +
+             " times the setting pack_max_bytes");
     }
     if (type_ == kOfsDelta || type_ == kRefDelta) noteDeltaHead({inflater_->plain.data(), got});
     if (got < inflater_->plain.size() && stream.avail_in == 0) break;
@@ -181,7 +192,8 @@ std::size_t PackScanner::inflateSome(std::string_view bytes) {
 }
 
 void PackScanner::noteDeltaHead(std::string_view plain) {
-  if (deltaHead_.size() < kDeltaHeadBytes) deltaHead_.append(plain.substr(0, kDeltaHeadBytes - deltaHead_.size()));
+  if (deltaHead_.size() < kDeltaHeadBytes)
+    deltaHead_.append(plain.substr(0, kDeltaHeadBytes - deltaHead_.size()));
 }
 
 void PackScanner::endObject() {
@@ -190,7 +202,8 @@ void PackScanner::endObject() {
     std::size_t at = 0;
     std::uint64_t baseSize = 0;
     std::uint64_t resultSize = 0;
-    if (!deltaSize(deltaHead_, at, baseSize) || !deltaSize(deltaHead_, at, resultSize)) refuse("a delta in the pack is damaged");
+    if (!deltaSize(deltaHead_, at, baseSize) || !deltaSize(deltaHead_, at, resultSize))
+      refuse("a delta in the pack is damaged");
     checkObjectSize(baseSize);
     checkObjectSize(resultSize);
   }
@@ -200,7 +213,8 @@ void PackScanner::endObject() {
 
 void PackScanner::checkObjectSize(std::uint64_t size) const {
   if (size > limits_.maxObjectBytes) {
-    refuse("a file in the push is larger than " + base::formatBytes(limits_.maxObjectBytes) + " (setting object_max_bytes)");
+    refuse("a file in the push is larger than " + base::formatBytes(limits_.maxObjectBytes) +
+           " (setting object_max_bytes)");
   }
 }
 

@@ -1,4 +1,5 @@
-// Finds the end of a pack in a stream and refuses what declares too much, before anything else looks at it. (gitformat-pack, "pack-*.pack files".)
+// Finds the end of a pack in a stream and refuses what declares too much, before anything else looks at it.
+// (gitformat-pack, "pack-*.pack files".)
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace gitd::detail {
 
-/// Reads headers, inflates every object to see that it is as long as it says, and looks at the size that a delta will expand to. Keeps 64 KiB. It does not hash and does not resolve. One thread at a time.
+/// Reads headers, inflates every object to see that it is as long as it says, and looks at the size that a
+/// delta will expand to. Keeps 64 KiB. It does not hash and does not resolve. One thread at a time.
 class PackScanner {
  public:
   explicit PackScanner(const PackLimits& limits);

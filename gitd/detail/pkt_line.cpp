@@ -23,7 +23,8 @@ std::size_t parseLength(std::string_view header) {
   std::size_t length = 0;
   for (const char c : header) {
     const int digit = hexDigit(c);
-    if (digit < 0) throw base::Error(base::Errc::invalidArgument, "protocol error: bad line length character");
+    if (digit < 0)
+      throw base::Error(base::Errc::invalidArgument, "protocol error: bad line length character");
     length = length * 16 + static_cast<std::size_t>(digit);
   }
   return length;
@@ -35,7 +36,8 @@ void appendPkt(std::string& out, std::string_view payload) {
   CHECK(payload.size() <= kMaxPktPayload);
   constexpr char digits[] = "0123456789abcdef";
   const std::size_t length = payload.size() + kHeader;
-  for (int shift = 12; shift >= 0; shift -= 4) out.push_back(digits[(length >> shift) & 15]);
+  for (int shift = 12; shift >= 0; shift -= 4)
+    out.push_back(digits[(length >> shift) & 15]);
   out.append(payload);
 }
 
@@ -62,7 +64,8 @@ Pkt PktReader::next() {
   if (length > kMaxPktPayload + kHeader) {
     throw base::Error(base::Errc::invalidArgument, "protocol error: a packet is longer than 65520 bytes");
   }
-  if (!fill(length)) throw base::Error(base::Errc::io, "protocol error: the connection ended inside a packet");
+  if (!fill(length))
+    throw base::Error(base::Errc::io, "protocol error: the connection ended inside a packet");
   std::string_view payload = std::string_view(buffer_).substr(at_ + kHeader, length - kHeader);
   at_ += length;
   if (payload.ends_with('\n')) payload.remove_suffix(1);

@@ -25,13 +25,14 @@ struct Pkt {
   std::string_view payload;  ///< valid until the next call; without the newline that ends a text line
 };
 
-/// Reads packets from a source, then raw bytes (a pack follows the commands without a frame). Reads ahead, so nobody else may read from
-/// the source. Buffers at most 128 KiB. One thread at a time.
+/// Reads packets from a source, then raw bytes (a pack follows the commands without a frame). Reads ahead, so
+/// nobody else may read from the source. Buffers at most 128 KiB. One thread at a time.
 class PktReader : public base::ByteSource {
  public:
   explicit PktReader(base::ByteSource& in) : in_(in) {}
 
-  /// The next packet; endOfInput only between packets. Throws invalidArgument for a malformed length, io for an end inside a packet.
+  /// The next packet; endOfInput only between packets. Throws invalidArgument for a malformed length, io for
+  /// an end inside a packet.
   Pkt next();
   /// Raw bytes after the last packet.
   std::size_t read(char* buffer, std::size_t capacity) override;

@@ -12,7 +12,9 @@ constexpr std::size_t kMaxShallow = 10'000;
 constexpr std::size_t kMaxOptions = 100;
 constexpr std::size_t kMaxOptionBytes = 16u << 10;
 
-[[noreturn]] void refuse(const std::string& why) { throw base::Error(base::Errc::invalidArgument, why); }
+[[noreturn]] void refuse(const std::string& why) {
+  throw base::Error(base::Errc::invalidArgument, why);
+}
 
 RefUpdate parseUpdate(std::string_view line) {
   // "OLD NEW REF"
@@ -20,7 +22,8 @@ RefUpdate parseUpdate(std::string_view line) {
   if (!shaped || !isObjectId(line.substr(0, 40)) || !isObjectId(line.substr(41, 40))) {
     refuse("protocol error: expected old, new and ref, got '" + base::printable(line) + "'");
   }
-  return RefUpdate{std::string(line.substr(82)), std::string(line.substr(0, 40)), std::string(line.substr(41, 40))};
+  return RefUpdate{std::string(line.substr(82)), std::string(line.substr(0, 40)),
+                   std::string(line.substr(41, 40))};
 }
 
 std::set<std::string> parseCapabilities(std::string_view text) {
@@ -48,7 +51,8 @@ PushCommands readPushCommands(PktReader& reader, std::uint32_t maxCommands) {
   std::size_t shallowLines = 0;
   for (Pkt pkt = reader.next(); pkt.kind == PktKind::data; pkt = reader.next()) {
     bytes += pkt.payload.size();
-    if (bytes > kMaxCommandBytes) refuse("the list of refs to push is longer than " + base::formatBytes(kMaxCommandBytes));
+    if (bytes > kMaxCommandBytes)
+      refuse("the list of refs to push is longer than " + base::formatBytes(kMaxCommandBytes));
     std::string_view line = pkt.payload;
     if (line.starts_with("shallow ")) {
       commands.shallow = true;

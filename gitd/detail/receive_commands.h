@@ -1,4 +1,5 @@
-// What a pushing client asks for: its commands, capabilities and push options. (gitprotocol-pack, "Reference Update Request".)
+// What a pushing client asks for: its commands, capabilities and push options. (gitprotocol-pack, "Reference
+// Update Request".)
 #pragma once
 
 #include <cstdint>

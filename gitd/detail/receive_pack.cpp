@@ -42,21 +42,23 @@ class ReceivePack {
     if (commands_.updates.empty()) return 0;
     if (commands_.wants("side-band-64k")) context_.io.useSideBand();
     refuseWhatCannotBe();
-    const bool packComes = std::any_of(commands_.updates.begin(), commands_.updates.end(), [](const RefUpdate& update) { return !update.isDelete(); });
+    const bool packComes = std::any_of(commands_.updates.begin(), commands_.updates.end(),
+                                       [](const RefUpdate& update) { return !update.isDelete(); });
     bool packLeft = packComes;
     if (packComes && somethingLeft()) packLeft = !receive();
     if (packComes && unpackError_.empty()) pushWhatIsLeft();
+    audit();  // first: the client may be gone by now
     report();
     // The client reads the report only after it has sent its whole pack.
     if (packLeft) context_.io.discardInput(context_.config.packMaxBytes, Clock::now() + kDiscardTime);
-    audit();
     return 0;
   }
 
  private:
   void advertise() {
     const auto repository = openGitRepository(repository_.path);
-    std::string capabilities = "report-status delete-refs side-band-64k quiet ofs-delta push-options object-format=sha1 agent=";
+    std::string capabilities =
+        "report-status delete-refs side-band-64k quiet ofs-delta push-options object-format=sha1 agent=";
     capabilities.append(kAgent);
     std::string out;
     if (context_.protocol == 1) appendPkt(out, "version 1\n");
@@ -67,7 +69,8 @@ class ReceivePack {
       first = false;
       appendPkt(out, text.append("\n"));
     };
-    for (const AdvertisedRef& ref : listRefs(repository.get(), Peel::no)) line(ref.id, ref.name);
+    for (const AdvertisedRef& ref : listRefs(repository.get(), Peel::no))
+      line(ref.id, ref.name);
     if (first) line(kZeroId, "capabilities^{}");
     out.append(kFlushPkt);
     context_.io.write(ChannelIo::Stream::out, out);
@@ -80,13 +83,15 @@ class ReceivePack {
 
   bool isRefused(const RefUpdate& update) const { return refusals_.contains(update.ref); }
   bool somethingLeft() const {
-    return std::any_of(commands_.updates.begin(), commands_.updates.end(), [&](const RefUpdate& update) { return !isRefused(update); });
+    return std::any_of(commands_.updates.begin(), commands_.updates.end(),
+                       [&](const RefUpdate& update) { return !isRefused(update); });
   }
 
   void refuseWhatCannotBe() {
     const auto badOptions = context_.handler.refuseOptions(commands_.options);
     std::map<std::string, int> uses;
-    for (const RefUpdate& update : commands_.updates) ++uses[update.ref];
+    for (const RefUpdate& update : commands_.updates)
+      ++uses[update.ref];
     for (const RefUpdate& update : commands_.updates) {
       if (!isRefName(update.ref)) {
         refuse(update, "funny refname");
@@ -108,7 +113,8 @@ class ReceivePack {
     bool whole = false;
     try {
       quarantine_ = std::make_shared<Quarantine>(repository_.path);
-      const PackLimits limits{context_.config.packMaxBytes, context_.config.packMaxObjects, context_.config.objectMaxBytes};
+      const PackLimits limits{context_.config.packMaxBytes, context_.config.packMaxObjects,
+                              context_.config.objectMaxBytes};
       PackIndexer indexer(repository_.path, quarantine_->objects(), limits);
       readPack(indexer);
       whole = true;
@@ -143,23 +149,31 @@ class ReceivePack {
     const PackVerdict verdict = checkPack(repository_.path, pack_.index, tips, context_.io.clientGone());
     if (verdict.badObject) throw base::Error(base::Errc::invalidArgument, *verdict.badObject);
     if (!verdict.missingObject) return;
-    const std::string reason = commands_.shallow ? "missing necessary objects: your clone is shallow, run git fetch --unshallow"
-                                                 : "missing necessary objects";
+    const std::string reason =
+        commands_.shallow ? "missing necessary objects: your clone is shallow, run git fetch --unshallow"
+                          : "missing necessary objects";
     screen_.write("fairlead: " + *verdict.missingObject + "\n");
-    for (const RefUpdate& update : commands_.updates) refuse(update, reason);
+    for (const RefUpdate& update : commands_.updates)
+      refuse(update, reason);
     quarantine_.reset();
   }
 
   void pushWhatIsLeft() {
     for (const RefUpdate& update : commands_.updates) {
       if (isRefused(update)) continue;
+      if (context_.io.clientClosed().stop_requested()) {
+        refuse(update, "cancelled by the pusher");
+        continue;
+      }
       const auto start = Clock::now();
-      const PushRequest request{context_.identity, repository_, update, quarantine_, commands_.options, receiveMs_};
+      const PushRequest request{context_.identity, repository_,       update,
+                                quarantine_,       commands_.options, receiveMs_};
       const PushOutcome outcome = context_.handler.push(request, screen_, context_.io.clientClosed());
       if (!outcome.accepted) refuse(update, outcome.reason.empty() ? "refused" : outcome.reason);
       handlerMs_ += millisecondsSince(start);
     }
-    // The build may hold on to it; when it does not, nothing shall be left on disk when the client hears the result.
+    // The build may hold on to it; when it does not, nothing shall be left on disk when the client hears the
+    // result.
     quarantine_.reset();
   }
 
@@ -189,7 +203,9 @@ class ReceivePack {
   void audit() const {
     for (const RefUpdate& update : commands_.updates) {
       const auto refusal = refusals_.find(update.ref);
-      const std::string result = !unpackError_.empty() ? unpackError_ : refusal != refusals_.end() ? refusal->second : "accepted";
+      const std::string result = !unpackError_.empty()        ? unpackError_
+                                 : refusal != refusals_.end() ? refusal->second
+                                                              : "accepted";
       base::Log("gitd").info("push", {{"user", context_.identity.user},
                                       {"key", context_.identity.fingerprint},
                                       {"peer", context_.peer},

@@ -70,7 +70,8 @@ void checkRefName(const std::string& ref) {
 }
 
 [[noreturn]] void throwInTheWay(const std::string& ref) {
-  throw base::Error(base::Errc::conflict, "another ref is in the way of " + ref + " (a name cannot be a folder too)");
+  throw base::Error(base::Errc::conflict,
+                    "another ref is in the way of " + ref + " (a name cannot be a folder too)");
 }
 
 void refusePackedNeighbours(const fs::path& repository, const std::string& ref) {
@@ -147,7 +148,8 @@ void removeStaleRefLocks(const fs::path& repository) {
   std::error_code ignored;
   fs::remove(repository / "HEAD.lock", ignored);
   fs::remove(repository / "packed-refs.lock", ignored);
-  for (fs::recursive_directory_iterator at(repository / "refs", ignored), end; at != end; at.increment(ignored)) {
+  for (fs::recursive_directory_iterator at(repository / "refs", ignored), end; at != end;
+       at.increment(ignored)) {
     if (at->path().extension() == ".lock" && at->is_regular_file(ignored)) fs::remove(at->path(), ignored);
   }
 }

@@ -16,7 +16,8 @@ namespace {
 /// A command's stream. A terminal in raw mode needs the carriage return that it would otherwise add itself.
 class TextSink : public base::ByteSink {
  public:
-  TextSink(ChannelIo& io, ChannelIo::Stream stream, bool terminal) : io_(io), stream_(stream), terminal_(terminal) {}
+  TextSink(ChannelIo& io, ChannelIo::Stream stream, bool terminal)
+      : io_(io), stream_(stream), terminal_(terminal) {}
 
   void write(std::string_view bytes) override {
     if (!terminal_) return io_.writeText(stream_, bytes);
@@ -37,7 +38,8 @@ class TextSink : public base::ByteSink {
 
 class ChannelStreams : public CommandStreams {
  public:
-  ChannelStreams(ChannelIo& io, bool terminal) : out_(io, ChannelIo::Stream::out, terminal), err_(io, ChannelIo::Stream::err, terminal) {}
+  ChannelStreams(ChannelIo& io, bool terminal)
+      : out_(io, ChannelIo::Stream::out, terminal), err_(io, ChannelIo::Stream::err, terminal) {}
   base::ByteSink& out() override { return out_; }
   base::ByteSink& err() override { return err_; }
 
@@ -61,13 +63,16 @@ int serveGit(const ServiceContext& context, const GitCommand& command) {
     return 1;
   }
   std::optional<RepositoryAccess> repository;
-  if (isRepositoryName(command.name)) repository = context.handler.openRepository(context.identity, command.name);
+  if (isRepositoryName(command.name))
+    repository = context.handler.openRepository(context.identity, command.name);
   if (!repository) {
     const std::string name = base::printable(command.name, 63);
-    say(context.io, "no app \"" + name + "\" that you may use; create it with: apps:create " + (isRepositoryName(name) ? name : "NAME"));
+    say(context.io, "no app \"" + name + "\" that you may use; create it with: apps:create " +
+                        (isRepositoryName(name) ? name : "NAME"));
     return 1;
   }
-  return command.service == GitService::receivePack ? receivePack(context, *repository) : uploadPack(context, *repository);
+  return command.service == GitService::receivePack ? receivePack(context, *repository)
+                                                    : uploadPack(context, *repository);
 }
 
 int serve(const ServiceContext& context, const ExecRequest& request) {
@@ -78,7 +83,8 @@ int serve(const ServiceContext& context, const ExecRequest& request) {
   }
   if (const auto* git = std::get_if<GitCommand>(&command)) return serveGit(context, *git);
   ChannelStreams streams(context.io, request.terminal);
-  return context.handler.runCommand(context.identity, std::get<PlainCommand>(command).argv, streams, context.io.clientGone());
+  return context.handler.runCommand(context.identity, std::get<PlainCommand>(command).argv, streams,
+                                    context.io.clientGone());
 }
 
 /// A failure told and logged, once; what the client did wrong is not the operator's business.
@@ -92,7 +98,8 @@ int fail(const ServiceContext& context, const std::exception& failure) {
   }
   const bool ours = code == base::Errc::internal || code == base::Errc::io || code == base::Errc::corrupt;
   if (ours) {
-    log.error("session failed", {{"peer", context.peer}, {"user", context.identity.user}, {"error", failure.what()}});
+    log.error("session failed",
+              {{"peer", context.peer}, {"user", context.identity.user}, {"error", failure.what()}});
   } else {
     log.debug("session failed", {{"peer", context.peer}, {"error", failure.what()}});
   }

@@ -19,8 +19,8 @@ struct ServiceContext {
   PushHandler& handler;
   ChannelIo& io;
   Identity identity;
-  std::string peer;     ///< "ADDRESS:PORT"
-  int protocol = 0;     ///< what the client asked for with GIT_PROTOCOL
+  std::string peer;  ///< "ADDRESS:PORT"
+  int protocol = 0;  ///< what the client asked for with GIT_PROTOCOL
 };
 
 }  // namespace gitd::detail

@@ -2,21 +2,25 @@
 
 #include <algorithm>
 
-#include "base/log.h"
+#include "base/c_callback.h"
 #include "gitd/detail/ssh_command.h"
 #include "gitd/detail/thread.h"
 
 namespace gitd::detail {
 namespace {
 
-// libssh opens a window of 1.28 MB and counts what it still holds only in part; more than this is a client that ignores the window.
+// libssh opens a window of 1.28 MB and counts what it still holds only in part; more than this is a client
+// that ignores the window.
 constexpr std::size_t kMaxHeldBytes = 4u << 20;
 constexpr std::size_t kMaxWrite = 128u << 10;
 constexpr std::size_t kMaxProtocolValue = 256;
+constexpr int kRefused = 1;     // a callback's answer to libssh
 constexpr char kInterrupt = 3;  // ^C as a terminal in raw mode sends it
 constexpr char kEndOfFile = 4;  // ^D
 
-SessionChannel& channelOf(void* self) { return *static_cast<SessionChannel*>(self); }
+SessionChannel& channelOf(void* self) {
+  return *static_cast<SessionChannel*>(self);
+}
 
 }  // namespace
 
@@ -49,26 +53,42 @@ int SessionChannel::onPty(ssh_session, ssh_channel, const char*, int, int, int, 
   return 0;
 }
 
-int SessionChannel::onShell(ssh_session, ssh_channel, void* self) { return channelOf(self).start("") ? 0 : 1; }
+int SessionChannel::onShell(ssh_session, ssh_channel, void* self) {
+  return channelOf(self).startOrRefuse("");
+}
 
 int SessionChannel::onExec(ssh_session, ssh_channel, const char* command, void* self) {
-  return channelOf(self).start(command ? command : "") ? 0 : 1;
+  return channelOf(self).startOrRefuse(command ? command : "");
 }
 
 int SessionChannel::onEnv(ssh_session, ssh_channel, const char* name, const char* value, void* self) {
-  if (!name || !value || std::string_view(name) != "GIT_PROTOCOL" || std::string_view(value).size() > kMaxProtocolValue) return 1;
-  channelOf(self).gitProtocol_ = value;
+  if (!name || !value || std::string_view(name) != "GIT_PROTOCOL" ||
+      std::string_view(value).size() > kMaxProtocolValue) {
+    return kRefused;
+  }
+  SessionChannel& channel = channelOf(self);
+  return base::shielded(channel.parked_, kRefused, [&] {
+    channel.gitProtocol_ = value;
+    return 0;
+  });
+}
+
+int SessionChannel::onSubsystem(ssh_session, ssh_channel, const char*, void*) {
+  return kRefused;
+}
+
+int SessionChannel::onWindowChange(ssh_session, ssh_channel, int, int, int, int, void*) {
   return 0;
 }
 
-int SessionChannel::onSubsystem(ssh_session, ssh_channel, const char*, void*) { return 1; }
-
-int SessionChannel::onWindowChange(ssh_session, ssh_channel, int, int, int, int, void*) { return 0; }
-
-int SessionChannel::onData(ssh_session, ssh_channel, void* data, std::uint32_t length, int isStderr, void* self) {
+int SessionChannel::onData(ssh_session, ssh_channel, void* data, std::uint32_t length, int isStderr,
+                           void* self) {
   SessionChannel& channel = channelOf(self);
-  if (isStderr != 0) return static_cast<int>(length);  // means nothing from a client
-  return channel.takeInput({static_cast<const char*>(data), length}) ? static_cast<int>(length) : 0;
+  const auto taken = static_cast<int>(length);
+  if (isStderr != 0) return taken;  // means nothing from a client
+  return base::shielded(channel.parked_, taken, [&] {
+    return channel.takeInput({static_cast<const char*>(data), length}) ? taken : 0;
+  });
 }
 
 void SessionChannel::onEof(ssh_session, ssh_channel, void* self) {
@@ -86,20 +106,17 @@ void SessionChannel::onClose(ssh_session, ssh_channel, void* self) {
   channel.io_.abandon(ChannelIo::Gone::closed);
 }
 
-bool SessionChannel::start(std::string commandLine) {
-  if (worker_.joinable()) return false;  // one request a channel
-  request_.commandLine = std::move(commandLine);
-  context_.emplace(makeContext_(io_, protocolVersion(gitProtocol_)));
-  try {
+int SessionChannel::startOrRefuse(const char* commandLine) {
+  return base::shielded(parked_, kRefused, [&] {
+    if (worker_.joinable()) return kRefused;  // one request a channel
+    request_.commandLine = commandLine;
+    context_.emplace(makeContext_(io_, protocolVersion(gitProtocol_)));
     worker_ = std::jthread([this] {
       beginThread("gitd-worker");
       serveCommand(*context_, request_);
     });
-  } catch (const std::system_error& failure) {
-    base::Log("gitd").error("no thread for a session", {{"error", failure.what()}});
-    return false;
-  }
-  return true;
+    return 0;
+  });
 }
 
 bool SessionChannel::takeInput(std::string_view bytes) {
@@ -119,7 +136,8 @@ void SessionChannel::drainInput() {
   const int held = ssh_channel_poll(channel_, 0);
   if (held > 0) {
     std::string bytes(static_cast<std::size_t>(held), '\0');
-    const int count = ssh_channel_read_nonblocking(channel_, bytes.data(), static_cast<std::uint32_t>(held), 0);
+    const int count =
+        ssh_channel_read_nonblocking(channel_, bytes.data(), static_cast<std::uint32_t>(held), 0);
     if (count > 0) io_.offer(std::string_view(bytes).substr(0, static_cast<std::size_t>(count)));
   }
   inputHeld_ = false;
@@ -129,7 +147,8 @@ void SessionChannel::drainInput() {
 bool SessionChannel::canWrite() const {
   if (localClosed_ || remoteClosed_ || !ssh_channel_is_open(channel_)) return false;
   // What libssh has not given to the socket yet counts against us, whatever the client's window is.
-  return ssh_channel_window_size(channel_) > 0 && (ssh_get_status(ssh_channel_get_session(channel_)) & SSH_WRITE_PENDING) == 0;
+  return ssh_channel_window_size(channel_) > 0 &&
+         (ssh_get_status(ssh_channel_get_session(channel_)) & SSH_WRITE_PENDING) == 0;
 }
 
 void SessionChannel::pushOutput(ChannelIo::Clock::time_point now) {
@@ -140,7 +159,8 @@ void SessionChannel::pushOutput(ChannelIo::Clock::time_point now) {
       unsent_ = std::move(*next);
     }
     const auto length = static_cast<std::uint32_t>(std::min(unsent_.bytes.size(), kMaxWrite));
-    const auto write = unsent_.stream == ChannelIo::Stream::err ? &ssh_channel_write_stderr : &ssh_channel_write;
+    const auto write =
+        unsent_.stream == ChannelIo::Stream::err ? &ssh_channel_write_stderr : &ssh_channel_write;
     const int count = write(channel_, unsent_.bytes.data(), length);
     if (count <= 0) return;
     unsent_.bytes.erase(0, static_cast<std::size_t>(count));
@@ -160,6 +180,7 @@ void SessionChannel::closeWhenServed() {
 }
 
 void SessionChannel::pump(ChannelIo::Clock::time_point now) {
+  base::rethrowParked(parked_);
   drainInput();
   pushOutput(now);
   closeWhenServed();
@@ -170,7 +191,9 @@ std::optional<ChannelIo::Clock::time_point> SessionChannel::due() const {
   return canWrite() && unsent_.bytes.empty() ? io_.due() : std::nullopt;
 }
 
-void SessionChannel::abandon(ChannelIo::Gone how) { io_.abandon(how); }
+void SessionChannel::abandon(ChannelIo::Gone how) {
+  io_.abandon(how);
+}
 
 bool SessionChannel::over() const {
   if (!worker_.joinable()) return remoteClosed_;

@@ -1,6 +1,7 @@
 // One session channel of a connection: its requests, its bytes, its worker. (RFC 4254, 6.)
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,7 +14,8 @@
 
 namespace gitd::detail {
 
-/// Lives on its connection's thread; only the worker that it starts is elsewhere and meets it in a ChannelIo. libssh keeps its address.
+/// Lives on its connection's thread; only the worker that it starts is elsewhere and meets it in a ChannelIo.
+/// libssh keeps its address.
 class SessionChannel {
  public:
   /// Makes a ServiceContext for a worker; called on the connection's thread.
@@ -51,7 +53,7 @@ class SessionChannel {
   static void onEof(ssh_session, ssh_channel, void* self);
   static void onClose(ssh_session, ssh_channel, void* self);
 
-  bool start(std::string commandLine);
+  int startOrRefuse(const char* commandLine);
   bool takeInput(std::string_view bytes);
   void drainInput();
   bool canWrite() const;
@@ -62,16 +64,17 @@ class SessionChannel {
   ssh_channel_callbacks_struct callbacks_{};
   MakeContext makeContext_;
   ChannelIo io_;
+  std::exception_ptr parked_;  // thrown in a callback of libssh
   std::string gitProtocol_;
   ExecRequest request_;
   bool violated_ = false;
-  bool inputHeld_ = false;     // libssh has bytes that were not taken
-  bool eofPending_ = false;    // the end of input stands behind those
+  bool inputHeld_ = false;   // libssh has bytes that were not taken
+  bool eofPending_ = false;  // the end of input stands behind those
   bool remoteClosed_ = false;
   bool localClosed_ = false;
   ChannelIo::Output unsent_;
   std::optional<ServiceContext> context_;
-  std::jthread worker_;        // last: joined before what it uses goes
+  std::jthread worker_;  // last: joined before what it uses goes
 };
 
 }  // namespace gitd::detail

@@ -10,7 +10,8 @@
 
 namespace gitd::detail {
 
-/// Band 1: the data itself. Gathers packets of full length; flush() sends the rest. One thread at a time. Throws cancelled when the client is gone.
+/// Band 1: the data itself. Gathers packets of full length; flush() sends the rest. One thread at a time.
+/// Throws cancelled when the client is gone.
 class DataBand : public base::ByteSink {
  public:
   explicit DataBand(ChannelIo& io) : io_(io) {}
@@ -22,7 +23,8 @@ class DataBand : public base::ByteSink {
   std::string payload_;
 };
 
-/// Band 2: what the pusher sees after "remote: ", without the control sequences that could take over a terminal. One thread at a time; never throws because the client is gone.
+/// Band 2: what the pusher sees after "remote: ", without the control sequences that could take over a
+/// terminal. One thread at a time; never throws because the client is gone.
 class ScreenSink : public base::ByteSink {
  public:
   explicit ScreenSink(ChannelIo& io) : io_(io) {}

@@ -10,7 +10,9 @@ namespace {
 constexpr std::size_t kMaxLine = 64u << 10;
 constexpr std::size_t kMaxWords = 1000;
 
-bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool isBlank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 /// Reads words off a line; `at` moves behind what was read.
 class WordReader {
@@ -18,7 +20,8 @@ class WordReader {
   explicit WordReader(std::string_view line) : line_(line) {}
 
   bool skipBlanks() {
-    while (at_ < line_.size() && isBlank(line_[at_])) ++at_;
+    while (at_ < line_.size() && isBlank(line_[at_]))
+      ++at_;
     return at_ < line_.size();
   }
 
@@ -73,8 +76,10 @@ std::optional<GitService> serviceOf(std::string_view word) {
 
 std::string repositoryName(std::string_view typed) {
   if (typed.starts_with("~")) typed.remove_prefix(1);
-  while (typed.starts_with("/")) typed.remove_prefix(1);
-  while (typed.ends_with("/")) typed.remove_suffix(1);
+  while (typed.starts_with("/"))
+    typed.remove_prefix(1);
+  while (typed.ends_with("/"))
+    typed.remove_suffix(1);
   if (typed.ends_with(".git")) typed.remove_suffix(4);
   return std::string(typed);
 }
@@ -107,7 +112,8 @@ SshCommand parseSshCommand(std::string_view line) {
   }
   if (!service) return PlainCommand{std::move(*words)};
   // A client may put options of git's own programs in front of the folder; they mean nothing here.
-  while (used < words->size() && (*words)[used].starts_with("--")) ++used;
+  while (used < words->size() && (*words)[used].starts_with("--"))
+    ++used;
   if (words->size() != used + 1) return BadCommand{"a git command needs the name of one app"};
   return GitCommand{*service, repositoryName(words->back())};
 }

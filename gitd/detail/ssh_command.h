@@ -9,13 +9,15 @@
 
 namespace gitd::detail {
 
-/// Splits a line into words as a POSIX shell does: blanks, '...', "...", backslash. Nothing is expanded: "$x", "*" and ";" are plain
-/// characters. nullopt for an open quote, a NUL byte, a line over 64 KiB or more than 1000 words.
+/// Splits a line into words as a POSIX shell does: blanks, '...', "...", backslash. Nothing is expanded:
+/// "$x", "*" and ";" are plain characters. nullopt for an open quote, a NUL byte, a line over 64 KiB or more
+/// than 1000 words.
 std::optional<std::vector<std::string>> splitWords(std::string_view line);
 
 enum class GitService { receivePack, uploadPack, uploadArchive };
 
-/// `git-receive-pack '/app.git'` and the like; `name` is what was typed without "/", "~/" in front and "/", ".git" behind: not yet checked.
+/// `git-receive-pack '/app.git'` and the like; `name` is what was typed without "/", "~/" in front and "/",
+/// ".git" behind: not yet checked.
 struct GitCommand {
   GitService service;
   std::string name;
@@ -35,7 +37,8 @@ SshCommand parseSshCommand(std::string_view line);
 /// ^[a-z0-9][a-z0-9-]{0,62}$: the only names that reach the layer above.
 bool isRepositoryName(std::string_view name) noexcept;
 
-/// The N of GIT_PROTOCOL's "version=N" (several keys are separated by ':'), 0 when there is none or it is unknown. (gitprotocol-v2.)
+/// The N of GIT_PROTOCOL's "version=N" (several keys are separated by ':'), 0 when there is none or it is
+/// unknown. (gitprotocol-v2.)
 int protocolVersion(std::string_view gitProtocol) noexcept;
 
 }  // namespace gitd::detail

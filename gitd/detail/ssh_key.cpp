@@ -33,15 +33,18 @@ bool isAcceptedKeyType(ssh_key key) {
     case SSH_KEYTYPE_ECDSA_P384:
     case SSH_KEYTYPE_ECDSA_P521:
     case SSH_KEYTYPE_SK_ECDSA:
-    case SSH_KEYTYPE_RSA: return true;
-    default: return false;
+    case SSH_KEYTYPE_RSA:
+      return true;
+    default:
+      return false;
   }
 }
 
 SshKey loadHostKey(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) {
-    auto fresh = base::acquire<SshKey>([](ssh_key* out) { return ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, out); },
-                                       [](int, ssh_key) { throw base::Error(base::Errc::internal, "cannot make a host key"); });
+    auto fresh = base::acquire<SshKey>(
+        [](ssh_key* out) { return ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, out); },
+        [](int, ssh_key) { throw base::Error(base::Errc::internal, "cannot make a host key"); });
     // libssh writes with the umask's mode and in place; so into memory first, then once and for all.
     char* text = nullptr;
     if (ssh_pki_export_privkey_base64(fresh.get(), nullptr, nullptr, nullptr, &text) != SSH_OK) {
@@ -54,9 +57,13 @@ SshKey loadHostKey(const std::filesystem::path& file) {
   }
   auto key = base::acquire<SshKey>(
       [&](ssh_key* out) { return ssh_pki_import_privkey_file(file.c_str(), nullptr, nullptr, nullptr, out); },
-      [&](int, ssh_key) { throw base::Error(base::Errc::corrupt, "the host key " + file.filename().string() + " cannot be read"); });
+      [&](int, ssh_key) {
+        throw base::Error(base::Errc::corrupt,
+                          "the host key " + file.filename().string() + " cannot be read");
+      });
   if (ssh_key_type(key.get()) != SSH_KEYTYPE_ED25519) {
-    throw base::Error(base::Errc::corrupt, "the host key " + file.filename().string() + " is not an ed25519 key");
+    throw base::Error(base::Errc::corrupt,
+                      "the host key " + file.filename().string() + " is not an ed25519 key");
   }
   return key;
 }

@@ -11,13 +11,15 @@ namespace gitd::detail {
 /// "SHA256:..." as ssh-keygen -l prints it.
 std::string fingerprintOf(ssh_key key);
 
-/// Ed25519, ECDSA, RSA and their security-key kinds; no DSA, and no certificates, which libssh does not verify.
+/// Ed25519, ECDSA, RSA and their security-key kinds; no DSA, and no certificates, which libssh does not
+/// verify.
 bool isAcceptedKeyType(ssh_key key);
 
 /// Signature algorithms that a user's key may use; none with SHA-1.
 extern const char* const kAcceptedSignatures;
 
-/// Reads the ed25519 host key, or makes one (0600, complete or not at all). Throws corrupt when the file is no such key.
+/// Reads the ed25519 host key, or makes one (0600, complete or not at all). Throws corrupt when the file is
+/// no such key.
 SshKey loadHostKey(const std::filesystem::path& file);
 
 }  // namespace gitd::detail

@@ -12,17 +12,22 @@ constexpr std::size_t kMaxControlString = 4096;
 std::string TerminalFilter::filter(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
-  for (const char c : bytes) step(c, out);
+  for (const char c : bytes)
+    step(c, out);
   return out;
 }
 
 void TerminalFilter::step(char c, std::string& out) {
   switch (state_) {
-    case State::text: return stepText(c, out);
-    case State::escape: return stepEscape(c);
-    case State::csi: return stepCsi(c, out);
+    case State::text:
+      return stepText(c, out);
+    case State::escape:
+      return stepEscape(c);
+    case State::csi:
+      return stepCsi(c, out);
     case State::string:
-    case State::stringEscape: return stepString(c);
+    case State::stringEscape:
+      return stepString(c);
     case State::c2:
       state_ = State::text;
       // U+0080..U+009F are controls that some terminals obey, U+009B begins a sequence.

@@ -6,8 +6,8 @@
 
 namespace gitd::detail {
 
-/// Passes text, newline, return, tab and colours (ESC [ ... m); drops every other control character and escape sequence, C1 controls in
-/// UTF-8 included. Keeps its place between calls. One thread at a time.
+/// Passes text, newline, return, tab and colours (ESC [ ... m); drops every other control character and
+/// escape sequence, C1 controls in UTF-8 included. Keeps its place between calls. One thread at a time.
 class TerminalFilter {
  public:
   std::string filter(std::string_view bytes);

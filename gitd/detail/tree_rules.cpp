@@ -14,15 +14,21 @@ constexpr std::size_t kMaxName = 4096;  // git's largePathname
 
 std::optional<EntryKind> kindOf(unsigned mode) {
   switch (mode & 0170000u) {
-    case 0040000u: return EntryKind::folder;
-    case 0100000u: return (mode & 0100u) != 0 ? EntryKind::executable : EntryKind::file;
-    case 0120000u: return EntryKind::symlink;
-    case 0160000u: return EntryKind::gitlink;
-    default: return std::nullopt;
+    case 0040000u:
+      return EntryKind::folder;
+    case 0100000u:
+      return (mode & 0100u) != 0 ? EntryKind::executable : EntryKind::file;
+    case 0120000u:
+      return EntryKind::symlink;
+    case 0160000u:
+      return EntryKind::gitlink;
+    default:
+      return std::nullopt;
   }
 }
 
-/// Length of the code point at the front if HFS+ ignores it when it compares names, else 0. (Apple TN1150; git's utf8.c.)
+/// Length of the code point at the front if HFS+ ignores it when it compares names, else 0. (Apple TN1150;
+/// git's utf8.c.)
 std::size_t ignorableLength(std::string_view text) {
   if (text.size() < 3) return 0;
   const auto first = static_cast<unsigned char>(text[0]);
@@ -30,9 +36,9 @@ std::size_t ignorableLength(std::string_view text) {
   const auto third = static_cast<unsigned char>(text[2]);
   if (first == 0xef) return second == 0xbb && third == 0xbf ? 3 : 0;  // U+FEFF
   if (first != 0xe2) return 0;
-  const bool joiners = second == 0x80 && third >= 0x8c && third <= 0x8f;        // U+200C..200F
-  const bool directions = second == 0x80 && third >= 0xaa && third <= 0xae;     // U+202A..202E
-  const bool deprecated = second == 0x81 && third >= 0xaa && third <= 0xaf;     // U+206A..206F
+  const bool joiners = second == 0x80 && third >= 0x8c && third <= 0x8f;     // U+200C..200F
+  const bool directions = second == 0x80 && third >= 0xaa && third <= 0xae;  // U+202A..202E
+  const bool deprecated = second == 0x81 && third >= 0xaa && third <= 0xaf;  // U+206A..206F
   return joiners || directions || deprecated ? 3 : 0;
 }
 
@@ -49,14 +55,16 @@ std::string fold(std::string_view name) {
     name.remove_prefix(1);
   }
   folded.resize(std::min(folded.find(':'), folded.size()));
-  while (folded.ends_with('.') || folded.ends_with(' ')) folded.pop_back();
+  while (folded.ends_with('.') || folded.ends_with(' '))
+    folded.pop_back();
   return folded;
 }
 
 bool isDotGitmodules(std::string_view name) {
   const std::string folded = fold(name);
   if (folded == ".gitmodules") return true;
-  return folded.size() == 8 && (folded.starts_with("gitmod~") || folded.starts_with("gi7eba~")) && folded[7] >= '1' && folded[7] <= '9';
+  return folded.size() == 8 && (folded.starts_with("gitmod~") || folded.starts_with("gi7eba~")) &&
+         folded[7] >= '1' && folded[7] <= '9';
 }
 
 /// git's order: as if a folder's name ended in '/'.
@@ -70,10 +78,11 @@ int compareEntries(const TreeEntry& a, const TreeEntry& b) {
   return next(a) - next(b);
 }
 
-/// A file "a" and a folder "a" need not stand side by side: "a", "a.c", "a/". `files` are those whose name the entries since then all begin with; in a sorted
-/// tree no other can be repeated.
+/// A file "a" and a folder "a" need not stand side by side: "a", "a.c", "a/". `files` are those whose name
+/// the entries since then all begin with; in a sorted tree no other can be repeated.
 bool repeatsAFile(std::vector<std::string_view>& files, const TreeEntry& entry) {
-  while (!files.empty() && !entry.name.starts_with(files.back())) files.pop_back();
+  while (!files.empty() && !entry.name.starts_with(files.back()))
+    files.pop_back();
   if (entry.kind == EntryKind::folder) return !files.empty() && files.back() == entry.name;
   files.push_back(entry.name);
   return false;
@@ -117,7 +126,8 @@ std::optional<TreeEntry> TreeReader::next() {
     mode = mode * 8 + static_cast<unsigned>(rest_[at] - '0');
   }
   const std::size_t end = rest_.find('\0');
-  if (at == 0 || end == std::string_view::npos || end < at + 1 || rest_.size() - end - 1 < GIT_OID_RAWSZ) return fail();
+  if (at == 0 || end == std::string_view::npos || end < at + 1 || rest_.size() - end - 1 < GIT_OID_RAWSZ)
+    return fail();
   TreeEntry entry;
   const auto kind = kindOf(mode);
   if (!kind) return fail();

@@ -34,10 +34,12 @@ class TreeReader {
   bool malformed_ = false;
 };
 
-/// True for ".git" in every spelling that HFS+ or NTFS take for it: case, ignorable code points, trailing dots and blanks, streams, "git~1".
+/// True for ".git" in every spelling that HFS+ or NTFS take for it: case, ignorable code points, trailing
+/// dots and blanks, streams, "git~1".
 bool isDotGit(std::string_view name);
 
-/// The fsck id of the worst thing wrong with a tree ("hasDotgit", "duplicateEntries", ...) or an empty string. Old histories' harmless oddities (zeroPaddedFilemode) pass.
+/// The fsck id of the worst thing wrong with a tree ("hasDotgit", "duplicateEntries", ...) or an empty
+/// string. Old histories' harmless oddities (zeroPaddedFilemode) pass.
 std::string checkTree(std::string_view bytes);
 /// Likewise for a commit's or tag's header ("missingTree", "badParentSha1", "nulInHeader", ...).
 std::string checkCommit(std::string_view bytes);

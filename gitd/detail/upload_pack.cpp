@@ -26,10 +26,13 @@ class UploadPack {
   }
 
  private:
-  void send(std::string_view line) { context_.io.write(ChannelIo::Stream::out, pktLine(std::string(line) + "\n")); }
+  void send(std::string_view line) {
+    context_.io.write(ChannelIo::Stream::out, pktLine(std::string(line) + "\n"));
+  }
 
   void advertise() {
-    std::string capabilities = "multi_ack_detailed side-band-64k ofs-delta no-progress no-done object-format=sha1 agent=";
+    std::string capabilities =
+        "multi_ack_detailed side-band-64k ofs-delta no-progress no-done object-format=sha1 agent=";
     capabilities.append(kAgent);
     if (!session_.headId().empty()) capabilities.append(" symref=HEAD:").append(*session_.headTarget());
     std::string out;
@@ -54,10 +57,13 @@ class UploadPack {
   bool readWants() {
     for (Pkt pkt = reader_.next(); pkt.kind == PktKind::data; pkt = reader_.next()) {
       if (!pkt.payload.starts_with("want ")) {
-        throw base::Error(base::Errc::invalidArgument, "shallow and partial clones are not supported yet: clone without --depth");
+        throw base::Error(base::Errc::invalidArgument,
+                          "shallow and partial clones are not supported yet: clone without --depth");
       }
       if (!session_.wantsAnything()) {
-        for (std::string& word : base::split(pkt.payload.substr(std::min<std::size_t>(45, pkt.payload.size())), ' ')) capabilities_.insert(std::move(word));
+        for (std::string& word :
+             base::split(pkt.payload.substr(std::min<std::size_t>(45, pkt.payload.size())), ' '))
+          capabilities_.insert(std::move(word));
       }
       session_.want(std::string(pkt.payload.substr(5, 40)));
     }

@@ -38,7 +38,8 @@ class UploadPackV2 {
       } else if (request.command == "fetch") {
         fetch(request);
       } else {
-        throw base::Error(base::Errc::invalidArgument, "unknown command '" + base::printable(request.command) + "'");
+        throw base::Error(base::Errc::invalidArgument,
+                          "unknown command '" + base::printable(request.command) + "'");
       }
     }
   }
@@ -55,7 +56,8 @@ class UploadPackV2 {
       if (pkt.kind == PktKind::delim) {
         inArguments = true;
       } else if (inArguments) {
-        if (request.arguments.size() == kMaxArguments) throw base::Error(base::Errc::invalidArgument, "a request has too many lines");
+        if (request.arguments.size() == kMaxArguments)
+          throw base::Error(base::Errc::invalidArgument, "a request has too many lines");
         request.arguments.emplace_back(pkt.payload);
       } else if (pkt.payload.starts_with("command=")) {
         request.command = pkt.payload.substr(8);
@@ -66,7 +68,9 @@ class UploadPackV2 {
   }
 
   static bool matches(const std::vector<std::string>& prefixes, std::string_view name) {
-    return prefixes.empty() || std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) { return name.starts_with(prefix); });
+    return prefixes.empty() || std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
+             return name.starts_with(prefix);
+           });
   }
 
   void listRefs(const Request& request) {
@@ -108,8 +112,10 @@ class UploadPackV2 {
         done = true;
       } else if (argument == "wait-for-done") {
         waitForDone = true;
-      } else if (argument.starts_with("shallow ") || argument.starts_with("deepen") || argument.starts_with("filter ")) {
-        throw base::Error(base::Errc::invalidArgument, "shallow and partial clones are not supported yet: clone without --depth");
+      } else if (argument.starts_with("shallow ") || argument.starts_with("deepen") ||
+                 argument.starts_with("filter ")) {
+        throw base::Error(base::Errc::invalidArgument,
+                          "shallow and partial clones are not supported yet: clone without --depth");
       }
     }
     if (!session.wantsAnything() && !waitForDone) return send(kFlushPkt);
@@ -117,7 +123,8 @@ class UploadPackV2 {
     if (!done) {
       appendPkt(out, "acknowledgments\n");
       if (acknowledged.empty()) appendPkt(out, "NAK\n");
-      for (const std::string& id : acknowledged) appendPkt(out, "ACK " + id + "\n");
+      for (const std::string& id : acknowledged)
+        appendPkt(out, "ACK " + id + "\n");
       if (waitForDone || !session.ready()) return send(out.append(kFlushPkt));
       appendPkt(out, "ready\n");
       out.append(kDelimPkt);
@@ -134,6 +141,8 @@ class UploadPackV2 {
 
 }  // namespace
 
-int uploadPackV2(const ServiceContext& context, const RepositoryAccess& repository) { return UploadPackV2(context, repository).run(); }
+int uploadPackV2(const ServiceContext& context, const RepositoryAccess& repository) {
+  return UploadPackV2(context, repository).run();
+}
 
 }  // namespace gitd::detail

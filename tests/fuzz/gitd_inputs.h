@@ -1,4 +1,5 @@
-// What strangers send to gitd, as functions over bytes: for the fuzzers, and for the replay of their corpus as a unit test.
+// What strangers send to gitd, as functions over bytes: for the fuzzers, and for the replay of their corpus
+// as a unit test.
 #pragma once
 
 #include <string>
@@ -43,13 +44,15 @@ inline void pktLine(std::string_view bytes) {
   orRefused([&] {
     ViewSource source(bytes);
     gitd::detail::PktReader reader(source);
-    for (const auto& update : gitd::detail::readPushCommands(reader, 100).updates) gitd::detail::isRefName(update.ref);
+    for (const auto& update : gitd::detail::readPushCommands(reader, 100).updates)
+      gitd::detail::isRefName(update.ref);
   });
 }
 
 inline void sshCommand(std::string_view bytes) {
   const auto command = gitd::detail::parseSshCommand(bytes);
-  if (const auto* git = std::get_if<gitd::detail::GitCommand>(&command)) gitd::detail::isRepositoryName(git->name);
+  if (const auto* git = std::get_if<gitd::detail::GitCommand>(&command))
+    gitd::detail::isRepositoryName(git->name);
   gitd::detail::protocolVersion(bytes);
 }
 

@@ -15,7 +15,8 @@ class ChannelIoTest : public ::testing::Test {
  protected:
   std::string takeAll(ChannelIo::Clock::time_point now) {
     std::string all;
-    while (auto output = io_.take(now)) all += output->bytes;
+    while (auto output = io_.take(now))
+      all += output->bytes;
     return all;
   }
   base::Fd wake_ = base::makeEventFd();
@@ -81,7 +82,8 @@ TEST_F(ChannelIoTest, FillsSilence) {
 
 TEST_F(ChannelIoTest, WritersWaitForRoom) {
   auto writer = std::async(std::launch::async, [&] {
-    for (int i = 0; i < 20; ++i) io_.write(ChannelIo::Stream::out, std::string(64u << 10, 'x'));
+    for (int i = 0; i < 20; ++i)
+      io_.write(ChannelIo::Stream::out, std::string(64u << 10, 'x'));
   });
   EXPECT_EQ(writer.wait_for(50ms), std::future_status::timeout);
   std::size_t taken = 0;
@@ -103,7 +105,8 @@ TEST_F(ChannelIoTest, LossOfTheClientFreesEverybody) {
     return false;
   });
   auto writer = std::async(std::launch::async, [&] {
-    for (int i = 0; i < 100; ++i) io_.writeProgress(std::string(64u << 10, 'x'));
+    for (int i = 0; i < 100; ++i)
+      io_.writeProgress(std::string(64u << 10, 'x'));
   });
   EXPECT_EQ(writer.wait_for(50ms), std::future_status::timeout);
   io_.abandon(ChannelIo::Gone::lost);
@@ -127,8 +130,10 @@ TEST_F(ChannelIoTest, IsFinishedOnceAllWasTaken) {
 }
 
 TEST_F(ChannelIoTest, DiscardsUntilTheClientEndsItsInput) {
-  auto discard = std::async(std::launch::async, [&] { io_.discardInput(1u << 30, ChannelIo::Clock::now() + 10s); });
-  for (int i = 0; i < 50; ++i) io_.offer(std::string(1000, 'x'));
+  auto discard =
+      std::async(std::launch::async, [&] { io_.discardInput(1u << 30, ChannelIo::Clock::now() + 10s); });
+  for (int i = 0; i < 50; ++i)
+    io_.offer(std::string(1000, 'x'));
   EXPECT_EQ(discard.wait_for(20ms), std::future_status::timeout);
   io_.endInput();
   discard.get();

@@ -27,7 +27,8 @@ TEST_P(CloneTest, GivesBackWhatWasPushed) {
   ASSERT_TRUE(clone.status.ok()) << clone.err;
   EXPECT_EQ(folder_.read("copy/folder/deep/file"), "text\n");
   EXPECT_TRUE(git(folder_ / "copy", {"fsck", "--strict"}).status.ok());
-  EXPECT_EQ(git(folder_ / "copy", {"rev-parse", "v1", "HEAD"}).out, git(work, {"rev-parse", "v1", "HEAD"}).out);
+  EXPECT_EQ(git(folder_ / "copy", {"rev-parse", "v1", "HEAD"}).out,
+            git(work, {"rev-parse", "v1", "HEAD"}).out);
   EXPECT_EQ(git(folder_ / "copy", {"symbolic-ref", "HEAD"}).out, "refs/heads/main\n");
 }
 
@@ -35,7 +36,8 @@ TEST_P(CloneTest, FetchesOnlyWhatIsNew) {
   start();
   makeRepository("hello");
   const auto work = makeWorkTree("work", "hello");
-  for (int i = 0; i < 5; ++i) commitFile(work, "f" + std::to_string(i), std::string(1000, 'a') + std::to_string(i));
+  for (int i = 0; i < 5; ++i)
+    commitFile(work, "f" + std::to_string(i), std::string(1000, 'a') + std::to_string(i));
   ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
   ASSERT_TRUE(gitProtocol(folder_.path(), {"clone", "-q", url("hello"), "copy"}).status.ok());
   commitFile(folder_ / "copy", "own", "own\n");

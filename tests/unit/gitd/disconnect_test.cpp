@@ -104,13 +104,15 @@ TEST_F(DisconnectTest, ChattyBuildOfAFrozenClientStaysBounded) {
   push.signalGroup(SIGSTOP);
   // Runs into the closed window and blocks there.
   std::uint64_t before = 0;
-  ASSERT_TRUE(eventually([&] {
-    const std::uint64_t now = written_;
-    const bool still = now == before && now > 0;
-    before = now;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    return still;
-  }, std::chrono::seconds(20)));
+  ASSERT_TRUE(eventually(
+      [&] {
+        const std::uint64_t now = written_;
+        const bool still = now == before && now > 0;
+        before = now;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return still;
+      },
+      std::chrono::seconds(20)));
   const std::size_t resident = residentBytes();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_LT(residentBytes(), resident + (8u << 20));

@@ -26,7 +26,8 @@ class ExportTest : public ::testing::Test {
   std::string blob(const std::string& bytes) { return testing::writeBlob(repository_, bytes); }
   std::string tree(const std::vector<Entry>& entries) { return testing::writeTree(repository_, entries); }
   ExportStats exportOf(const std::string& treeId) {
-    return exportTree(repository_, nullptr, testing::writeCommit(repository_, treeId), folder_ / "out", options_);
+    return exportTree(repository_, nullptr, testing::writeCommit(repository_, treeId), folder_ / "out",
+                      options_);
   }
   std::pair<base::Errc, std::string> refusal(const std::string& treeId) {
     try {
@@ -46,7 +47,10 @@ class ExportTest : public ::testing::Test {
 
 TEST_F(ExportTest, WritesFilesFoldersLinksAndEmptySubmodules) {
   const std::string below = tree({{"100755", "run", blob("#!/bin/sh\n")}});
-  const ExportStats stats = exportOf(tree({{"100644", "a", blob("text")}, {"40000", "bin", below}, {"120000", "link", blob("bin/run")}, {"160000", "sub", std::string(40, '5')}}));
+  const ExportStats stats = exportOf(tree({{"100644", "a", blob("text")},
+                                           {"40000", "bin", below},
+                                           {"120000", "link", blob("bin/run")},
+                                           {"160000", "sub", std::string(40, '5')}}));
   EXPECT_EQ(stats.files, 3u);
   EXPECT_EQ(stats.bytes, 4u + 10u + 7u);
   EXPECT_EQ(stats.submodules, 1u);
@@ -67,7 +71,8 @@ TEST_F(ExportTest, GivesEverythingToItsOwner) {
   if (::getuid() != 0) GTEST_SKIP() << "only root may give files away";
   options_.uid = 12345;
   options_.gid = 54321;
-  exportOf(tree({{"100644", "a", blob("text")}, {"40000", "d", tree({{"120000", "l", blob("/etc/passwd")}})}}));
+  exportOf(
+      tree({{"100644", "a", blob("text")}, {"40000", "d", tree({{"120000", "l", blob("/etc/passwd")}})}}));
   for (const char* name : {"out/a", "out/d", "out/d/l"}) {
     struct stat found {};
     ::lstat((folder_ / name).c_str(), &found);
@@ -82,7 +87,8 @@ TEST_F(ExportTest, RefusesABombAtOnce) {
   std::string mode = "100644";
   for (int level = 0; level < 10; ++level) {
     std::vector<Entry> entries;
-    for (char name = 'a'; name < 'k'; ++name) entries.push_back({mode, std::string(1, name), id});
+    for (char name = 'a'; name < 'k'; ++name)
+      entries.push_back({mode, std::string(1, name), id});
     id = tree(entries);
     mode = "40000";
   }
@@ -98,7 +104,8 @@ TEST_F(ExportTest, RefusesABombOfEmptyFolders) {
   std::string id = tree({});
   for (int level = 0; level < 10; ++level) {
     std::vector<Entry> entries;
-    for (char name = 'a'; name < 'k'; ++name) entries.push_back({"40000", std::string(1, name), id});
+    for (char name = 'a'; name < 'k'; ++name)
+      entries.push_back({"40000", std::string(1, name), id});
     id = tree(entries);
   }
   EXPECT_NE(refusal(id).second.find("export_max_files"), std::string::npos);
@@ -107,10 +114,13 @@ TEST_F(ExportTest, RefusesABombOfEmptyFolders) {
 TEST_F(ExportTest, RefusesWhatExpandsToTooManyBytesOrIsTooDeep) {
   options_.maxBytes = 1000;
   const std::string big = blob(std::string(400, 'x'));
-  EXPECT_NE(refusal(tree({{"100644", "a", big}, {"100644", "b", big}, {"100644", "c", big}})).second.find("export_max_bytes"), std::string::npos);
+  EXPECT_NE(refusal(tree({{"100644", "a", big}, {"100644", "b", big}, {"100644", "c", big}}))
+                .second.find("export_max_bytes"),
+            std::string::npos);
   options_.maxDepth = 8;
   std::string id = tree({});
-  for (int level = 0; level < 10; ++level) id = tree({{"40000", "d", id}});
+  for (int level = 0; level < 10; ++level)
+    id = tree({{"40000", "d", id}});
   EXPECT_NE(refusal(id).second.find("nested deeper"), std::string::npos);
   EXPECT_TRUE(nothingWritten());
 }
@@ -131,8 +141,10 @@ TEST_F(ExportTest, NeverWritesThroughALinkOrOutside) {
 
 TEST_F(ExportTest, RefusesLinksWithoutATarget) {
   EXPECT_EQ(refusal(tree({{"120000", "l", blob("")}})).first, base::Errc::invalidArgument);
-  EXPECT_EQ(refusal(tree({{"120000", "l", blob(std::string("a\0b", 3))}})).first, base::Errc::invalidArgument);
-  EXPECT_EQ(refusal(tree({{"120000", "l", blob(std::string(5000, 'a'))}})).first, base::Errc::invalidArgument);
+  EXPECT_EQ(refusal(tree({{"120000", "l", blob(std::string("a\0b", 3))}})).first,
+            base::Errc::invalidArgument);
+  EXPECT_EQ(refusal(tree({{"120000", "l", blob(std::string(5000, 'a'))}})).first,
+            base::Errc::invalidArgument);
 }
 
 TEST_F(ExportTest, TellsDamageFromAbsence) {

@@ -10,7 +10,8 @@ namespace {
 /// Runs every file of tests/data/fuzz/NAME; what once crashed must not crash again.
 int replay(const std::string& name, void (*body)(std::string_view)) {
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(SOURCE_DIR) / "tests/data/fuzz" / name)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(SOURCE_DIR) / "tests/data/fuzz" / name)) {
     SCOPED_TRACE(entry.path().filename().string());
     body(base::readFile(entry.path()));
     ++files;
@@ -18,9 +19,17 @@ int replay(const std::string& name, void (*body)(std::string_view)) {
   return files;
 }
 
-TEST(FuzzCorpus, PktLine) { EXPECT_GT(replay("pkt_line", &fuzz::pktLine), 0); }
-TEST(FuzzCorpus, SshCommand) { EXPECT_GT(replay("ssh_command", &fuzz::sshCommand), 0); }
-TEST(FuzzCorpus, Pack) { EXPECT_GT(replay("pack", &fuzz::pack), 0); }
-TEST(FuzzCorpus, Tree) { EXPECT_GT(replay("tree", &fuzz::tree), 0); }
+TEST(FuzzCorpus, PktLine) {
+  EXPECT_GT(replay("pkt_line", &fuzz::pktLine), 0);
+}
+TEST(FuzzCorpus, SshCommand) {
+  EXPECT_GT(replay("ssh_command", &fuzz::sshCommand), 0);
+}
+TEST(FuzzCorpus, Pack) {
+  EXPECT_GT(replay("pack", &fuzz::pack), 0);
+}
+TEST(FuzzCorpus, Tree) {
+  EXPECT_GT(replay("tree", &fuzz::tree), 0);
+}
 
 }  // namespace

@@ -9,7 +9,8 @@
 
 namespace gitd::testing {
 
-std::string writeObject(const std::filesystem::path& repository, const std::string& type, const std::string& bytes) {
+std::string writeObject(const std::filesystem::path& repository, const std::string& type,
+                        const std::string& bytes) {
   const auto odb = detail::openObjects(repository);
   git_oid id;
   if (git_odb_write(&id, odb.get(), bytes.data(), bytes.size(), git_object_string2type(type.c_str())) != 0) {
@@ -18,13 +19,19 @@ std::string writeObject(const std::filesystem::path& repository, const std::stri
   return detail::toHex(id);
 }
 
-std::string writeBlob(const std::filesystem::path& repository, const std::string& bytes) { return writeObject(repository, "blob", bytes); }
+std::string writeBlob(const std::filesystem::path& repository, const std::string& bytes) {
+  return writeObject(repository, "blob", bytes);
+}
 
 std::string treeBytes(const std::vector<Entry>& entries) {
   std::string bytes;
   for (const Entry& entry : entries) {
     const git_oid id = detail::parseOid(entry.id);
-    bytes.append(entry.mode).append(" ").append(entry.name).append(1, '\0').append(reinterpret_cast<const char*>(id.id), 20);
+    bytes.append(entry.mode)
+        .append(" ")
+        .append(entry.name)
+        .append(1, '\0')
+        .append(reinterpret_cast<const char*>(id.id), 20);
   }
   return bytes;
 }
@@ -33,10 +40,13 @@ std::string writeTree(const std::filesystem::path& repository, const std::vector
   return writeObject(repository, "tree", treeBytes(entries));
 }
 
-std::string writeCommit(const std::filesystem::path& repository, const std::string& tree, const std::string& parent) {
+std::string writeCommit(const std::filesystem::path& repository, const std::string& tree,
+                        const std::string& parent) {
   std::string text = "tree " + tree + "\n";
   if (!parent.empty()) text += "parent " + parent + "\n";
-  return writeObject(repository, "commit", text + "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n  A subject\x07 line\n\nbody\n");
+  return writeObject(
+      repository, "commit",
+      text + "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n  A subject\x07 line\n\nbody\n");
 }
 
 }  // namespace gitd::testing

@@ -14,11 +14,13 @@ struct Entry {
 };
 
 /// Writes a loose object into the repository and returns its id.
-std::string writeObject(const std::filesystem::path& repository, const std::string& type, const std::string& bytes);
+std::string writeObject(const std::filesystem::path& repository, const std::string& type,
+                        const std::string& bytes);
 std::string writeBlob(const std::filesystem::path& repository, const std::string& bytes);
 /// Entries in the order given.
 std::string writeTree(const std::filesystem::path& repository, const std::vector<Entry>& entries);
 std::string treeBytes(const std::vector<Entry>& entries);
-std::string writeCommit(const std::filesystem::path& repository, const std::string& tree, const std::string& parent = "");
+std::string writeCommit(const std::filesystem::path& repository, const std::string& tree,
+                        const std::string& parent = "");
 
 }  // namespace gitd::testing

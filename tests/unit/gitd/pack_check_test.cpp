@@ -23,9 +23,15 @@ class PackCheckTest : public ::testing::Test {
   }
 
   std::string blob(const std::string& bytes) { return remember(testing::writeBlob(source_, bytes)); }
-  std::string tree(const std::vector<Entry>& entries) { return remember(testing::writeTree(source_, entries)); }
-  std::string object(const std::string& type, const std::string& bytes) { return remember(testing::writeObject(source_, type, bytes)); }
-  std::string commit(const std::string& treeId, const std::string& parent = "") { return remember(testing::writeCommit(source_, treeId, parent)); }
+  std::string tree(const std::vector<Entry>& entries) {
+    return remember(testing::writeTree(source_, entries));
+  }
+  std::string object(const std::string& type, const std::string& bytes) {
+    return remember(testing::writeObject(source_, type, bytes));
+  }
+  std::string commit(const std::string& treeId, const std::string& parent = "") {
+    return remember(testing::writeCommit(source_, treeId, parent));
+  }
   std::string remember(const std::string& id) {
     ids_.push_back(id);
     return id;
@@ -33,7 +39,8 @@ class PackCheckTest : public ::testing::Test {
 
   std::string pack() {
     base::CommandOptions options;
-    for (const std::string& id : ids_) options.input += id + "\n";
+    for (const std::string& id : ids_)
+      options.input += id + "\n";
     ids_.clear();
     return base::mustRun({"git", "-C", source_, "pack-objects", "-q", "--stdout"}, options);
   }
@@ -45,9 +52,13 @@ class PackCheckTest : public ::testing::Test {
     return indexer.finish({});
   }
 
-  PackVerdict check(const std::vector<std::string>& tips) { return checkPack(target_, receive(pack()).index, tips, {}); }
+  PackVerdict check(const std::vector<std::string>& tips) {
+    return checkPack(target_, receive(pack()).index, tips, {});
+  }
   std::string badObject(const std::vector<std::string>& tips) { return check(tips).badObject.value_or(""); }
-  std::string missingObject(const std::vector<std::string>& tips) { return check(tips).missingObject.value_or(""); }
+  std::string missingObject(const std::vector<std::string>& tips) {
+    return check(tips).missingObject.value_or("");
+  }
 
   GitLibrary library_;
   testing_support::TempFolder folder_;
@@ -59,8 +70,10 @@ class PackCheckTest : public ::testing::Test {
 
 TEST_F(PackCheckTest, PassesAWholeHistory) {
   const std::string first = commit(tree({{"100644", "a", blob("1")}}));
-  const std::string second = commit(tree({{"100644", "a", blob("2")}, {"160000", "sub", std::string(40, '9')}}), first);
-  const std::string tag = object("tag", "object " + second + "\ntype commit\ntag v1\ntagger A <a@b> 1 +0000\n\nx\n");
+  const std::string second =
+      commit(tree({{"100644", "a", blob("2")}, {"160000", "sub", std::string(40, '9')}}), first);
+  const std::string tag =
+      object("tag", "object " + second + "\ntype commit\ntag v1\ntagger A <a@b> 1 +0000\n\nx\n");
   const PackVerdict verdict = check({second, tag});
   EXPECT_FALSE(verdict.badObject) << *verdict.badObject;
   EXPECT_FALSE(verdict.missingObject) << *verdict.missingObject;
@@ -95,7 +108,9 @@ TEST_F(PackCheckTest, FindsObjectsOfTheWrongType) {
   const std::string asParent = blob("c");
   EXPECT_NE(badObject({commit(tree({{"100644", "f", blob("d")}}), asParent)}), "");
   const std::string tagged = blob("e");
-  EXPECT_NE(badObject({object("tag", "object " + tagged + "\ntype commit\ntag v1\ntagger A <a@b> 1 +0000\n\nx\n")}), "");
+  EXPECT_NE(
+      badObject({object("tag", "object " + tagged + "\ntype commit\ntag v1\ntagger A <a@b> 1 +0000\n\nx\n")}),
+      "");
 }
 
 TEST_F(PackCheckTest, NamesGitsCheckForABadObject) {
@@ -107,7 +122,8 @@ TEST_F(PackCheckTest, NamesGitsCheckForABadObject) {
   EXPECT_NE(findingFor({{"100644", "..", content}}).find("hasDotdot"), std::string::npos);
   EXPECT_NE(findingFor({{"100644", ".GIT", content}}).find("hasDotgit"), std::string::npos);
   EXPECT_NE(findingFor({{"100644", "a/b", content}}).find("fullPathname"), std::string::npos);
-  EXPECT_NE(findingFor({{"100644", "a", content}, {"100644", "a", content}}).find("duplicateEntries"), std::string::npos);
+  EXPECT_NE(findingFor({{"100644", "a", content}, {"100644", "a", content}}).find("duplicateEntries"),
+            std::string::npos);
   // Not reached by any tip, yet it would be stored.
   object("tree", "junk");
   EXPECT_NE(badObject({}).find("badTree"), std::string::npos);
@@ -116,14 +132,16 @@ TEST_F(PackCheckTest, NamesGitsCheckForABadObject) {
 
 TEST_F(PackCheckTest, ThinPacksAreCompleted) {
   std::string text;
-  for (int i = 0; i < 3000; ++i) text += "line " + std::to_string(i * 31) + "\n";
+  for (int i = 0; i < 3000; ++i)
+    text += "line " + std::to_string(i * 31) + "\n";
   const std::string first = commit(tree({{"100644", "a", blob(text)}}));
   check({first});
   quarantine_->accept();
   const std::string second = commit(tree({{"100644", "a", blob(text + "end\n")}}), first);
   base::CommandOptions options;
   options.input = second + "\n^" + first + "\n";
-  const std::string thin = base::mustRun({"git", "-C", source_, "pack-objects", "-q", "--thin", "--revs", "--stdout"}, options);
+  const std::string thin =
+      base::mustRun({"git", "-C", source_, "pack-objects", "-q", "--thin", "--revs", "--stdout"}, options);
   EXPECT_LT(thin.size(), 1000u);
   const PackSummary summary = receive(thin);
   const PackVerdict verdict = checkPack(target_, summary.index, {second}, {});

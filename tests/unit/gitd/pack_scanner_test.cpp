@@ -15,7 +15,8 @@ const PackLimits kLimits{1u << 20, 1000, 1u << 20};
 std::string deflated(const std::string& plain) {
   std::string out(compressBound(plain.size()), '\0');
   uLongf length = out.size();
-  compress(reinterpret_cast<Bytef*>(out.data()), &length, reinterpret_cast<const Bytef*>(plain.data()), plain.size());
+  compress(reinterpret_cast<Bytef*>(out.data()), &length, reinterpret_cast<const Bytef*>(plain.data()),
+           plain.size());
   out.resize(length);
   return out;
 }
@@ -34,11 +35,14 @@ std::string objectHeader(unsigned type, std::uint64_t size) {
 std::string pack(const std::vector<std::string>& objects, int version = 2) {
   std::string out = "PACK";
   out.append({0, 0, 0, static_cast<char>(version)}).append({0, 0, 0, static_cast<char>(objects.size())});
-  for (const std::string& object : objects) out += object;
+  for (const std::string& object : objects)
+    out += object;
   return out + std::string(20, 'T');
 }
 
-std::string blob(const std::string& content) { return objectHeader(3, content.size()) + deflated(content); }
+std::string blob(const std::string& content) {
+  return objectHeader(3, content.size()) + deflated(content);
+}
 
 std::string refusal(const std::string& bytes, const PackLimits& limits = kLimits) {
   PackScanner scanner(limits);
@@ -51,9 +55,12 @@ std::string refusal(const std::string& bytes, const PackLimits& limits = kLimits
 }
 
 TEST(PackScanner, FindsTheEndHoweverTheBytesCome) {
-  const std::string delta = objectHeader(7, 4) + std::string(20, 'b') + deflated(std::string("\x05\x05\x90\x05", 4));
-  const std::string offsetDelta = objectHeader(6, 4) + "\x81\x05" + deflated(std::string("\x05\x05\x90\x05", 4));
-  const std::string bytes = pack({blob("hello"), blob(""), blob(std::string(200'000, 'x')), delta, offsetDelta});
+  const std::string delta =
+      objectHeader(7, 4) + std::string(20, 'b') + deflated(std::string("\x05\x05\x90\x05", 4));
+  const std::string offsetDelta =
+      objectHeader(6, 4) + "\x81\x05" + deflated(std::string("\x05\x05\x90\x05", 4));
+  const std::string bytes =
+      pack({blob("hello"), blob(""), blob(std::string(200'000, 'x')), delta, offsetDelta});
   for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}, bytes.size() + 5}) {
     PackScanner scanner(kLimits);
     const std::string sent = bytes + "after";
@@ -70,7 +77,9 @@ TEST(PackScanner, FindsTheEndHoweverTheBytesCome) {
   }
 }
 
-TEST(PackScanner, TakesAPackWithoutObjects) { EXPECT_EQ(refusal(pack({})), ""); }
+TEST(PackScanner, TakesAPackWithoutObjects) {
+  EXPECT_EQ(refusal(pack({})), "");
+}
 
 TEST(PackScanner, RefusesWhatIsNoPack) {
   EXPECT_NE(refusal("PACQ" + std::string(8, '\0')), "incomplete");
@@ -85,22 +94,26 @@ TEST(PackScanner, RefusesWhatIsNoPack) {
 TEST(PackScanner, RefusesSizesThatAreNotTrue) {
   EXPECT_NE(refusal(pack({objectHeader(3, 4) + deflated("hello")})).find("longer"), std::string::npos);
   EXPECT_NE(refusal(pack({objectHeader(3, 6) + deflated("hello")})).find("shorter"), std::string::npos);
-  EXPECT_NE(refusal(pack({objectHeader(7, 1) + std::string(20, 'b') + deflated("\x85")})).find("delta"), std::string::npos);
+  EXPECT_NE(refusal(pack({objectHeader(7, 1) + std::string(20, 'b') + deflated("\x85")})).find("delta"),
+            std::string::npos);
 }
 
 TEST(PackScanner, NamesTheSettingOfALimit) {
-  EXPECT_NE(refusal(pack({blob("a"), blob("b")}), {1u << 20, 1, 1u << 20}).find("pack_max_objects"), std::string::npos);
+  EXPECT_NE(refusal(pack({blob("a"), blob("b")}), {1u << 20, 1, 1u << 20}).find("pack_max_objects"),
+            std::string::npos);
   EXPECT_NE(refusal(pack({blob("hello")}), {20, 10, 1u << 20}).find("pack_max_bytes"), std::string::npos);
   // By the header alone: nothing was unpacked yet.
   EXPECT_NE(refusal(pack({objectHeader(3, 1u << 30)})).find("object_max_bytes"), std::string::npos);
   // A delta of a few bytes that would expand to a gigabyte.
-  const std::string bomb = objectHeader(7, 9) + std::string(20, 'b') + deflated(std::string("\x05\x80\x80\x80\x80\x04\x90\x05\x00", 9));
+  const std::string bomb = objectHeader(7, 9) + std::string(20, 'b') +
+                           deflated(std::string("\x05\x80\x80\x80\x80\x04\x90\x05\x00", 9));
   EXPECT_NE(refusal(pack({bomb})).find("object_max_bytes"), std::string::npos);
 }
 
 TEST(PackScanner, SeesThatAPackIsCutOff) {
   const std::string whole = pack({blob("hello"), blob("world")});
-  for (std::size_t length = 0; length < whole.size(); ++length) EXPECT_EQ(refusal(whole.substr(0, length)), "incomplete") << length;
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    EXPECT_EQ(refusal(whole.substr(0, length)), "incomplete") << length;
 }
 
 }  // namespace

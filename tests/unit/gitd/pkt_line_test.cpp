@@ -30,7 +30,13 @@ TEST(PktLine, WritesTheLengthInFrontOfThePayload) {
 
 TEST(PktLine, ReadsPacketsInPiecesOfAnySize) {
   for (const std::size_t piece : {1u, 3u, 4u, 1000u}) {
-    TextSource source("0006a\n0000" "0001" "0002" "0005b" "0004", piece);
+    TextSource source(
+        "0006a\n0000"
+        "0001"
+        "0002"
+        "0005b"
+        "0004",
+        piece);
     PktReader reader(source);
     Pkt pkt = reader.next();
     EXPECT_EQ(pkt.kind, PktKind::data);
@@ -52,13 +58,20 @@ TEST(PktLine, GivesTheRawBytesBehindThePackets) {
   EXPECT_EQ(reader.next().kind, PktKind::flush);
   std::string all;
   char buffer[3];
-  while (const std::size_t count = reader.read(buffer, sizeof buffer)) all.append(buffer, count);
+  while (const std::size_t count = reader.read(buffer, sizeof buffer))
+    all.append(buffer, count);
   EXPECT_EQ(all, "PACKrest");
 }
 
-TEST(PktLine, RejectsLengthThree) { EXPECT_EQ(refusal("0003"), "invalidArgument"); }
-TEST(PktLine, RejectsLettersForALength) { EXPECT_EQ(refusal("00zz"), "invalidArgument"); }
-TEST(PktLine, RejectsPacketsOverTheLimit) { EXPECT_EQ(refusal("fff1" + std::string(70'000, 'x')), "invalidArgument"); }
+TEST(PktLine, RejectsLengthThree) {
+  EXPECT_EQ(refusal("0003"), "invalidArgument");
+}
+TEST(PktLine, RejectsLettersForALength) {
+  EXPECT_EQ(refusal("00zz"), "invalidArgument");
+}
+TEST(PktLine, RejectsPacketsOverTheLimit) {
+  EXPECT_EQ(refusal("fff1" + std::string(70'000, 'x')), "invalidArgument");
+}
 TEST(PktLine, RejectsAnEndInsideAPacket) {
   EXPECT_EQ(refusal("000"), "io");
   EXPECT_EQ(refusal("0009ab"), "io");

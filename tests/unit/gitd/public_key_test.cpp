@@ -9,7 +9,8 @@
 namespace gitd {
 namespace {
 
-std::string generate(const testing_support::TempFolder& folder, const std::string& type, const std::string& bits) {
+std::string generate(const testing_support::TempFolder& folder, const std::string& type,
+                     const std::string& bits) {
   const std::string file = folder / ("key-" + type + bits);
   base::mustRun({"ssh-keygen", "-q", "-t", type, "-b", bits, "-N", "", "-C", "a comment", "-f", file});
   return file;
@@ -27,20 +28,24 @@ std::string refusal(const std::string& line) {
 
 TEST(PublicKey, AgreesWithSshKeygen) {
   const testing_support::TempFolder folder;
-  for (const auto& [type, bits] : {std::pair("ed25519", "256"), std::pair("ecdsa", "256"), std::pair("ecdsa", "384"), std::pair("ecdsa", "521"), std::pair("rsa", "2048")}) {
+  for (const auto& [type, bits] :
+       {std::pair("ed25519", "256"), std::pair("ecdsa", "256"), std::pair("ecdsa", "384"),
+        std::pair("ecdsa", "521"), std::pair("rsa", "2048")}) {
     const std::string file = generate(folder, type, bits);
     const std::string line = folder.read(std::filesystem::path(file + ".pub").filename().string());
     const PublicKey key = parsePublicKey(line);
     EXPECT_EQ(key.canonical + " a comment\n", line);
     EXPECT_EQ(key.comment, "a comment");
-    EXPECT_NE(base::mustRun({"ssh-keygen", "-l", "-f", file}).find(" " + key.fingerprint + " "), std::string::npos);
+    EXPECT_NE(base::mustRun({"ssh-keygen", "-l", "-f", file}).find(" " + key.fingerprint + " "),
+              std::string::npos);
   }
 }
 
 TEST(PublicKey, RefusesWeakKeys) {
   const testing_support::TempFolder folder;
   const std::string file = generate(folder, "rsa", "1024");
-  EXPECT_NE(refusal(folder.read(std::filesystem::path(file + ".pub").filename().string())).find("1024 bits"), std::string::npos);
+  EXPECT_NE(refusal(folder.read(std::filesystem::path(file + ".pub").filename().string())).find("1024 bits"),
+            std::string::npos);
   EXPECT_NE(refusal("ssh-dss AAAAB3NzaC1kc3M=").find("DSA"), std::string::npos);
 }
 
@@ -54,9 +59,9 @@ TEST(PublicKey, RefusesWhatIsNotOne) {
   EXPECT_NE(refusal("ssh-ed25519"), "");
   EXPECT_NE(refusal("ssh-ed25519 ????"), "");
   EXPECT_NE(refusal(good + "\n" + good), "");
-  EXPECT_NE(refusal(good.substr(0, good.size() - 4)), "");             // cut off
-  EXPECT_NE(refusal("ssh-rsa" + good.substr(11)), "");                 // another type's data
-  EXPECT_NE(refusal(good + "AAAA"), "");                               // something behind it
+  EXPECT_NE(refusal(good.substr(0, good.size() - 4)), "");  // cut off
+  EXPECT_NE(refusal("ssh-rsa" + good.substr(11)), "");      // another type's data
+  EXPECT_NE(refusal(good + "AAAA"), "");                    // something behind it
   EXPECT_NE(refusal(std::string(20'000, 'a')), "");
   EXPECT_NE(refusal(std::string("ssh-ed25519 AAAA\0AAAA", 21)), "");
 }

@@ -4,6 +4,7 @@
 #include <future>
 #include <thread>
 
+#include "tests/unit/gitd/git_objects.h"
 #include "tests/unit/gitd/server_fixture.h"
 
 namespace gitd::testing {
@@ -53,7 +54,9 @@ TEST_F(PushTest, TellsWhyARefWasRefused) {
   const auto work = makeWorkTree("work", "hello");
   const auto refused = git(work, {"push", "fairlead", "main:topic"});
   EXPECT_EQ(refused.status.code, 1);
-  EXPECT_THAT(refused.err, HasSubstr("! [remote rejected] main -> topic (only main is deployed: git push fairlead HEAD:main)"));
+  EXPECT_THAT(
+      refused.err,
+      HasSubstr("! [remote rejected] main -> topic (only main is deployed: git push fairlead HEAD:main)"));
   EXPECT_EQ(handler_.pushes, 0);
   EXPECT_TRUE(quarantineIsEmpty(repository));
   // The others of the same push are not held back by it.
@@ -117,7 +120,8 @@ TEST_F(PushTest, StreamsOutputWhileTheBuildRuns) {
     seen.append(buffer, count);
   }
   mayEnd.set_value();
-  while (const std::size_t count = base::readSome(readEnd, buffer, sizeof buffer)) seen.append(buffer, count);
+  while (const std::size_t count = base::readSome(readEnd, buffer, sizeof buffer))
+    seen.append(buffer, count);
   EXPECT_TRUE(push.wait().ok());
   server_.reset();  // before what its threads use
   EXPECT_THAT(seen, HasSubstr("partial and \x1b[31mred\x1b[0m, not cleared"));
@@ -129,7 +133,9 @@ TEST_F(PushTest, TellsHowToMakeAnAppThatIsNotThere) {
   const auto work = makeWorkTree("work", "nothing");
   const auto push = git(work, {"push", "fairlead", "main"});
   EXPECT_EQ(push.status.code, 128);
-  EXPECT_THAT(push.err, HasSubstr("fairlead: no app \"nothing\" that you may use; create it with: apps:create nothing"));
+  EXPECT_THAT(
+      push.err,
+      HasSubstr("fairlead: no app \"nothing\" that you may use; create it with: apps:create nothing"));
   const auto odd = git(work, {"push", "ssh://git@127.0.0.1:" + port() + "/../../etc", "main"});
   EXPECT_THAT(odd.err, HasSubstr("fairlead: no app \"../../etc\" that you may use"));
 }
@@ -164,7 +170,8 @@ TEST_F(PushTest, PassesPushOptionsOn) {
   const auto refused = git(work, {"push", "-o", "bogus", "fairlead", "main"});
   EXPECT_EQ(refused.status.code, 1);
   EXPECT_THAT(refused.err, HasSubstr("unknown push option bogus; known are: no-cache, detach"));
-  ASSERT_TRUE(git(work, {"push", "-o", "no-cache", "-o", "message=two words", "fairlead", "main"}).status.ok());
+  ASSERT_TRUE(
+      git(work, {"push", "-o", "no-cache", "-o", "message=two words", "fairlead", "main"}).status.ok());
   server_.reset();  // its threads have written `seen`
   EXPECT_THAT(seen, ::testing::ElementsAre("no-cache", "message=two words"));
 }
@@ -174,7 +181,8 @@ TEST_F(PushTest, CompletesAThinPack) {
   const auto repository = makeRepository("hello");
   const auto work = makeWorkTree("work", "hello");
   std::string text;
-  for (int line = 0; line < 2000; ++line) text += "line " + std::to_string(line * 7919) + "\n";
+  for (int line = 0; line < 2000; ++line)
+    text += "line " + std::to_string(line * 7919) + "\n";
   commitFile(work, "long", text);
   ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
   commitFile(work, "long", text + "one more\n");
@@ -194,7 +202,8 @@ TEST_F(PushTest, TakesAPushOfManyObjectsAndTags) {
   const auto work = makeWorkTree("work", "hello");
   for (int commit = 0; commit < 4; ++commit) {
     for (int file = 0; file < 20; ++file) {
-      folder_.write("work/d" + std::to_string(file) + "/f", std::string(1000, static_cast<char>('a' + commit)) + std::to_string(file));
+      folder_.write("work/d" + std::to_string(file) + "/f",
+                    std::string(1000, static_cast<char>('a' + commit)) + std::to_string(file));
     }
     commitFile(work, "n", std::to_string(commit));
   }
@@ -213,7 +222,8 @@ TEST_F(PushTest, NamesTheSettingWhenAPackIsTooLarge) {
   const auto work = makeWorkTree("work", "hello");
   std::string noise;
   unsigned state = 1;
-  while (noise.size() < 400'000) noise.push_back(static_cast<char>((state = state * 1103515245 + 12345) >> 16));
+  while (noise.size() < 400'000)
+    noise.push_back(static_cast<char>((state = state * 1103515245 + 12345) >> 16));
   commitFile(work, "noise", noise);
   const auto push = git(work, {"push", "fairlead", "main"});
   EXPECT_FALSE(push.status.ok());
@@ -231,14 +241,47 @@ TEST_F(PushTest, NamesTheSettingWhenAFileIsTooLarge) {
   EXPECT_THAT(push.err, HasSubstr("setting object_max_bytes"));
 }
 
+TEST_F(PushTest, RefusesAHarmfulTreeByItsName) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  const std::string blob = writeBlob(work / ".git", "evil");
+  const std::string bad = writeCommit(work / ".git", writeTree(work / ".git", {{"100644", ".GIT", blob}}));
+  const auto push = git(work, {"push", "fairlead", bad + ":refs/heads/main"});
+  EXPECT_FALSE(push.status.ok());
+  EXPECT_THAT(push.err, HasSubstr("is not valid: hasDotgit"));
+  EXPECT_TRUE(quarantineIsEmpty(repository));
+  EXPECT_EQ(handler_.pushes, 0);
+}
+
+TEST_F(PushTest, TellsAShallowCloneWhatToDo) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  commitFile(work, "second", "more\n");
+  ASSERT_TRUE(
+      run({"git", "clone", "-q", "--depth=1", "file://" + work.string(), folder_ / "shallow"}).status.ok());
+  const auto push = git(folder_ / "shallow", {"push", url("hello"), "main"});
+  EXPECT_EQ(push.status.code, 1);
+  EXPECT_THAT(push.err, HasSubstr("your clone is shallow, run git fetch --unshallow"));
+  EXPECT_TRUE(quarantineIsEmpty(repository));
+  // What is missing there is here already: no reason to refuse.
+  ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+  commitFile(folder_ / "shallow", "third", "more\n");
+  EXPECT_TRUE(git(folder_ / "shallow", {"push", url("hello"), "main"}).status.ok());
+}
+
 TEST_F(PushTest, TakesTwentyPushesAtOnce) {
   start();
   const auto work = makeWorkTree("work", "app0");
   std::vector<base::ChildProcess> pushes;
   const base::Fd nowhere = base::openFile("/dev/null", 1);
-  for (int i = 0; i < 20; ++i) makeRepository("app" + std::to_string(i));
-  for (int i = 0; i < 20; ++i) pushes.push_back(spawnGit(work, {"push", "-q", url("app" + std::to_string(i)), "main"}, nowhere));
-  for (auto& push : pushes) EXPECT_TRUE(push.wait().ok());
+  for (int i = 0; i < 20; ++i)
+    makeRepository("app" + std::to_string(i));
+  for (int i = 0; i < 20; ++i)
+    pushes.push_back(spawnGit(work, {"push", "-q", url("app" + std::to_string(i)), "main"}, nowhere));
+  for (auto& push : pushes)
+    EXPECT_TRUE(push.wait().ok());
   EXPECT_EQ(handler_.pushes, 20);
 }
 

@@ -21,7 +21,9 @@ class RepositoryTest : public ::testing::Test {
   RepositoryTest() { createRepository(repository_); }
 
   std::string commit(const std::string& text) {
-    return testing::writeCommit(repository_, testing::writeTree(repository_, {{"100644", "f", testing::writeBlob(repository_, text)}}));
+    return testing::writeCommit(
+        repository_,
+        testing::writeTree(repository_, {{"100644", "f", testing::writeBlob(repository_, text)}}));
   }
   static base::Errc codeOf(const std::function<void()>& body) {
     try {
@@ -59,7 +61,8 @@ TEST_F(RepositoryTest, MovesARefOnlyFromWhatItWas) {
   EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", one, two); }), base::Errc::conflict);
   updateRef(repository_, "refs/heads/main", std::nullopt, one);
   EXPECT_EQ(readRef(repository_, "refs/heads/main"), one);
-  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", std::nullopt, two); }), base::Errc::conflict);
+  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", std::nullopt, two); }),
+            base::Errc::conflict);
   EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", two, two); }), base::Errc::conflict);
   updateRef(repository_, "refs/heads/main", one, two);
   EXPECT_EQ(git({"rev-parse", "main"}), two + "\n");
@@ -70,13 +73,15 @@ TEST_F(RepositoryTest, OneOfManyAtOnceWins) {
   const std::string base = commit("0");
   updateRef(repository_, "refs/heads/main", std::nullopt, base);
   std::vector<std::string> ids;
-  for (int i = 0; i < 8; ++i) ids.push_back(commit("id" + std::to_string(i)));
+  for (int i = 0; i < 8; ++i)
+    ids.push_back(commit("id" + std::to_string(i)));
   std::atomic<int> won{0};
   {
     std::vector<std::jthread> threads;
     for (const std::string& id : ids) {
       threads.emplace_back([&] {
-        if (codeOf([&] { updateRef(repository_, "refs/heads/main", base, id); }) == base::Errc::internal) ++won;
+        if (codeOf([&] { updateRef(repository_, "refs/heads/main", base, id); }) == base::Errc::internal)
+          ++won;
       });
     }
   }
@@ -95,18 +100,23 @@ TEST_F(RepositoryTest, UnderstandsPackedRefs) {
   git({"pack-refs", "--all"});
   // A name cannot be a folder as well, loose or packed.
   EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/a", std::nullopt, one); }), base::Errc::conflict);
-  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/a/b/c", std::nullopt, one); }), base::Errc::conflict);
+  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/a/b/c", std::nullopt, one); }),
+            base::Errc::conflict);
   updateRef(repository_, "refs/heads/loose", std::nullopt, one);
-  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/loose/x", std::nullopt, one); }), base::Errc::conflict);
+  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/loose/x", std::nullopt, one); }),
+            base::Errc::conflict);
 }
 
 TEST_F(RepositoryTest, RefusesRefsToNothingAndNamesThatAreNone) {
   const std::string one = commit("1");
-  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", std::nullopt, std::string(40, '3')); }), base::Errc::notFound);
-  EXPECT_EQ(codeOf([&] { forceRef(repository_, "refs/heads/main", std::string(40, '3')); }), base::Errc::notFound);
+  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", std::nullopt, std::string(40, '3')); }),
+            base::Errc::notFound);
+  EXPECT_EQ(codeOf([&] { forceRef(repository_, "refs/heads/main", std::string(40, '3')); }),
+            base::Errc::notFound);
   EXPECT_EQ(codeOf([&] { forceRef(repository_, "refs/heads/main", "xyz"); }), base::Errc::invalidArgument);
   for (const char* name : {"refs/heads/../../x", "main", "objects/pack/x", "refs/heads/a.lock", ""}) {
-    EXPECT_EQ(codeOf([&] { updateRef(repository_, name, std::nullopt, one); }), base::Errc::invalidArgument) << name;
+    EXPECT_EQ(codeOf([&] { updateRef(repository_, name, std::nullopt, one); }), base::Errc::invalidArgument)
+        << name;
     EXPECT_EQ(codeOf([&] { readRef(repository_, name); }), base::Errc::invalidArgument) << name;
     EXPECT_EQ(codeOf([&] { setHead(repository_, name); }), base::Errc::invalidArgument) << name;
   }
@@ -130,7 +140,8 @@ TEST_F(RepositoryTest, AcceptsAQuarantineOnce) {
   forceRef(other, "refs/heads/main", id);
   base::mustRun({"git", "-C", other, "repack", "-adq"});
   auto quarantine = std::make_shared<Quarantine>(repository_);
-  for (const auto& entry : fs::directory_iterator(other / "objects/pack")) fs::copy(entry.path(), quarantine->objects() / "pack" / entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(other / "objects/pack"))
+    fs::copy(entry.path(), quarantine->objects() / "pack" / entry.path().filename());
   EXPECT_EQ(commitSubject(repository_, quarantine.get(), id), "A subject? line");
   EXPECT_EQ(codeOf([&] { commitSubject(repository_, nullptr, id); }), base::Errc::notFound);
   quarantine->accept();
@@ -141,7 +152,8 @@ TEST_F(RepositoryTest, AcceptsAQuarantineOnce) {
   git({"fsck", "--strict"});
   // The same pack once more: nothing changes.
   Quarantine again(repository_);
-  for (const auto& entry : fs::directory_iterator(other / "objects/pack")) fs::copy(entry.path(), again.objects() / "pack" / entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(other / "objects/pack"))
+    fs::copy(entry.path(), again.objects() / "pack" / entry.path().filename());
   again.accept();
   EXPECT_EQ(git({"cat-file", "-t", id}), "commit\n");
 }
@@ -151,7 +163,8 @@ TEST_F(RepositoryTest, SweepsWhatAKilledDaemonLeft) {
   folder_.write("r.git/quarantine/AbCdEf/objects/pack/tmp_pack", "half");
   folder_.write("r.git/refs/heads/main.lock", "");
   const std::string one = commit("1");
-  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", std::nullopt, one); }), base::Errc::conflict);
+  EXPECT_EQ(codeOf([&] { updateRef(repository_, "refs/heads/main", std::nullopt, one); }),
+            base::Errc::conflict);
   sweepQuarantines(repository_);
   EXPECT_FALSE(fs::exists(repository_ / "quarantine"));
   updateRef(repository_, "refs/heads/main", std::nullopt, one);

@@ -15,13 +15,15 @@ std::optional<Identity> ScriptedPushHandler::findIdentity(const std::string& fin
   return Identity{user->second, fingerprint};
 }
 
-std::optional<RepositoryAccess> ScriptedPushHandler::openRepository(const Identity&, const std::string& name) {
+std::optional<RepositoryAccess> ScriptedPushHandler::openRepository(const Identity&,
+                                                                    const std::string& name) {
   const fs::path path = repositories / (name + ".git");
   if (!fs::exists(path)) return std::nullopt;
   return RepositoryAccess{name, path};
 }
 
-std::optional<std::string> ScriptedPushHandler::refuseUpdate(const Identity&, const RepositoryAccess&, const RefUpdate& update) {
+std::optional<std::string> ScriptedPushHandler::refuseUpdate(const Identity&, const RepositoryAccess&,
+                                                             const RefUpdate& update) {
   return onUpdate ? onUpdate(update) : std::nullopt;
 }
 
@@ -29,15 +31,16 @@ std::optional<std::string> ScriptedPushHandler::refuseOptions(const std::vector<
   return onOptions ? onOptions(options) : std::nullopt;
 }
 
-PushOutcome ScriptedPushHandler::push(const PushRequest& request, base::ByteSink& output, std::stop_token clientGone) {
+PushOutcome ScriptedPushHandler::push(const PushRequest& request, base::ByteSink& output,
+                                      std::stop_token clientGone) {
   ++pushes;
   if (onPush) return onPush(request, output, std::move(clientGone));
   output.write("-----> built " + request.update.newId.substr(0, 7) + "\n");
   return accept(request);
 }
 
-int ScriptedPushHandler::runCommand(const Identity& identity, const std::vector<std::string>& argv, CommandStreams& streams,
-                                    std::stop_token clientGone) {
+int ScriptedPushHandler::runCommand(const Identity& identity, const std::vector<std::string>& argv,
+                                    CommandStreams& streams, std::stop_token clientGone) {
   if (onCommand) return onCommand(argv, streams, std::move(clientGone));
   streams.out().write("hello " + identity.user + "\n");
   return 0;
@@ -61,7 +64,9 @@ ServerTest::ServerTest() {
   fs::create_directories(folder_ / "home");
   config_.listen = "127.0.0.1:0";
   config_.hostKeyFile = folder_ / "keys/host_ed25519";
-  folder_.write("home/.gitconfig", "[user]\n\tname = A Pusher\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n[core]\n\tfsync = none\n[gc]\n\tauto = 0\n[advice]\n\tpushUpdateRejected = false\n");
+  folder_.write("home/.gitconfig",
+                "[user]\n\tname = A Pusher\n\temail = a@example.org\n[init]\n\tdefaultBranch = "
+                "main\n[core]\n\tfsync = none\n[gc]\n\tauto = 0\n[advice]\n\tpushUpdateRejected = false\n");
   handler_.users[parsePublicKey(folder_.read("keys/" + key("alice") + ".pub")).fingerprint] = "alice";
 }
 
@@ -75,7 +80,8 @@ void ServerTest::start(const std::function<void(SshServerConfig&)>& adjust) {
 std::string ServerTest::key(const std::string& name) {
   if (!fs::exists(folder_ / ("keys/" + name))) {
     fs::create_directories(folder_ / "keys");
-    base::mustRun({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder_ / ("keys/" + name)});
+    base::mustRun(
+        {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder_ / ("keys/" + name)});
   }
   return name;
 }
@@ -106,28 +112,50 @@ std::string ServerTest::port() const {
   return address.substr(address.rfind(':') + 1);
 }
 
-std::string ServerTest::url(const std::string& app) const { return "ssh://git@127.0.0.1:" + port() + "/" + app + ".git"; }
+std::string ServerTest::url(const std::string& app) const {
+  return "ssh://git@127.0.0.1:" + port() + "/" + app + ".git";
+}
 
 std::vector<std::string> ServerTest::sshCommand(const std::string& keyName) const {
-  return {"ssh",  "-F", "/dev/null", "-i", folder_ / ("keys/" + keyName), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=no",
-          "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO", "-o", "NumberOfPasswordPrompts=1"};
+  return {"ssh",
+          "-F",
+          "/dev/null",
+          "-i",
+          folder_ / ("keys/" + keyName),
+          "-o",
+          "IdentitiesOnly=yes",
+          "-o",
+          "StrictHostKeyChecking=no",
+          "-o",
+          "UserKnownHostsFile=/dev/null",
+          "-o",
+          "LogLevel=INFO",
+          "-o",
+          "NumberOfPasswordPrompts=1"};
 }
 
 std::vector<std::string> ServerTest::environment(const std::string& keyName) const {
   std::string command;
-  for (const std::string& word : sshCommand(keyName)) command += word + " ";
-  return {"PATH=" + std::string(std::getenv("PATH")), "HOME=" + (folder_ / "home").string(), "GIT_SSH_COMMAND=" + command,
-          "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"};
+  for (const std::string& word : sshCommand(keyName))
+    command += word + " ";
+  return {"PATH=" + std::string(std::getenv("PATH")),
+          "HOME=" + (folder_ / "home").string(),
+          "GIT_SSH_COMMAND=" + command,
+          "GIT_CONFIG_NOSYSTEM=1",
+          "GIT_TERMINAL_PROMPT=0",
+          "LC_ALL=C"};
 }
 
-base::CommandOutput ServerTest::run(const std::vector<std::string>& argv, const fs::path& folder, const std::string& keyName) {
+base::CommandOutput ServerTest::run(const std::vector<std::string>& argv, const fs::path& folder,
+                                    const std::string& keyName) {
   base::CommandOptions options;
   options.environment = environment(keyName);
   options.workingDirectory = folder;
   return base::runCommand(argv, options);
 }
 
-base::CommandOutput ServerTest::git(const fs::path& workTree, std::vector<std::string> arguments, const std::string& keyName) {
+base::CommandOutput ServerTest::git(const fs::path& workTree, std::vector<std::string> arguments,
+                                    const std::string& keyName) {
   arguments.insert(arguments.begin(), "git");
   return run(arguments, workTree, keyName);
 }
@@ -139,7 +167,8 @@ base::CommandOutput ServerTest::ssh(std::vector<std::string> arguments, const st
   return run(argv, {}, keyName);
 }
 
-base::ChildProcess ServerTest::spawnGit(const fs::path& workTree, std::vector<std::string> arguments, const base::Fd& output) {
+base::ChildProcess ServerTest::spawnGit(const fs::path& workTree, std::vector<std::string> arguments,
+                                        const base::Fd& output) {
   base::ChildSpec spec;
   arguments.insert(arguments.begin(), "git");
   spec.argv = std::move(arguments);

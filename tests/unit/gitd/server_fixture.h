@@ -21,15 +21,18 @@
 
 namespace gitd::testing {
 
-/// Accepts what its functions say; without them every known key may push to every repository that exists. Thread-safe.
+/// Accepts what its functions say; without them every known key may push to every repository that exists.
+/// Thread-safe.
 class ScriptedPushHandler : public PushHandler {
  public:
   std::optional<Identity> findIdentity(const std::string& fingerprint) override;
   std::optional<RepositoryAccess> openRepository(const Identity& identity, const std::string& name) override;
-  std::optional<std::string> refuseUpdate(const Identity& identity, const RepositoryAccess& repository, const RefUpdate& update) override;
+  std::optional<std::string> refuseUpdate(const Identity& identity, const RepositoryAccess& repository,
+                                          const RefUpdate& update) override;
   std::optional<std::string> refuseOptions(const std::vector<std::string>& options) override;
   PushOutcome push(const PushRequest& request, base::ByteSink& output, std::stop_token clientGone) override;
-  int runCommand(const Identity& identity, const std::vector<std::string>& argv, CommandStreams& streams, std::stop_token clientGone) override;
+  int runCommand(const Identity& identity, const std::vector<std::string>& argv, CommandStreams& streams,
+                 std::stop_token clientGone) override;
 
   /// What an accepted push does: objects in, ref moved.
   static PushOutcome accept(const PushRequest& request);
@@ -62,11 +65,14 @@ class ServerTest : public ::testing::Test {
   std::vector<std::string> sshCommand(const std::string& keyName) const;
   std::string port() const;
 
-  base::CommandOutput run(const std::vector<std::string>& argv, const std::filesystem::path& folder = {}, const std::string& keyName = "alice");
-  base::CommandOutput git(const std::filesystem::path& workTree, std::vector<std::string> arguments, const std::string& keyName = "alice");
+  base::CommandOutput run(const std::vector<std::string>& argv, const std::filesystem::path& folder = {},
+                          const std::string& keyName = "alice");
+  base::CommandOutput git(const std::filesystem::path& workTree, std::vector<std::string> arguments,
+                          const std::string& keyName = "alice");
   base::CommandOutput ssh(std::vector<std::string> arguments, const std::string& keyName = "alice");
   /// Starts a git command that goes on by itself.
-  base::ChildProcess spawnGit(const std::filesystem::path& workTree, std::vector<std::string> arguments, const base::Fd& output);
+  base::ChildProcess spawnGit(const std::filesystem::path& workTree, std::vector<std::string> arguments,
+                              const base::Fd& output);
   /// Nothing of any push is left aside in the repository.
   static bool quarantineIsEmpty(const std::filesystem::path& repository);
 

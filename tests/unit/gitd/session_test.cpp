@@ -33,14 +33,16 @@ class SessionTest : public ServerTest {
     std::string all;
     char buffer[4096];
     ssize_t count;
-    while ((count = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0) all.append(buffer, static_cast<std::size_t>(count));
+    while ((count = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0)
+      all.append(buffer, static_cast<std::size_t>(count));
     return all;
   }
 };
 
 TEST_F(SessionTest, RunsACommandWithItsStreamsAndStatus) {
   std::vector<std::string> seen;
-  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams, const std::stop_token&) {
+  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams,
+                           const std::stop_token&) {
     seen = argv;
     streams.out().write("to out\n");
     streams.err().write("to err\n");
@@ -57,7 +59,8 @@ TEST_F(SessionTest, RunsACommandWithItsStreamsAndStatus) {
 
 TEST_F(SessionTest, GreetsAShellWithoutACommand) {
   std::vector<std::string> seen = {"unset"};
-  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams, const std::stop_token&) {
+  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams,
+                           const std::stop_token&) {
     seen = argv;
     streams.out().write("hello\n");
     return 0;
@@ -85,7 +88,8 @@ TEST_F(SessionTest, RefusesWhatItDoesNotServe) {
 TEST_F(SessionTest, MovesALotBothWays) {
   handler_.onCommand = [](const std::vector<std::string>&, CommandStreams& streams, const std::stop_token&) {
     const std::string piece(1u << 20, 'x');
-    for (int i = 0; i < 20; ++i) streams.out().write(piece);
+    for (int i = 0; i < 20; ++i)
+      streams.out().write(piece);
     return 0;
   };
   start();
@@ -101,7 +105,8 @@ TEST_F(SessionTest, ServesSeveralChannelsOfOneConnection) {
   std::atomic<int> running{0};
   std::promise<void> all;
   auto together = all.get_future().share();
-  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams, const std::stop_token&) {
+  handler_.onCommand = [&](const std::vector<std::string>& argv, CommandStreams& streams,
+                           const std::stop_token&) {
     if (argv.at(0) == "hold") {
       if (++running == 3) all.set_value();
       together.wait_for(std::chrono::seconds(10));
@@ -112,22 +117,29 @@ TEST_F(SessionTest, ServesSeveralChannelsOfOneConnection) {
   start();
   const std::string control = (folder_ / "ctl").string();
   auto master = sshCommand("alice");
-  master.insert(master.end(), {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
+  master.insert(master.end(),
+                {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
   ASSERT_EQ(run(master).status.code, 0);
   std::vector<std::future<base::CommandOutput>> results;
   for (int i = 0; i < 3; ++i) {
-    results.push_back(std::async(std::launch::async, [&] { return run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "hold"}); }));
+    results.push_back(std::async(std::launch::async, [&] {
+      return run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "hold"});
+    }));
   }
-  for (auto& result : results) EXPECT_EQ(result.get().out, "hold\n");
-  EXPECT_EQ(run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "after"}).out, "after\n");
+  for (auto& result : results)
+    EXPECT_EQ(result.get().out, "hold\n");
+  EXPECT_EQ(run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "after"}).out,
+            "after\n");
   run({"ssh", "-o", "ControlPath=" + control, "-O", "exit", "git@127.0.0.1"});
   server_.reset();  // before what its threads use
 }
 
 TEST_F(SessionTest, HangsUpOnWhatIsNotSsh) {
   start([](SshServerConfig& config) { config.loginGrace = std::chrono::seconds(1); });
-  for (const std::string& text : {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), std::string("hello\n"), std::string(100'000, '\xff'),
-                                 std::string("SSH-2.0-x\r\n") + std::string(5000, '\0'), std::string("SSH-1.5-old\r\n")}) {
+  for (const std::string& text :
+       {std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), std::string("hello\n"),
+        std::string(100'000, '\xff'), std::string("SSH-2.0-x\r\n") + std::string(5000, '\0'),
+        std::string("SSH-1.5-old\r\n")}) {
     const base::Fd socket = connectPlain();
     ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);
     readToEnd(socket);  // comes to an end, or this test does not
@@ -143,15 +155,18 @@ TEST_F(SessionTest, LetsPeopleInWhileStrangersHoldTheDoor) {
     config.loginGrace = std::chrono::seconds(2);
   });
   std::vector<base::Fd> strangers;
-  for (int i = 0; i < 4; ++i) strangers.push_back(connectPlain());
+  for (int i = 0; i < 4; ++i)
+    strangers.push_back(connectPlain());
   EXPECT_EQ(ssh({"apps"}).out, "hello alice\n");
 }
 
 TEST_F(SessionTest, QueuesConnectionsOverTheLimit) {
   start([](SshServerConfig& config) { config.maxConnections = 2; });
   std::vector<std::future<base::CommandOutput>> results;
-  for (int i = 0; i < 6; ++i) results.push_back(std::async(std::launch::async, [&] { return ssh({"apps"}); }));
-  for (auto& result : results) EXPECT_EQ(result.get().out, "hello alice\n");
+  for (int i = 0; i < 6; ++i)
+    results.push_back(std::async(std::launch::async, [&] { return ssh({"apps"}); }));
+  for (auto& result : results)
+    EXPECT_EQ(result.get().out, "hello alice\n");
 }
 
 TEST_F(SessionTest, StopWaitsForWhatIsUnderWayAndThenEndsIt) {
@@ -159,7 +174,8 @@ TEST_F(SessionTest, StopWaitsForWhatIsUnderWayAndThenEndsIt) {
   std::atomic<bool> running{false};
   handler_.onCommand = [&](const std::vector<std::string>&, CommandStreams&, const std::stop_token& stop) {
     running = true;
-    while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (!stop.stop_requested())
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     ++stopped;
     return 0;
   };
@@ -190,7 +206,8 @@ TEST_F(SessionTest, HangsUpOnTheIdleButNotOnTheSilent) {
 TEST_F(SessionTest, KeepsItsHostKey) {
   start();
   const std::string fingerprint = server_->hostKeyFingerprint();
-  EXPECT_EQ(std::filesystem::status(config_.hostKeyFile).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(config_.hostKeyFile).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   EXPECT_THAT(base::mustRun({"ssh-keygen", "-l", "-f", config_.hostKeyFile}), HasSubstr(fingerprint));
   server_.reset();
   start();

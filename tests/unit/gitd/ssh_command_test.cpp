@@ -7,7 +7,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Words words(std::string_view line) { return splitWords(line).value_or(Words{"<refused>"}); }
+Words words(std::string_view line) {
+  return splitWords(line).value_or(Words{"<refused>"});
+}
 
 std::string gitName(std::string_view line) {
   const SshCommand command = parseSshCommand(line);
@@ -22,7 +24,9 @@ TEST(SshCommand, SplitsLikeAShell) {
   EXPECT_EQ(words("a\\ b '' c\"\""), (Words{"a b", "", "c"}));
 }
 
-TEST(SshCommand, ExpandsNothing) { EXPECT_EQ(words("$HOME *;`id` \"$(id)\" a|b"), (Words{"$HOME", "*;`id`", "$(id)", "a|b"})); }
+TEST(SshCommand, ExpandsNothing) {
+  EXPECT_EQ(words("$HOME *;`id` \"$(id)\" a|b"), (Words{"$HOME", "*;`id`", "$(id)", "a|b"}));
+}
 
 TEST(SshCommand, RefusesWhatIsNotALine) {
   EXPECT_FALSE(splitWords("'open"));
@@ -31,17 +35,20 @@ TEST(SshCommand, RefusesWhatIsNotALine) {
   EXPECT_FALSE(splitWords(std::string_view("a\0b", 3)));
   EXPECT_FALSE(splitWords(std::string(70'000, 'a')));
   std::string many;
-  for (int i = 0; i < 1001; ++i) many += "a ";
+  for (int i = 0; i < 1001; ++i)
+    many += "a ";
   EXPECT_FALSE(splitWords(many));
 }
 
 TEST(SshCommand, KnowsGitCommandsInEveryForm) {
-  for (const char* line : {"git-receive-pack '/app.git'", "git receive-pack app", "git-receive-pack '~/app.git/'", "git-receive-pack \"app.git\"",
-                           "git-receive-pack --quiet 'app'"}) {
+  for (const char* line :
+       {"git-receive-pack '/app.git'", "git receive-pack app", "git-receive-pack '~/app.git/'",
+        "git-receive-pack \"app.git\"", "git-receive-pack --quiet 'app'"}) {
     EXPECT_EQ(gitName(line), "app") << line;
   }
   EXPECT_EQ(std::get<GitCommand>(parseSshCommand("git-upload-pack 'a'")).service, GitService::uploadPack);
-  EXPECT_EQ(std::get<GitCommand>(parseSshCommand("git upload-archive 'a'")).service, GitService::uploadArchive);
+  EXPECT_EQ(std::get<GitCommand>(parseSshCommand("git upload-archive 'a'")).service,
+            GitService::uploadArchive);
   EXPECT_TRUE(std::holds_alternative<BadCommand>(parseSshCommand("git-receive-pack")));
   EXPECT_TRUE(std::holds_alternative<BadCommand>(parseSshCommand("git-receive-pack a b")));
   EXPECT_EQ(std::get<PlainCommand>(parseSshCommand("git-shell x")).argv, (Words{"git-shell", "x"}));
@@ -50,7 +57,8 @@ TEST(SshCommand, KnowsGitCommandsInEveryForm) {
 
 TEST(SshCommand, NamesOfReposCannotLeadAnywhere) {
   EXPECT_TRUE(isRepositoryName("my-app-2"));
-  for (const char* bad : {"", "-a", "../a", "a/b", "A", "a.git", "a_b", "."}) EXPECT_FALSE(isRepositoryName(bad)) << bad;
+  for (const char* bad : {"", "-a", "../a", "a/b", "A", "a.git", "a_b", "."})
+    EXPECT_FALSE(isRepositoryName(bad)) << bad;
   EXPECT_FALSE(isRepositoryName(std::string(64, 'a')));
 }
 
@@ -58,7 +66,8 @@ TEST(SshCommand, ReadsTheProtocolVersion) {
   EXPECT_EQ(protocolVersion("version=2"), 2);
   EXPECT_EQ(protocolVersion("x=y:version=1"), 1);
   EXPECT_EQ(protocolVersion("version=1:version=2"), 2);
-  for (const char* other : {"", "version=", "version=3", "version=22", "aversion=2"}) EXPECT_EQ(protocolVersion(other), 0) << other;
+  for (const char* other : {"", "version=", "version=3", "version=22", "aversion=2"})
+    EXPECT_EQ(protocolVersion(other), 0) << other;
 }
 
 }  // namespace

@@ -12,16 +12,26 @@ using testing::treeBytes;
 
 const std::string kId(40, '1');
 
-std::string finding(const std::vector<Entry>& entries) { return checkTree(treeBytes(entries)); }
-std::string findingFor(const std::string& name) { return finding({{"100644", name, kId}}); }
+std::string finding(const std::vector<Entry>& entries) {
+  return checkTree(treeBytes(entries));
+}
+std::string findingFor(const std::string& name) {
+  return finding({{"100644", name, kId}});
+}
 
 TEST(TreeRules, PassesOrdinaryTrees) {
   EXPECT_EQ(checkTree(""), "");
-  EXPECT_EQ(finding({{"100644", "a", kId}, {"100755", "a.b", kId}, {"40000", "a.c", kId}, {"120000", "b", kId}, {"160000", "c", kId}}), "");
+  EXPECT_EQ(finding({{"100644", "a", kId},
+                     {"100755", "a.b", kId},
+                     {"40000", "a.c", kId},
+                     {"120000", "b", kId},
+                     {"160000", "c", kId}}),
+            "");
   EXPECT_EQ(finding({{"40000", "a", kId}, {"100644", "a0", kId}}), "");
   // Old histories have these: they warn in git fsck.
   EXPECT_EQ(finding({{"040000", "a", kId}, {"100664", "b", kId}}), "");
-  for (const char* name : {".gitignore", ".gitmodules", "git", ".gitx", "a.git", "...", " ", "a:b", "git~2"}) EXPECT_EQ(findingFor(name), "") << name;
+  for (const char* name : {".gitignore", ".gitmodules", "git", ".gitx", "a.git", "...", " ", "a:b", "git~2"})
+    EXPECT_EQ(findingFor(name), "") << name;
 }
 
 TEST(TreeRules, FindsNamesThatWouldHurt) {
@@ -34,8 +44,10 @@ TEST(TreeRules, FindsNamesThatWouldHurt) {
 }
 
 TEST(TreeRules, FindsDotGitInEverySpelling) {
-  for (const char* name : {".git", ".GIT", ".Git", ".git ", ".git...", ".git . .", "git~1", "GIT~1", ".g\xe2\x80\x8cit", "\xef\xbb\xbf.git", ".git\xe2\x81\xaf",
-                           ".git::$INDEX_ALLOCATION", ".git:x", "a\\.git", ".git\\hooks", "\\.git", ".g\xe2\x80\xaeIT. "}) {
+  for (const char* name :
+       {".git", ".GIT", ".Git", ".git ", ".git...", ".git . .", "git~1", "GIT~1", ".g\xe2\x80\x8cit",
+        "\xef\xbb\xbf.git", ".git\xe2\x81\xaf", ".git::$INDEX_ALLOCATION", ".git:x", "a\\.git", ".git\\hooks",
+        "\\.git", ".g\xe2\x80\xaeIT. "}) {
     EXPECT_EQ(findingFor(name), "hasDotgit") << name;
   }
   EXPECT_EQ(finding({{"120000", ".gitmodules", kId}}), "gitmodulesSymlink");
@@ -52,7 +64,8 @@ TEST(TreeRules, FindsDisorder) {
 
 TEST(TreeRules, FindsWhatIsNoTree) {
   const std::string good = treeBytes({{"100644", "a", kId}});
-  for (std::size_t length = 1; length < good.size(); ++length) EXPECT_EQ(checkTree(good.substr(0, length)), "badTree") << length;
+  for (std::size_t length = 1; length < good.size(); ++length)
+    EXPECT_EQ(checkTree(good.substr(0, length)), "badTree") << length;
   EXPECT_EQ(finding({{"10064x", "a", kId}}), "badTree");
   EXPECT_EQ(finding({{"", "a", kId}}), "badTree");
   EXPECT_EQ(finding({{"20000", "a", kId}}), "badTree");
