@@ -90,8 +90,8 @@ class ContainerRuntime {
 
   /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile`
   /// (absolute) in CRI form: "RFC3339NANO stdout|stderr F|P text". P is a piece of a line (whatever was
-  /// written at once without a newline); the rest follows, unless the process ended there. At 64 MiB the file
-  /// is replaced by an empty one.
+  /// written at once without a newline); the rest follows, unless the process ended there. conmon only ever
+  /// appends; the caller bounds the file by cutting it in place.
   virtual RunningContainer start(const ContainerSpec& spec, const std::filesystem::path& logFile) = 0;
   /// nullopt when there is no such container.
   virtual std::optional<ContainerStatus> status(const std::string& id) = 0;

@@ -199,23 +199,23 @@ void probe(OciRuntime& runtime) {
 
 std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock) {
   if (::geteuid() != 0) throw Error(Errc::unavailable, "containers can only be made by root");
-  // Debian's tini is built static too, so that it runs in any image; it is the smallest of the inits there
-  // (dumb-init is dynamic, catatonit comes with podman).
+  // Debian's tini has a static build, so that it runs in any image. catatonit would do as well; dumb-init is
+  // linked dynamically there.
   const std::string init = requireProgram("tini-static", "tini");
   const std::string monitor = requireProgram("conmon", "conmon");
   const fs::path plugins = findNetworkPlugins();
   const base::Log log("sandbox");
 
-  // crun takes a third of runc's time where it works; it refuses hosts whose cgroups are v1 with a v2 tree
+  // crun is the faster one where it works; it refuses hosts whose cgroups are v1 with a v2 tree
   // beside.
   const bool choose = config.runtime == "auto";
   const std::vector<std::string> candidates =
       choose ? std::vector<std::string>{"crun", "runc"} : std::vector{config.runtime};
-  std::string refusals;
+  std::vector<std::string> refusals;
   for (const std::string& name : candidates) {
     const auto program = base::findProgram(name);
     if (!program) {
-      refusals += "; " + name + ": not installed";
+      refusals.push_back(name + ": not installed");
       continue;
     }
     try {
@@ -225,15 +225,15 @@ std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config,
           versionOf(*program));
       probe(*runtime);
       log.info("container runtime chosen",
-               {{"runtime", runtime->describe()}, {"passed over", base::trim(refusals)}});
+               {{"runtime", runtime->describe()}, {"refused", base::join(refusals, "; ")}});
       return runtime;
     } catch (const Error& error) {  // a candidate's failure is this search's outcome, not an error yet
       if (error.code() == Errc::invalidArgument) throw;
-      refusals += "; " + name + ": " + error.what();
+      refusals.push_back(name + ": " + error.what());
     }
   }
-  throw Error(Errc::unavailable,
-              "no container can be started here (install the package runc or crun)" + refusals);
+  throw Error(Errc::unavailable, "no container can be started here (install the package runc or crun): " +
+                                     base::join(refusals, "; "));
 }
 
 }  // namespace sandbox

@@ -120,7 +120,7 @@ TEST_F(RunTest, CannotChangeTheMachine) {
       "ip link set lo down",
       "renice -n -5 $$",
       "ulimit -c 1",
-      "cat /proc/kcore"};
+      "head -c 1 /proc/kcore | grep ."};
   for (const std::uint32_t uid : {0u, 1000u}) {
     std::string script;
     for (const std::string& attempt : attempts) {
