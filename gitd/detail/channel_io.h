@@ -18,8 +18,7 @@ namespace gitd::detail {
 
 /// Two bounded queues. The worker's calls block and are the only ones that do; the loop's calls never block.
 /// Once the client is gone, read() and write() throw cancelled, and what is for the screen only is dropped in
-/// silence: a push that can no longer be undone must be able to end. Thread-safe: one loop, one worker and
-/// its helpers.
+/// silence: a push that can no longer be undone must be able to end. Thread-safe: one loop, one worker.
 class ChannelIo : public base::ByteSource {
  public:
   using Clock = std::chrono::steady_clock;
