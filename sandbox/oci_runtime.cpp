@@ -86,6 +86,7 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
   const ContainerState state = host_.create(spec, {.pipe = &writeEnd, .logFile = {}}, clock_.now());
   writeEnd.reset();
   base::Fd monitor = state.monitor.open();
+  if (!monitor.valid()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
   host_.launch(spec.id);
   AttachedRun attached({.output = std::move(readEnd),
                         .monitor = std::move(monitor),
