@@ -212,9 +212,9 @@ int run(const Config& config) {
   controller::AppLocks locks;
   controller::StackService stacks(store, blobs, clock);
   controller::Releases releases(store, blobs, *engine, appLog, clock);
-  builder::Builder builder(builderConfig(config, folder), *runtime, blobs);
   const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks};
   controller::recoverBuilds(recovery);
+  builder::Builder builder(builderConfig(config, folder), *runtime, blobs);
   controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
                                                          builder, stacks, releases, locks, clock});
   controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,
