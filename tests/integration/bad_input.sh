@@ -79,10 +79,13 @@ nothing_changed procfile none 1
 head -c 3000 /dev/urandom >"$work/procfile/Procfile"
 commit procfile "Noise"
 rejected procfile "Procfile" HEAD:main
+nothing_changed procfile none 1
+note "an empty one is an app without processes, and the push says so"
 : >"$work/procfile/Procfile"
 commit procfile "Empty"
-rejected procfile " !     " HEAD:main
-nothing_changed procfile none 1
+push procfile
+assert_contains "$transcript" "Nothing will run" "transcript"
+assert_eq "$(page_status procfile)" 503 "status of its page"
 
 note "a package.json that is not JSON"
 fresh node
@@ -107,6 +110,7 @@ if try_push hello HEAD:main HEAD:refs/heads/topic; then fail "a push with a refu
 assert_eq "$(git -C "$data/repos/hello.git" for-each-ref --format='%(refname)' | paste -sd' ')" "refs/heads/main" "refs"
 
 note "options"
+commit hello "Third"
 rejected hello "nonsense" -o nonsense HEAD:main
 assert_contains "$(page hello)" "page=" "page"
 

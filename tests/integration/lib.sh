@@ -104,6 +104,7 @@ TEXT
 stop_grace_s = 5
 port_timeout_s = 20
 build_timeout_s = 300
+ssh_login_grace_s = 5
 TEXT
 }
 
