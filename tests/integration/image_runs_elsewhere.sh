@@ -8,6 +8,7 @@ story_cleanup() {
   if [[ -n ${docker_pid:-} ]]; then
     docker_here rm -f "$(docker_here ps -aq)" >/dev/null 2>&1
     kill -TERM "$docker_pid" 2>/dev/null && wait "$docker_pid"
+    umount "$work/docker/exec/netns/default" 2>/dev/null  # the host's network, which docker leaves mounted there
   fi
   # podman keeps its storage's folder mounted onto itself
   umount "$work/podman/root/overlay" 2>/dev/null
