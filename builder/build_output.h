@@ -7,8 +7,9 @@
 
 namespace builder {
 
-/// A build's log as the pusher sees it. write() takes raw bytes from buildpacks; step(), detail() and error() are the platform's own lines.
-/// Implemented by the controller over the build's log file; never blocks on a watcher.
+/// A build's log as the pusher sees it. write() takes raw bytes from buildpacks; step(), detail() and error()
+/// are the platform's own lines. Implemented by the controller over the build's log file; never blocks on a
+/// watcher.
 class BuildOutput : public base::ByteSink {
  public:
   /// "-----> text"

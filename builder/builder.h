@@ -24,24 +24,26 @@ class Trash;
 }
 
 struct BuilderConfig {
-  std::filesystem::path workFolder;           ///< DIR/run/builds: one folder per build, removed at its end
-  std::filesystem::path buildpackFolder;      ///< DIR/buildpacks: the operator's own, by folder name; looked at before the bundled ones
-  std::chrono::seconds buildTimeout{900};     ///< setting build_timeout_s
-  std::uint64_t slugMaxBytes = 1ull << 30;    ///< setting slug_max_bytes, compressed
+  std::filesystem::path workFolder;         ///< DIR/run/builds: one folder per build, removed at its end
+  std::filesystem::path buildpackFolder;    ///< DIR/buildpacks: the operator's own, by folder name; looked at
+                                            ///< before the bundled ones
+  std::chrono::seconds buildTimeout{900};   ///< setting build_timeout_s
+  std::uint64_t slugMaxBytes = 1ull << 30;  ///< setting slug_max_bytes, compressed
   std::uint64_t buildMemoryBytes = 4ull << 30;  ///< setting build_memory_bytes
-  std::int64_t buildPids = 4096;              ///< setting build_pids
-  std::vector<std::pair<std::string, std::string>> hostEnvironment;  ///< proxy variables, npm registry: given to every phase
-  std::filesystem::path caBundle;             ///< the operator's CA bundle, mounted over the stack's; empty: none
+  std::int64_t buildPids = 4096;                ///< setting build_pids
+  std::vector<std::pair<std::string, std::string>>
+      hostEnvironment;             ///< proxy variables, npm registry: given to every phase
+  std::filesystem::path caBundle;  ///< the operator's CA bundle, mounted over the stack's; empty: none
 };
 
 struct BuildInput {
-  std::string id;                             ///< unique, fits in a container id: "APP-bN"
-  std::filesystem::path source;               ///< the exported tree, owned by the app user on the host; consumed
-  std::filesystem::path cache;                ///< DIR/cache/APP; left as it was when the build fails
-  std::string stack;                          ///< value of STACK
+  std::string id;                ///< unique, fits in a container id: "APP-bN"
+  std::filesystem::path source;  ///< the exported tree, owned by the app user on the host; consumed
+  std::filesystem::path cache;   ///< DIR/cache/APP; left as it was when the build fails
+  std::string stack;             ///< value of STACK
   std::vector<std::filesystem::path> stackLayers;  ///< unpacked build image, bottom first
-  std::string commit;                         ///< SOURCE_VERSION
-  store::ConfigVars config;                   ///< one file each in ENV_DIR
+  std::string commit;                              ///< SOURCE_VERSION
+  store::ConfigVars config;                        ///< one file each in ENV_DIR
   bool useCache = true;
 };
 
@@ -62,12 +64,14 @@ struct BuildOutcome {
   std::map<std::string, std::int64_t> phaseMs;  ///< detect, compile, release, slug
 };
 
-/// Thread-safe; build() blocks and may run for several builds at once. Buildpack choice: BUILDPACK_URL (config var: name, https tarball or git URL with #ref), else the .buildpacks file,
-/// else detection over the operator's and the bundled ones. Errors of the platform throw; failures of the app are values.
-/// (Heroku Dev Center, Buildpack API.)
+/// Thread-safe; build() blocks and may run for several builds at once. Buildpack choice: BUILDPACK_URL
+/// (config var: name, https tarball or git URL with #ref), else the .buildpacks file, else detection over the
+/// operator's and the bundled ones. Errors of the platform throw; failures of the app are values. (Heroku Dev
+/// Center, Buildpack API.)
 class Builder {
  public:
-  /// Folders of builds that a killed daemon left are removed; no build of another Builder may use the same work folder.
+  /// Folders of builds that a killed daemon left are removed; no build of another Builder may use the same
+  /// work folder.
   Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs);
   ~Builder();
   BuildOutcome build(const BuildInput& input, BuildOutput& output, std::stop_token stop);
@@ -79,7 +83,9 @@ class Builder {
   std::unique_ptr<detail::Trash> trash_;
 };
 
-/// Process types of a Procfile's text; throws invalidArgument with the line number. Accepts CRLF, BOM, blank and # lines, names [A-Za-z0-9_-]{1,63}; the command is everything after the first colon, verbatim and trimmed.
+/// Process types of a Procfile's text; throws invalidArgument with the line number. Accepts CRLF, BOM, blank
+/// and # lines, names [A-Za-z0-9_-]{1,63}; the command is everything after the first colon, verbatim and
+/// trimmed.
 store::ProcessTypes parseProcfile(std::string_view text);
 
 }  // namespace builder

@@ -21,9 +21,12 @@ struct StackLayers {
   store::Layer run;
 };
 
-/// Makes the build and the run file system of a stack with mmdebstrap from this machine's own apt sources (and its proxy settings), streams each as one layer into `blobs`. Writes progress as lines to
-/// `output` (at least every few seconds). Reproducible for the same package versions (SOURCE_DATE_EPOCH, no logs, no caches, no machine id). Blocks for a minute or two; needs root.
-/// Throws notFound for an unknown stack (names the known ones), unavailable with mmdebstrap's last words, cancelled.
-StackLayers makeStack(const std::string& name, store::BlobStore& blobs, base::ByteSink& output, std::stop_token stop);
+/// Makes the build and the run file system of a stack with mmdebstrap from this machine's own apt sources
+/// (and its proxy settings), streams each as one layer into `blobs`. Writes progress as lines to `output` (at
+/// least every few seconds). Reproducible for the same package versions (SOURCE_DATE_EPOCH, no logs, no
+/// caches, no machine id). Blocks for a minute or two; needs root. Throws notFound for an unknown stack
+/// (names the known ones), unavailable with mmdebstrap's last words, cancelled.
+StackLayers makeStack(const std::string& name, store::BlobStore& blobs, base::ByteSink& output,
+                      std::stop_token stop);
 
 }  // namespace builder

@@ -20,18 +20,23 @@ struct ReleaseImageInput {
   const store::Layer& startLayer;  ///< from storeStartLayer()
 };
 
-/// Stores the small layer with the entrypoint /fairlead/start (a bash script) and /fairlead/types/TYPE (one file per process type: its command, verbatim). Same types,
-/// same bytes. `start TYPE` runs a process type as Heroku does: cwd /app, sources /app/.profile.d/*.sh sorted by name and then /app/.profile (no `set -e` around them), then
-/// execs `bash -c COMMAND`; `start CMD ARG...` whose first word is no type execs that command, quoting kept, in the same environment; `start` alone is `start web`.
-/// The local engine and `docker run IMAGE web` start a process the same way, from the same layer.
+/// Stores the small layer with the entrypoint /fairlead/start (a bash script) and /fairlead/types/TYPE (one
+/// file per process type: its command, verbatim). Same types, same bytes. `start TYPE` runs a process type as
+/// Heroku does: cwd /app, sources /app/.profile.d/*.sh sorted by name and then /app/.profile (no `set -e`
+/// around them), then execs `bash -c COMMAND`; `start CMD ARG...` whose first word is no type execs that
+/// command, quoting kept, in the same environment; `start` alone is `start web`. The local engine and `docker
+/// run IMAGE web` start a process the same way, from the same layer.
 store::Layer storeStartLayer(store::BlobStore& blobs, const store::ProcessTypes& types);
 
-/// Writes the image's config into `blobs` and returns the manifest; the caller commits it with the release's row. Layers: stack.run, slug, start. Media types are OCI's, layers are
-/// gzip (docker 20.10 reads no zstd). Annotations and labels: org.opencontainers.image.revision, .created, .version, .base.digest, .base.name. User "1000:1000", working dir /app,
-/// Entrypoint ["/fairlead/start"], Cmd ["web"] (the only type when there is no web), Env = PATH, HOME=/app, then environment. Deterministic. (OCI image-spec: config, manifest.)
+/// Writes the image's config into `blobs` and returns the manifest; the caller commits it with the release's
+/// row. Layers: stack.run, slug, start. Media types are OCI's, layers are gzip (docker 20.10 reads no zstd).
+/// Annotations and labels: org.opencontainers.image.revision, .created, .version, .base.digest, .base.name.
+/// User "1000:1000", working dir /app, Entrypoint ["/fairlead/start"], Cmd ["web"] (the only type when there
+/// is no web), Env = PATH, HOME=/app, then environment. Deterministic. (OCI image-spec: config, manifest.)
 store::Manifest assembleReleaseImage(store::BlobStore& blobs, const ReleaseImageInput& input);
 
 /// Config + manifest of a stack's image made of `layers`, stored and ready for ReleaseStore::putManifest.
-store::Manifest assembleStackImage(store::BlobStore& blobs, const std::vector<store::Layer>& layers, store::Time createdAt);
+store::Manifest assembleStackImage(store::BlobStore& blobs, const std::vector<store::Layer>& layers,
+                                   store::Time createdAt);
 
 }  // namespace registry

@@ -14,19 +14,22 @@ namespace store {
 
 using base::Digest;
 
-/// A blob being written. Bytes are hashed as they come; commit() gives the final name. Abandoned without commit(). One thread at a time.
+/// A blob being written. Bytes are hashed as they come; commit() gives the final name. Abandoned without
+/// commit(). One thread at a time.
 class BlobWriter : public base::ByteSink {
  public:
   struct Committed {
     Digest digest;
     std::uint64_t sizeBytes;
   };
-  /// Durable when it returns (file and folder synced). With `expected`, other content throws invalidArgument and nothing is stored. An existing blob is kept.
+  /// Durable when it returns (file and folder synced). With `expected`, other content throws invalidArgument
+  /// and nothing is stored. An existing blob is kept.
   virtual Committed commit(const std::optional<Digest>& expected = std::nullopt) = 0;
   virtual std::uint64_t sizeBytes() const = 0;
 };
 
-/// Thread-safe. Blobs are immutable. (DESIGN: blobs are files named by digest, written aside, synced, renamed.)
+/// Thread-safe. Blobs are immutable. (DESIGN: blobs are files named by digest, written aside, synced,
+/// renamed.)
 class BlobStore {
  public:
   virtual ~BlobStore() = default;

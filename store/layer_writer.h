@@ -11,8 +11,9 @@
 
 namespace store {
 
-/// Takes an uncompressed tar, compresses it into the blob store and hashes both sides on the way. Without commit() nothing stays. The same bytes give the
-/// same layer. `blobs` outlives it. One thread at a time; the compression uses threads of its own. (OCI image-spec, Layer DiffID.)
+/// Takes an uncompressed tar, compresses it into the blob store and hashes both sides on the way. Without
+/// commit() nothing stays. The same bytes give the same layer. `blobs` outlives it. One thread at a time; the
+/// compression uses threads of its own. (OCI image-spec, Layer DiffID.)
 class LayerWriter : public base::ByteSink {
  public:
   explicit LayerWriter(BlobStore& blobs, base::GzipOptions options = {});

@@ -1,4 +1,5 @@
-// The values that everything is about: plain, copyable, comparable. Only std and base/digest.h are included here.
+// The values that everything is about: plain, copyable, comparable. Only std and base/digest.h are included
+// here.
 #pragma once
 
 #include <chrono>
@@ -17,8 +18,9 @@ namespace store {
 using Time = std::chrono::sys_time<std::chrono::milliseconds>;
 using base::Digest;
 
-/// An app's name: ^[a-z][a-z0-9-]{0,29}$ without a trailing '-'; "stacks" and "v2" and a few more words are reserved. It is a DNS label, a folder name and
-/// a repository name, so nothing else is ever accepted. Immutable.
+/// An app's name: ^[a-z][a-z0-9-]{0,29}$ without a trailing '-'; "stacks" and "v2" and a few more words are
+/// reserved. It is a DNS label, a folder name and a repository name, so nothing else is ever accepted.
+/// Immutable.
 class AppName {
  public:
   /// Throws invalidArgument with the rule in words.
@@ -76,12 +78,12 @@ struct Build {
   AppId app = 0;
   std::int64_t number = 0;  ///< 1, 2, ... within the app
   BuildState state = BuildState::queued;
-  std::string commit;      ///< 40 hex digits
-  std::string ref;         ///< full name of the pushed ref
-  std::string user;        ///< who pushed
-  std::string buildpack;   ///< name of the one chosen, or empty
-  std::string failure;     ///< one sentence when failed or cancelled
-  std::int64_t slug = 0;   ///< row id when succeeded
+  std::string commit;                           ///< 40 hex digits
+  std::string ref;                              ///< full name of the pushed ref
+  std::string user;                             ///< who pushed
+  std::string buildpack;                        ///< name of the one chosen, or empty
+  std::string failure;                          ///< one sentence when failed or cancelled
+  std::int64_t slug = 0;                        ///< row id when succeeded
   std::map<std::string, std::int64_t> phaseMs;  ///< receive, export, detect, compile, slug, release, launch
   Time createdAt;
   std::optional<Time> finishedAt;
@@ -109,7 +111,7 @@ struct Slug {
   std::string buildpack;
   std::vector<Layer> layers;  ///< bottom first; their concatenation is the download
   ProcessTypes processTypes;
-  ConfigVars defaultConfig;   ///< buildpack's config_vars: a user's config var wins
+  ConfigVars defaultConfig;     ///< buildpack's config_vars: a user's config var wins
   std::uint64_t sizeBytes = 0;  ///< compressed, all layers
   Time createdAt;
 };
@@ -145,7 +147,8 @@ struct Stack {
   Time createdAt;
 };
 
-/// A repository's name in the registry: an app's name, or "stacks/NAME". (OCI distribution-spec, "Pulling manifests": name grammar.)
+/// A repository's name in the registry: an app's name, or "stacks/NAME". (OCI distribution-spec, "Pulling
+/// manifests": name grammar.)
 class RepositoryName {
  public:
   static RepositoryName parse(std::string_view text);

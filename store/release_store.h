@@ -39,15 +39,16 @@ struct NewSlug {
 /// Everything that appears with one release, in one transaction.
 struct NewRelease {
   AppId app = 0;
-  ReleaseVersion version;  ///< must be the next one (nextVersion): else conflict, and the caller assembles anew
+  ReleaseVersion
+      version;  ///< must be the next one (nextVersion): else conflict, and the caller assembles anew
   std::optional<std::int64_t> slug;
   ConfigVars config;
   std::string stack;
   std::string description;
   std::string user;
   ReleaseState state = ReleaseState::pending;
-  std::optional<Manifest> image;              ///< put into the app's repository
-  std::vector<std::string> tags;              ///< of the image: "v3", "latest", "git-1a2b3c4d5e6f"
+  std::optional<Manifest> image;               ///< put into the app's repository
+  std::vector<std::string> tags;               ///< of the image: "v3", "latest", "git-1a2b3c4d5e6f"
   std::optional<std::int64_t> succeededBuild;  ///< marked succeeded, with its slug, in the same transaction
   std::optional<Formation> formation;          ///< replaces the app's when given
 };
@@ -60,9 +61,11 @@ struct Token {
   Time createdAt;
 };
 
-/// What outlives the process. Thread-safe: inside, a pool lends one connection for writing and any number for reading. Every mutating call is one transaction and durable when it returns
-/// (WAL, synchronous=FULL), and throws unavailable when other writers kept it waiting for 10 s. find* returns nullopt where get* throws notFound with a sentence that names the thing.
-/// Schema: store/schema/NNNN_name.sql, compiled in, applied forward at open; a database from a newer program is refused.
+/// What outlives the process. Thread-safe: inside, a pool lends one connection for writing and any number for
+/// reading. Every mutating call is one transaction and durable when it returns (WAL, synchronous=FULL), and
+/// throws unavailable when other writers kept it waiting for 10 s. find* returns nullopt where get* throws
+/// notFound with a sentence that names the thing. Schema: store/schema/NNNN_name.sql, compiled in, applied
+/// forward at open; a database from a newer program is refused.
 class ReleaseStore {
  public:
   /// Opens or creates the database file.
@@ -71,13 +74,15 @@ class ReleaseStore {
   ReleaseStore(const ReleaseStore&) = delete;
   ReleaseStore& operator=(const ReleaseStore&) = delete;
 
-  // Apps. createApp also makes release v1 ("Initial release", succeeded) in the same transaction; throws alreadyExists ("Name hello is already taken").
+  // Apps. createApp also makes release v1 ("Initial release", succeeded) in the same transaction; throws
+  // alreadyExists ("Name hello is already taken").
   App createApp(const NewApp& app);
   std::optional<App> findApp(const AppName& name);
   App getApp(const AppName& name);
   App getApp(AppId id);
   std::vector<App> apps();  ///< by name
-  /// Removes the app and everything that hangs on it, its repository's rows too. Blobs are left to garbage collection.
+  /// Removes the app and everything that hangs on it, its repository's rows too. Blobs are left to garbage
+  /// collection.
   void destroyApp(AppId id);
   void setDeployBranch(AppId id, const std::string& ref);
 
@@ -111,14 +116,16 @@ class ReleaseStore {
   std::optional<Slug> findSlug(AppId app, const std::string& uuid);
   std::vector<Slug> slugs(AppId app, std::size_t limit);  ///< newest first
   ReleaseVersion nextVersion(AppId app);
-  /// Throws conflict when the version is not the next one, or when the build has ended meanwhile (cancelled); notFound for another app's slug.
+  /// Throws conflict when the version is not the next one, or when the build has ended meanwhile (cancelled);
+  /// notFound for another app's slug.
   Release createRelease(const NewRelease& release);
   /// Pending -> succeeded or failed; the same state again is fine, any other change is a conflict.
   void setReleaseState(std::int64_t id, ReleaseState state);
   Release getRelease(AppId app, ReleaseVersion version);
   Release currentRelease(AppId app);                            ///< the newest that has not failed
   std::vector<Release> releases(AppId app, std::size_t limit);  ///< newest first
-  /// The newest release that a push made and that has not failed, with its commit and ref: what the git ref must say.
+  /// The newest release that a push made and that has not failed, with its commit and ref: what the git ref
+  /// must say.
   struct Deployed {
     std::string commit;
     std::string ref;
@@ -134,12 +141,15 @@ class ReleaseStore {
   std::vector<Stack> stacks();
 
   // Registry rows.
-  void putManifest(const RepositoryName& repository, const Manifest& manifest, const std::vector<std::string>& tags);
+  void putManifest(const RepositoryName& repository, const Manifest& manifest,
+                   const std::vector<std::string>& tags);
   std::optional<Manifest> findManifest(const RepositoryName& repository, const Digest& digest);
   std::optional<Manifest> findManifestByTag(const RepositoryName& repository, const std::string& tag);
   /// Sorted; after `last` when it is not empty; at most `limit`. nullopt when there is no such repository.
-  std::optional<std::vector<std::string>> tags(const RepositoryName& repository, const std::string& last, std::size_t limit);
-  /// The blob's descriptor when the repository holds it: a blob is readable only through a repository that does.
+  std::optional<std::vector<std::string>> tags(const RepositoryName& repository, const std::string& last,
+                                               std::size_t limit);
+  /// The blob's descriptor when the repository holds it: a blob is readable only through a repository that
+  /// does.
   std::optional<Descriptor> findBlob(const RepositoryName& repository, const Digest& digest);
   std::vector<RepositoryName> repositories(const std::string& last, std::size_t limit);
   /// Every digest that some row needs (slugs, stacks, manifests' blobs).
