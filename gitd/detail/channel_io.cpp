@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "base/error.h"
-#include "gitd/detail/pkt_line.h"
+#include "git/pkt_line.h"
 
 namespace gitd::detail {
 namespace {
 
 // A side-band packet's payload begins with the band's number. (gitprotocol-pack, side-band-64k.)
-constexpr std::size_t kMaxBandBytes = kMaxPktPayload - 1;
+constexpr std::size_t kMaxBandBytes = git::kMaxPktPayload - 1;
 constexpr std::string_view kKeepalive = "0005\1";
 // Long texts go in pieces, so that a queue is over its limit by no more than one.
 constexpr std::size_t kTextPiece = 32u << 10;
@@ -169,7 +169,7 @@ std::optional<ChannelIo::Output> ChannelIo::takeProgress(Clock::time_point now) 
   const std::size_t count = readyProgress(front, now);
   if (count == 0) return std::nullopt;
   Output output;
-  appendPkt(output.bytes, std::string("\2").append(front.bytes, 0, count));
+  git::appendPkt(output.bytes, std::string("\2").append(front.bytes, 0, count));
   front.bytes.erase(0, count);
   front.since = now;
   if (front.bytes.empty()) output_.pop_front();

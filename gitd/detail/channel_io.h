@@ -11,15 +11,15 @@
 #include <string>
 #include <string_view>
 
-#include "base/byte_sink.h"
 #include "base/fd.h"
+#include "git/wire.h"
 
 namespace gitd::detail {
 
 /// Two bounded queues. The worker's calls block and are the only ones that do; the loop's calls never block.
 /// Once the client is gone, read() and write() throw cancelled, and what is for the screen only is dropped in
 /// silence: a push that can no longer be undone must be able to end. Thread-safe: one loop, one worker.
-class ChannelIo : public base::ByteSource {
+class ChannelIo : public git::Wire {
  public:
   using Clock = std::chrono::steady_clock;
   enum class Stream { out, err };
@@ -41,27 +41,20 @@ class ChannelIo : public base::ByteSource {
 
   // The worker's side.
 
-  /// 0 at the client's end of input. Throws cancelled when the client is gone.
   std::size_t read(char* buffer, std::size_t capacity) override;
   /// Queues the bytes in one piece, after there is room. Throws cancelled when the client is gone.
   void write(Stream stream, std::string_view bytes);
-  /// Text for the pusher's screen: side-band 2, or the error stream where the client takes no side-band.
-  void writeProgress(std::string_view text);
+  void write(std::string_view bytes) override { write(Stream::out, bytes); }
+  void writeProgress(std::string_view text) override;
   /// Text of a command; like write() but dropped when the client is gone.
   void writeText(Stream stream, std::string_view text);
-  /// From here on output is side-band packets: progress is framed and silence is filled with `0005\1`.
-  void useSideBand();
-  bool usesSideBand() const;
-  /// Waits until everything queued was taken, reading and dropping input meanwhile and after, until the
-  /// client ends its input, is gone, `maxBytes` have come or the deadline has passed: what a client needs
-  /// that sends a pack nobody wants.
-  void discardInput(std::uint64_t maxBytes, Clock::time_point deadline);
+  void useSideBand() override;
+  bool usesSideBand() const override;
+  void discardInput(std::uint64_t maxBytes, Clock::time_point deadline) override;
   /// The worker's last call.
   void finish(int exitStatus);
-  /// Requested when the client hung up.
-  std::stop_token clientClosed() const { return closed_.get_token(); }
-  /// Requested when the client hung up or was lost.
-  std::stop_token clientGone() const { return gone_.get_token(); }
+  std::stop_token clientClosed() const override { return closed_.get_token(); }
+  std::stop_token clientGone() const override { return gone_.get_token(); }
 
   // The loop's side.
 

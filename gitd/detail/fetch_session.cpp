@@ -4,10 +4,10 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "git/pkt_line.h"
+#include "git/side_band.h"
 #include "gitd/detail/pack_writer.h"
-#include "gitd/detail/pkt_line.h"
 #include "gitd/detail/ref_name.h"
-#include "gitd/detail/side_band.h"
 
 namespace gitd::detail {
 namespace {
@@ -110,10 +110,10 @@ void FetchSession::sendPack(Framing framing) {
     return writePack(repository_.get(), selection, sink, context_.io.clientGone());
   }
   context_.io.useSideBand();
-  DataBand band(context_.io);
+  git::DataBand band(context_.io);
   writePack(repository_.get(), selection, band, context_.io.clientGone());
   band.flush();
-  context_.io.write(ChannelIo::Stream::out, kFlushPkt);
+  context_.io.write(ChannelIo::Stream::out, git::kFlushPkt);
 }
 
 }  // namespace gitd::detail

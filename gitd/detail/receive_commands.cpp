@@ -34,9 +34,9 @@ std::set<std::string> parseCapabilities(std::string_view text) {
   return capabilities;
 }
 
-void readOptions(PktReader& reader, PushCommands& commands) {
+void readOptions(git::PktReader& reader, PushCommands& commands) {
   std::size_t bytes = 0;
-  for (Pkt pkt = reader.next(); pkt.kind == PktKind::data; pkt = reader.next()) {
+  for (git::Pkt pkt = reader.next(); pkt.kind == git::PktKind::data; pkt = reader.next()) {
     bytes += pkt.payload.size();
     if (commands.options.size() == kMaxOptions || bytes > kMaxOptionBytes) refuse("too many push options");
     commands.options.emplace_back(pkt.payload);
@@ -45,11 +45,11 @@ void readOptions(PktReader& reader, PushCommands& commands) {
 
 }  // namespace
 
-PushCommands readPushCommands(PktReader& reader, std::uint32_t maxCommands) {
+PushCommands readPushCommands(git::PktReader& reader, std::uint32_t maxCommands) {
   PushCommands commands;
   std::size_t bytes = 0;
   std::size_t shallowLines = 0;
-  for (Pkt pkt = reader.next(); pkt.kind == PktKind::data; pkt = reader.next()) {
+  for (git::Pkt pkt = reader.next(); pkt.kind == git::PktKind::data; pkt = reader.next()) {
     bytes += pkt.payload.size();
     if (bytes > kMaxCommandBytes)
       refuse("the list of refs to push is longer than " + base::formatBytes(kMaxCommandBytes));

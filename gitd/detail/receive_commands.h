@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "gitd/detail/pkt_line.h"
+#include "git/pkt_line.h"
 #include "gitd/push_handler.h"
 
 namespace gitd::detail {
@@ -21,6 +21,6 @@ struct PushCommands {
 };
 
 /// Reads up to the pack. Throws invalidArgument for what is malformed or over a limit (the message names it).
-PushCommands readPushCommands(PktReader& reader, std::uint32_t maxCommands);
+PushCommands readPushCommands(git::PktReader& reader, std::uint32_t maxCommands);
 
 }  // namespace gitd::detail

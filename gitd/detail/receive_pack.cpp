@@ -7,14 +7,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "git/pkt_line.h"
+#include "git/side_band.h"
 #include "gitd/detail/git.h"
 #include "gitd/detail/pack_check.h"
 #include "gitd/detail/pack_indexer.h"
-#include "gitd/detail/pkt_line.h"
 #include "gitd/detail/receive_commands.h"
 #include "gitd/detail/ref_advertisement.h"
 #include "gitd/detail/ref_name.h"
-#include "gitd/detail/side_band.h"
+#include "gitd/detail/screen_sink.h"
 #include "gitd/repository.h"
 
 namespace gitd::detail {
@@ -61,18 +62,18 @@ class ReceivePack {
         "report-status delete-refs side-band-64k quiet ofs-delta push-options object-format=sha1 agent=";
     capabilities.append(kAgent);
     std::string out;
-    if (context_.protocol == 1) appendPkt(out, "version 1\n");
+    if (context_.protocol == 1) git::appendPkt(out, "version 1\n");
     bool first = true;
     const auto line = [&](std::string_view id, std::string_view name) {
       std::string text = std::string(id).append(" ").append(name);
       if (first) text.append(1, '\0').append(capabilities);
       first = false;
-      appendPkt(out, text.append("\n"));
+      git::appendPkt(out, text.append("\n"));
     };
     for (const AdvertisedRef& ref : listRefs(repository.get(), Peel::no))
       line(ref.id, ref.name);
     if (first) line(kZeroId, "capabilities^{}");
-    out.append(kFlushPkt);
+    out.append(git::kFlushPkt);
     context_.io.write(ChannelIo::Stream::out, out);
   }
 
@@ -180,24 +181,25 @@ class ReceivePack {
   void report() {
     if (!commands_.wants("report-status")) return;
     std::string lines;
-    appendPkt(lines, "unpack " + (unpackError_.empty() ? "ok" : base::printable(unpackError_, 400)) + "\n");
+    git::appendPkt(lines,
+                   "unpack " + (unpackError_.empty() ? "ok" : base::printable(unpackError_, 400)) + "\n");
     for (const RefUpdate& update : commands_.updates) {
       const auto refusal = refusals_.find(update.ref);
       const std::string name = base::printable(update.ref, kMaxRefName);
       if (refusal != refusals_.end()) {
-        appendPkt(lines, "ng " + name + " " + refusal->second + "\n");
+        git::appendPkt(lines, "ng " + name + " " + refusal->second + "\n");
       } else if (!unpackError_.empty()) {
-        appendPkt(lines, "ng " + name + " unpacker error\n");
+        git::appendPkt(lines, "ng " + name + " unpacker error\n");
       } else {
-        appendPkt(lines, "ok " + name + "\n");
+        git::appendPkt(lines, "ok " + name + "\n");
       }
     }
-    lines.append(kFlushPkt);
+    lines.append(git::kFlushPkt);
     if (!commands_.wants("side-band-64k")) return context_.io.write(ChannelIo::Stream::out, lines);
-    DataBand band(context_.io);
+    git::DataBand band(context_.io);
     band.write(lines);
     band.flush();
-    context_.io.write(ChannelIo::Stream::out, kFlushPkt);
+    context_.io.write(ChannelIo::Stream::out, git::kFlushPkt);
   }
 
   void audit() const {
@@ -224,7 +226,7 @@ class ReceivePack {
 
   const ServiceContext& context_;
   const RepositoryAccess& repository_;
-  PktReader reader_;
+  git::PktReader reader_;
   ScreenSink screen_;
   PushCommands commands_;
   std::map<std::string, std::string> refusals_;  // by ref

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "gitd/detail/pkt_line.h"
+#include "git/pkt_line.h"
 #include "gitd/detail/receive_pack.h"
 #include "gitd/detail/ssh_command.h"
 #include "gitd/detail/upload_pack.h"
@@ -51,7 +51,7 @@ class ChannelStreams : public CommandStreams {
 /// Where git shows it: an ERR would not do after the protocol has begun.
 void say(ChannelIo& io, const std::string& sentence) {
   if (io.usesSideBand()) {
-    io.write(ChannelIo::Stream::out, pktLine("\3fairlead: " + sentence + "\n"));
+    io.write(ChannelIo::Stream::out, git::pktLine("\3fairlead: " + sentence + "\n"));
   } else {
     io.writeText(ChannelIo::Stream::err, "fairlead: " + sentence + "\n");
   }

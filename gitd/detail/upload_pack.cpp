@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "git/pkt_line.h"
 #include "gitd/detail/fetch_session.h"
-#include "gitd/detail/pkt_line.h"
 #include "gitd/detail/upload_pack_v2.h"
 
 namespace gitd::detail {
@@ -27,7 +27,7 @@ class UploadPack {
 
  private:
   void send(std::string_view line) {
-    context_.io.write(ChannelIo::Stream::out, pktLine(std::string(line) + "\n"));
+    context_.io.write(ChannelIo::Stream::out, git::pktLine(std::string(line) + "\n"));
   }
 
   void advertise() {
@@ -36,13 +36,13 @@ class UploadPack {
     capabilities.append(kAgent);
     if (!session_.headId().empty()) capabilities.append(" symref=HEAD:").append(*session_.headTarget());
     std::string out;
-    if (context_.protocol == 1) appendPkt(out, "version 1\n");
+    if (context_.protocol == 1) git::appendPkt(out, "version 1\n");
     bool first = true;
     const auto line = [&](const std::string& id, const std::string& name) {
       std::string text = id + " " + name;
       if (first) text.append(1, '\0').append(capabilities);
       first = false;
-      appendPkt(out, text.append("\n"));
+      git::appendPkt(out, text.append("\n"));
     };
     if (!session_.headId().empty()) line(session_.headId(), "HEAD");
     for (const AdvertisedRef& ref : session_.refs()) {
@@ -50,12 +50,12 @@ class UploadPack {
       if (ref.peeled) line(*ref.peeled, ref.name + "^{}");
     }
     if (first) line(std::string(40, '0'), "capabilities^{}");
-    out.append(kFlushPkt);
+    out.append(git::kFlushPkt);
     context_.io.write(ChannelIo::Stream::out, out);
   }
 
   bool readWants() {
-    for (Pkt pkt = reader_.next(); pkt.kind == PktKind::data; pkt = reader_.next()) {
+    for (git::Pkt pkt = reader_.next(); pkt.kind == git::PktKind::data; pkt = reader_.next()) {
       if (!pkt.payload.starts_with("want ")) {
         throw base::Error(base::Errc::invalidArgument,
                           "shallow and partial clones are not supported yet: clone without --depth");
@@ -75,9 +75,9 @@ class UploadPack {
     const bool detailed = capabilities_.contains("multi_ack_detailed");
     bool sentReady = false;
     while (true) {
-      const Pkt pkt = reader_.next();
-      if (pkt.kind == PktKind::endOfInput) return false;
-      if (pkt.kind == PktKind::flush) {
+      const git::Pkt pkt = reader_.next();
+      if (pkt.kind == git::PktKind::endOfInput) return false;
+      if (pkt.kind == git::PktKind::flush) {
         if (detailed && session_.hasCommon() && session_.ready()) {
           send("ACK " + session_.lastCommon() + " ready");
           sentReady = true;
@@ -103,7 +103,7 @@ class UploadPack {
   }
 
   const ServiceContext& context_;
-  PktReader reader_;
+  git::PktReader reader_;
   FetchSession session_;
   std::set<std::string> capabilities_;
 };

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "git/pkt_line.h"
 #include "gitd/detail/fetch_session.h"
-#include "gitd/detail/pkt_line.h"
 
 namespace gitd::detail {
 namespace {
@@ -24,12 +24,12 @@ class UploadPackV2 {
 
   int run() {
     std::string out;
-    appendPkt(out, "version 2\n");
-    appendPkt(out, "agent=" + std::string(kAgent) + "\n");
-    appendPkt(out, "ls-refs=unborn\n");
-    appendPkt(out, "fetch\n");
-    appendPkt(out, "object-format=sha1\n");
-    send(out.append(kFlushPkt));
+    git::appendPkt(out, "version 2\n");
+    git::appendPkt(out, "agent=" + std::string(kAgent) + "\n");
+    git::appendPkt(out, "ls-refs=unborn\n");
+    git::appendPkt(out, "fetch\n");
+    git::appendPkt(out, "object-format=sha1\n");
+    send(out.append(git::kFlushPkt));
     while (true) {
       const Request request = readRequest();
       if (request.command.empty()) return 0;
@@ -51,9 +51,9 @@ class UploadPackV2 {
     Request request;
     bool inArguments = false;
     while (true) {
-      const Pkt pkt = reader_.next();
-      if (pkt.kind == PktKind::flush || pkt.kind == PktKind::endOfInput) return request;
-      if (pkt.kind == PktKind::delim) {
+      const git::Pkt pkt = reader_.next();
+      if (pkt.kind == git::PktKind::flush || pkt.kind == git::PktKind::endOfInput) return request;
+      if (pkt.kind == git::PktKind::delim) {
         inArguments = true;
       } else if (inArguments) {
         if (request.arguments.size() == kMaxArguments)
@@ -87,15 +87,15 @@ class UploadPackV2 {
     if (matches(prefixes, "HEAD") && session.headTarget() && (!unborn || asks("unborn"))) {
       std::string line = (unborn ? "unborn" : session.headId()) + " HEAD";
       if (asks("symrefs")) line += " symref-target:" + *session.headTarget();
-      appendPkt(out, line + "\n");
+      git::appendPkt(out, line + "\n");
     }
     for (const AdvertisedRef& ref : session.refs()) {
       if (!matches(prefixes, ref.name)) continue;
       std::string line = ref.id + " " + ref.name;
       if (ref.peeled && asks("peel")) line += " peeled:" + *ref.peeled;
-      appendPkt(out, line + "\n");
+      git::appendPkt(out, line + "\n");
     }
-    send(out.append(kFlushPkt));
+    send(out.append(git::kFlushPkt));
   }
 
   void fetch(const Request& request) {
@@ -118,25 +118,25 @@ class UploadPackV2 {
                           "shallow and partial clones are not supported yet: clone without --depth");
       }
     }
-    if (!session.wantsAnything() && !waitForDone) return send(kFlushPkt);
+    if (!session.wantsAnything() && !waitForDone) return send(git::kFlushPkt);
     std::string out;
     if (!done) {
-      appendPkt(out, "acknowledgments\n");
-      if (acknowledged.empty()) appendPkt(out, "NAK\n");
+      git::appendPkt(out, "acknowledgments\n");
+      if (acknowledged.empty()) git::appendPkt(out, "NAK\n");
       for (const std::string& id : acknowledged)
-        appendPkt(out, "ACK " + id + "\n");
-      if (waitForDone || !session.ready()) return send(out.append(kFlushPkt));
-      appendPkt(out, "ready\n");
-      out.append(kDelimPkt);
+        git::appendPkt(out, "ACK " + id + "\n");
+      if (waitForDone || !session.ready()) return send(out.append(git::kFlushPkt));
+      git::appendPkt(out, "ready\n");
+      out.append(git::kDelimPkt);
     }
-    appendPkt(out, "packfile\n");
+    git::appendPkt(out, "packfile\n");
     send(out);
     session.sendPack(Framing::sideBand);
   }
 
   const ServiceContext& context_;
   const RepositoryAccess& repository_;
-  PktReader reader_;
+  git::PktReader reader_;
 };
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <variant>
 
 #include "base/error.h"
+#include "git/pkt_line.h"
 #include "gitd/detail/pack_scanner.h"
-#include "gitd/detail/pkt_line.h"
 #include "gitd/detail/receive_commands.h"
 #include "gitd/detail/ref_name.h"
 #include "gitd/detail/ssh_command.h"
@@ -43,7 +43,7 @@ void orRefused(Body body) {
 inline void pktLine(std::string_view bytes) {
   orRefused([&] {
     ViewSource source(bytes);
-    gitd::detail::PktReader reader(source);
+    git::PktReader reader(source);
     for (const auto& update : gitd::detail::readPushCommands(reader, 100).updates)
       gitd::detail::isRefName(update.ref);
   });

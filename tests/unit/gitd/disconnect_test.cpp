@@ -4,7 +4,7 @@
 #include <fstream>
 #include <thread>
 
-#include "gitd/detail/pkt_line.h"
+#include "git/pkt_line.h"
 #include "tests/unit/gitd/server_fixture.h"
 
 namespace gitd::testing {
@@ -128,7 +128,7 @@ TEST_F(DisconnectTest, ChattyBuildOfAFrozenClientStaysBounded) {
 std::string halfAPush() {
   std::string line = std::string(40, '0') + " " + std::string(40, '1') + " refs/heads/main";
   line.append(1, '\0').append(" report-status side-band-64k");
-  std::string bytes = detail::pktLine(line).append(detail::kFlushPkt);
+  std::string bytes = git::pktLine(line).append(git::kFlushPkt);
   bytes.append("PACK").append({0, 0, 0, 2, 0, 0, 0, 2});
   // A blob of three bytes, and the header of the one that never comes.
   bytes.append("\x33\x78\x9c\x4b\x4c\x4a\x06\x00\x02\x4d\x01\x27\x33");

@@ -1,17 +1,17 @@
-#include "gitd/detail/pkt_line.h"
+#include "git/pkt_line.h"
 
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "tests/unit/gitd/text_source.h"
+#include "tests/support/byte_streams.h"
 
-namespace gitd::detail {
+namespace git {
 namespace {
 
-using testing::TextSource;
+using testing_support::StringSource;
 
 std::string refusal(const std::string& bytes) {
-  TextSource source(bytes);
+  StringSource source(bytes);
   PktReader reader(source);
   try {
     while (reader.next().kind != PktKind::endOfInput) {
@@ -30,7 +30,7 @@ TEST(PktLine, WritesTheLengthInFrontOfThePayload) {
 
 TEST(PktLine, ReadsPacketsInPiecesOfAnySize) {
   for (const std::size_t piece : {1u, 3u, 4u, 1000u}) {
-    TextSource source(
+    StringSource source(
         "0006a\n0000"
         "0001"
         "0002"
@@ -53,7 +53,7 @@ TEST(PktLine, ReadsPacketsInPiecesOfAnySize) {
 }
 
 TEST(PktLine, GivesTheRawBytesBehindThePackets) {
-  TextSource source("0000PACKrest", 6);
+  StringSource source("0000PACKrest", 6);
   PktReader reader(source);
   EXPECT_EQ(reader.next().kind, PktKind::flush);
   std::string all;
@@ -78,4 +78,4 @@ TEST(PktLine, RejectsAnEndInsideAPacket) {
 }
 
 }  // namespace
-}  // namespace gitd::detail
+}  // namespace git

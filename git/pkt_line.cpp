@@ -1,4 +1,4 @@
-#include "gitd/detail/pkt_line.h"
+#include "git/pkt_line.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,10 +6,9 @@
 
 #include "base/error.h"
 
-namespace gitd::detail {
+namespace git {
 namespace {
 
-constexpr std::size_t kHeader = 4;
 constexpr std::size_t kReadAhead = 32u << 10;
 
 int hexDigit(char c) {
@@ -32,41 +31,45 @@ std::size_t parseLength(std::string_view header) {
 
 }  // namespace
 
+void writePktLength(char* header, std::size_t length) noexcept {
+  constexpr char digits[] = "0123456789abcdef";
+  for (std::size_t at = 0; at < kPktHeader; ++at)
+    header[at] = digits[(length >> (12 - 4 * at)) & 15];
+}
+
 void appendPkt(std::string& out, std::string_view payload) {
   CHECK(payload.size() <= kMaxPktPayload);
-  constexpr char digits[] = "0123456789abcdef";
-  const std::size_t length = payload.size() + kHeader;
-  for (int shift = 12; shift >= 0; shift -= 4)
-    out.push_back(digits[(length >> shift) & 15]);
-  out.append(payload);
+  char header[kPktHeader];
+  writePktLength(header, payload.size() + kPktHeader);
+  out.append(header, kPktHeader).append(payload);
 }
 
 std::string pktLine(std::string_view payload) {
   std::string out;
-  out.reserve(payload.size() + kHeader);
+  out.reserve(payload.size() + kPktHeader);
   appendPkt(out, payload);
   return out;
 }
 
 Pkt PktReader::next() {
-  if (!fill(kHeader)) {
+  if (!fill(kPktHeader)) {
     if (at_ == buffer_.size()) return {};
     throw base::Error(base::Errc::io, "protocol error: the connection ended inside a packet");
   }
-  const std::size_t length = parseLength(std::string_view(buffer_).substr(at_, kHeader));
-  if (length < kHeader) {
-    at_ += kHeader;
+  const std::size_t length = parseLength(std::string_view(buffer_).substr(at_, kPktHeader));
+  if (length < kPktHeader) {
+    at_ += kPktHeader;
     if (length == 0) return {PktKind::flush, {}};
     if (length == 1) return {PktKind::delim, {}};
     if (length == 2) return {PktKind::responseEnd, {}};
     throw base::Error(base::Errc::invalidArgument, "protocol error: bad line length 3");
   }
-  if (length > kMaxPktPayload + kHeader) {
+  if (length > kMaxPktPayload + kPktHeader) {
     throw base::Error(base::Errc::invalidArgument, "protocol error: a packet is longer than 65520 bytes");
   }
   if (!fill(length))
     throw base::Error(base::Errc::io, "protocol error: the connection ended inside a packet");
-  std::string_view payload = std::string_view(buffer_).substr(at_ + kHeader, length - kHeader);
+  std::string_view payload = std::string_view(buffer_).substr(at_ + kPktHeader, length - kPktHeader);
   at_ += length;
   if (payload.ends_with('\n')) payload.remove_suffix(1);
   return {PktKind::data, payload};
@@ -92,4 +95,4 @@ bool PktReader::fill(std::size_t wanted) {
   return true;
 }
 
-}  // namespace gitd::detail
+}  // namespace git

@@ -7,16 +7,20 @@
 
 #include "base/byte_sink.h"
 
-namespace gitd::detail {
+namespace git {
 
 /// Payload bytes of the longest packet.
 inline constexpr std::size_t kMaxPktPayload = 65516;
+/// Bytes of the length in front.
+inline constexpr std::size_t kPktHeader = 4;
 inline constexpr std::string_view kFlushPkt = "0000";
 inline constexpr std::string_view kDelimPkt = "0001";
 
 /// Adds one data packet; payload of at most kMaxPktPayload bytes.
 void appendPkt(std::string& out, std::string_view payload);
 std::string pktLine(std::string_view payload);
+/// Writes kPktHeader hex digits: a packet's length, those digits included.
+void writePktLength(char* header, std::size_t length) noexcept;
 
 enum class PktKind { data, flush, delim, responseEnd, endOfInput };
 
@@ -45,4 +49,4 @@ class PktReader : public base::ByteSource {
   std::size_t at_ = 0;
 };
 
-}  // namespace gitd::detail
+}  // namespace git
