@@ -73,6 +73,13 @@ void throwErrno(int errorNumber, std::string_view doing) {
   throw Error(fromErrno(errorNumber), std::string(doing) + ": " + reason);
 }
 
+std::string publicMessage(const std::exception& failure) {
+  if (const auto* ours = dynamic_cast<const Error*>(&failure)) return ours->what();
+  if (const auto* system = dynamic_cast<const std::system_error*>(&failure))
+    return "a file operation of the server failed: " + system->code().message();
+  return "internal error; the server's log says more";
+}
+
 void checkFailed(const char* expression, const char* file, int line) noexcept {
   std::fprintf(stderr, "%s:%d: CHECK(%s) failed\n", file, line, expression);
   std::abort();

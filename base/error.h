@@ -49,6 +49,10 @@ class Error : public std::exception {
 /// strerror text".
 [[noreturn]] void throwErrno(int errorNumber, std::string_view doing);
 
+/// What a person outside may read of any exception: an Error's own sentence; of others (std::filesystem's
+/// have paths in them) only what the system said, or "internal error".
+std::string publicMessage(const std::exception& failure);
+
 /// Aborts with file, line and expression: for our own bugs only, never for input. On in release builds.
 #define CHECK(cond) ((cond) ? void(0) : ::base::checkFailed(#cond, __FILE__, __LINE__))
 [[noreturn]] void checkFailed(const char* expression, const char* file, int line) noexcept;

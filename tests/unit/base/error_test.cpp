@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <stdexcept>
 
 namespace base {
 namespace {
@@ -54,6 +56,14 @@ TEST(ThrowErrno, SaysThatTheDiskIsFull) {
 
 TEST(ThrowErrno, UsesTheSystemsWords) {
   EXPECT_STREQ(errorOf(ENOENT).what(), "storing a blob: No such file or directory");
+}
+
+TEST(PublicMessage, KeepsPathsToItself) {
+  EXPECT_EQ(publicMessage(Error(Errc::conflict, "fetch first")), "fetch first");
+  const std::filesystem::filesystem_error failure("cannot rename", "/var/lib/secret", "/var/lib/other",
+                                                  std::make_error_code(std::errc::permission_denied));
+  EXPECT_EQ(publicMessage(failure), "a file operation of the server failed: Permission denied");
+  EXPECT_EQ(publicMessage(std::runtime_error("/etc/shadow")), "internal error; the server's log says more");
 }
 
 TEST(CheckDeathTest, AbortsWithTheExpression) {
