@@ -13,6 +13,12 @@ class ByteSink {
   virtual void write(std::string_view bytes) = 0;
 };
 
+/// Drops what it is given. Thread-safe.
+class DiscardSink : public ByteSink {
+ public:
+  void write(std::string_view) override {}
+};
+
 /// Gives bytes in order. read() returns 0 at the end and throws Error.
 class ByteSource {
  public:

@@ -58,6 +58,11 @@ std::string BuildLog::read(std::uint64_t offset) const {
   return buffer;
 }
 
+std::uint64_t BuildLog::size() const {
+  const std::lock_guard lock(mutex_);
+  return size_;
+}
+
 bool BuildLog::waitFor(std::uint64_t offset, std::chrono::milliseconds timeout, std::stop_token stop) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, stop, timeout, [&] { return size_ > offset || closed_; });

@@ -25,6 +25,8 @@ class BuildLog : public builder::BuildOutput {
   void close();
   /// Bytes from `offset`, at most 64 KiB; empty when there are none yet.
   std::string read(std::uint64_t offset) const;
+  /// Bytes so far.
+  std::uint64_t size() const;
   /// Waits until there is something beyond `offset`, the log is closed, or the time is over. Returns false
   /// when it is closed and `offset` is its end.
   bool waitFor(std::uint64_t offset, std::chrono::milliseconds timeout, std::stop_token stop);

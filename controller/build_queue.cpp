@@ -63,6 +63,13 @@ std::shared_ptr<BuildRun> BuildQueue::find(store::AppId app, const std::string& 
   return nullptr;
 }
 
+std::shared_ptr<BuildRun> BuildQueue::findRunning(store::AppId app) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& run : running_)
+    if (run->app().id == app) return run;
+  return nullptr;
+}
+
 std::shared_ptr<BuildRun> BuildQueue::findBuild(std::int64_t id) {
   const std::lock_guard lock(mutex_);
   for (const auto& run : running_)

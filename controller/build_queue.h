@@ -34,6 +34,8 @@ class BuildQueue {
   void add(const std::shared_ptr<BuildRun>& run);
   /// The app's build with this commit and ref that waits or runs, if any.
   std::shared_ptr<BuildRun> find(store::AppId app, const std::string& commit, const std::string& ref);
+  /// The app's running build, if any.
+  std::shared_ptr<BuildRun> findRunning(store::AppId app);
   /// Any build that waits or runs, by its row id.
   std::shared_ptr<BuildRun> findBuild(std::int64_t id);
   /// How many builds are before it (0: it runs or has ended).

@@ -29,12 +29,18 @@ void BuildRun::finish(gitd::PushOutcome outcome) {
     const std::lock_guard lock(mutex_);
     outcome_ = std::move(outcome);
   }
+  decided_.notify_all();
   log_.close();
 }
 
 std::optional<gitd::PushOutcome> BuildRun::outcome() const {
   const std::lock_guard lock(mutex_);
   return outcome_;
+}
+
+void BuildRun::awaitOutcome() const {
+  std::unique_lock lock(mutex_);
+  decided_.wait(lock, [&] { return outcome_.has_value(); });
 }
 
 }  // namespace controller

@@ -1,12 +1,14 @@
 // A build under way: shared by its worker and its watchers.
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 
 #include "controller/build_log.h"
+#include "controller/push_options.h"
 #include "gitd/push_handler.h"
 #include "store/model.h"
 
@@ -16,16 +18,20 @@ namespace controller {
 /// Thread-safe.
 class BuildRun {
  public:
+  /// Throws invalidArgument for push options that are not understood.
   BuildRun(store::Build build, store::App app, gitd::PushRequest request,
            const std::filesystem::path& logFile, std::uint64_t logMaxBytes)
       : build_(std::move(build)),
         app_(std::move(app)),
         request_(std::move(request)),
+        options_(parsePushOptions(request_.options)),
         log_(logFile, logMaxBytes) {}
 
   const store::Build& build() const noexcept { return build_; }
   const store::App& app() const noexcept { return app_; }
+  /// Without a quarantine when a commit that is deployed already is built again.
   const gitd::PushRequest& request() const noexcept { return request_; }
+  const PushOptions& options() const noexcept { return options_; }
   BuildLog& log() noexcept { return log_; }
   std::stop_token stopToken() const { return stop_.get_token(); }
 
@@ -38,14 +44,18 @@ class BuildRun {
   bool beginLaunch();
   void finish(gitd::PushOutcome outcome);
   std::optional<gitd::PushOutcome> outcome() const;
+  /// Returns when there is one.
+  void awaitOutcome() const;
 
  private:
   const store::Build build_;
   const store::App app_;
   const gitd::PushRequest request_;
+  const PushOptions options_;
   BuildLog log_;
   std::stop_source stop_;
   mutable std::mutex mutex_;
+  mutable std::condition_variable decided_;
   bool launching_ = false;
   std::string cancelReason_;
   std::optional<gitd::PushOutcome> outcome_;

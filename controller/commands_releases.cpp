@@ -1,9 +1,11 @@
-// releases, releases:info, rollback, builds, builds:info, builds:output, builds:cancel, slugs, slugs:download
+// releases, releases:info, rollback, builds, builds:info, builds:output, builds:create, builds:cancel, slugs,
+// slugs:download
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
+#include "controller/build_watch.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
 #include "controller/report.h"
@@ -142,21 +144,38 @@ int buildOutput(const Invocation& call) {
   const store::App app = call.app();
   const store::Build build = buildNamed(call, app);
   if (const auto run = call.parts.deployer.find(build.id)) {
-    std::uint64_t offset = 0;
-    do {
-      const std::string text = run->log().read(offset);
-      offset += text.size();
-      call.print(text);
-      if (text.empty() && !call.flag("follow")) return 0;
-    } while (!call.io.stop.stop_requested() &&
-             run->log().waitFor(offset, std::chrono::milliseconds(500), call.io.stop));
-    return 0;
+    if (call.flag("follow")) {
+      followBuild(call.parts.deployer, *run, call.io.out, call.io.stop);
+      return 0;
+    }
   }
   const base::Fd file = base::openFile(call.parts.folder.buildLog(app.name, build.number), 0);
   std::string buffer(64u << 10, '\0');
   while (const std::size_t got = base::readSome(file, buffer.data(), buffer.size()))
     call.print(std::string_view(buffer).substr(0, got));
   return 0;
+}
+
+int createBuild(const Invocation& call) {
+  std::vector<std::string> options;
+  for (const char* each : {"no-cache", "cancel-running"})
+    if (call.flag(each)) options.emplace_back(each);
+  if (const auto message = call.option("message")) options.push_back("message=" + *message);
+  if (const auto buildpack = call.option("buildpack")) options.push_back("buildpack=" + *buildpack);
+  const store::App app = call.app();
+  const Deployer::Submitted submitted =
+      call.parts.deployer.rebuild(app, {.user = call.caller.user, .fingerprint = ""}, options);
+  const store::Build build = submitted.run->build();
+  if (call.flag("detach")) {
+    call.print(renderBuild(app, build), "Build " + std::to_string(build.number) + " is queued\n");
+    return 0;
+  }
+  base::DiscardSink nowhere;
+  const gitd::PushOutcome outcome =
+      awaitBuild(call.parts.deployer, submitted, call.flag("json") ? nowhere : call.io.out, call.io.stop);
+  if (call.flag("json")) call.print(renderBuild(app, call.parts.store.getBuild(app.id, build.number)), "");
+  if (outcome.accepted) return 0;
+  throw base::Error(base::Errc::conflict, outcome.reason);
 }
 
 int cancelBuild(const Invocation& call) {
@@ -213,6 +232,13 @@ std::vector<CommandSpec> releaseCommands() {
       {"builds", "-a APP", "list the builds", 0, 0, {"num="}, listBuilds},
       {"builds:info", "[N] -a APP", "show a build and how long its phases took", 0, 1, {}, buildInfo},
       {"builds:output", "[N] -a APP [--follow]", "print a build's log", 0, 1, {"follow"}, buildOutput},
+      {"builds:create",
+       "-a APP [--detach] [--no-cache] [--cancel-running] [--message TEXT] [--buildpack URL]",
+       "build and release the deployed commit again",
+       0,
+       0,
+       {"detach", "no-cache", "cancel-running", "message=", "buildpack="},
+       createBuild},
       {"builds:cancel", "[N] -a APP", "stop a build", 0, 1, {}, cancelBuild},
       {"slugs", "-a APP", "list the slugs", 0, 0, {"num="}, listSlugs},
       {"slugs:download",

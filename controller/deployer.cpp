@@ -89,7 +89,25 @@ Deployer::Submitted Deployer::submit(const gitd::PushRequest& request) {
     parts_.store.endBuild(build.id, store::BuildState::failed, error.what());
     throw;
   }
+  if (run->options().cancelRunning) {
+    if (const auto running = queue_.findRunning(app.id); running && running != run)
+      cancel(*running, "a newer push asked for it (cancel-running)");
+  }
   return {std::move(run), false};
+}
+
+Deployer::Submitted Deployer::rebuild(const store::App& app, const gitd::Identity& who,
+                                      const std::vector<std::string>& options) {
+  const std::filesystem::path repository = parts_.folder.repository(app.name);
+  const auto commit = app.deployBranch.empty() ? std::nullopt : gitd::readRef(repository, app.deployBranch);
+  if (!commit)
+    throw base::Error(base::Errc::conflict,
+                      "nothing was pushed to " + app.name.str() + " yet: git push it first");
+  return submit({.identity = who,
+                 .repository = {app.name.str(), repository},
+                 .update = {app.deployBranch, *commit, *commit},
+                 .quarantine = nullptr,
+                 .options = options});
 }
 
 bool Deployer::cancel(BuildRun& run, const std::string& why) {
@@ -115,18 +133,33 @@ void Deployer::work(const std::shared_ptr<BuildRun>& run) {
     if (run->stopToken().stop_requested()) return endCancelled(*run);
     log.warn("build failed",
              {{"app", run->app().name.str()}, {"build", run->build().number}, {"error", failure.what()}});
-    run->log().error(failure.what());
-    parts_.store.endBuild(run->build().id, store::BuildState::failed, failure.what());
-    run->finish({false, failure.what()});
+    const std::string reason = base::publicMessage(failure);
+    run->log().error(reason);
+    parts_.store.endBuild(run->build().id, store::BuildState::failed, reason);
+    run->finish({false, reason});
   }
+}
+
+std::optional<std::string> Deployer::replaceable(const BuildRun& run) const {
+  const auto& request = run.request();
+  const auto& update = request.update;
+  const store::App app = parts_.store.getApp(run.app().id);  // it may have been destroyed meanwhile
+  if (!app.deployBranch.empty() && app.deployBranch != update.ref)
+    throw base::Error(base::Errc::conflict, "another push made " + app.deployBranch +
+                                                " the deployed branch meanwhile: push to that one");
+  const auto current = gitd::readRef(request.repository.path, update.ref);
+  // While it waited, its own history may have been deployed: then it goes on from there.
+  if (current == expectedOld(update) ||
+      (current &&
+       gitd::isAncestor(request.repository.path, request.quarantine.get(), *current, update.newId)))
+    return current;
+  throw base::Error(base::Errc::conflict,
+                    "fetch first: " + update.ref + " was deployed by another push meanwhile");
 }
 
 gitd::PushOutcome Deployer::deploy(BuildRun& run) {
   std::map<std::string, std::int64_t> phases{{"receive", run.request().receiveMs}};
-  const auto& update = run.request().update;
-  if (gitd::readRef(run.request().repository.path, update.ref) != expectedOld(update))
-    throw base::Error(base::Errc::conflict,
-                      "fetch first: " + update.ref + " was deployed by another push meanwhile");
+  replaceable(run);  // before time is spent
 
   // Beside the builder's own folder, on the same file system: it takes the tree over by a rename.
   const BuildFolder folder(parts_.folder.builds() / (buildName(run.app(), run.build()) + ".source"));
@@ -185,8 +218,8 @@ builder::BuildOutcome Deployer::build(BuildRun& run, const std::filesystem::path
                             .stackLayers = {},
                             .commit = run.build().commit,
                             .config = parts_.store.currentRelease(run.app().id).config};
-  for (const std::string& option : run.request().options)
-    input.useCache = input.useCache && option != "no-cache";
+  input.useCache = !run.options().noCache;
+  if (!run.options().buildpack.empty()) input.config["BUILDPACK_URL"] = run.options().buildpack;
   for (const store::Layer& layer : stack.build.layers) {
     input.stackLayers.push_back(
         parts_.layers.ensure(layer.blob.digest, [&] { return parts_.blobs.open(layer.blob.digest); }));
@@ -195,15 +228,10 @@ builder::BuildOutcome Deployer::build(BuildRun& run, const std::filesystem::path
 }
 
 gitd::PushOutcome Deployer::release(BuildRun& run, const builder::BuildSucceeded& built) {
-  const auto& update = run.request().update;
-  const std::filesystem::path& repository = run.request().repository.path;
   const auto lease = parts_.locks.lock(run.app().id);
-  const store::App app = parts_.store.getApp(run.app().id);  // it may have been destroyed meanwhile
-  if (gitd::readRef(repository, update.ref) != expectedOld(update))
-    throw base::Error(base::Errc::conflict,
-                      "fetch first: " + update.ref + " was deployed by another push meanwhile");
-  for (const std::string& option : run.request().options) {
-    if (option != "dry-run") continue;
+  const std::optional<std::string> oldId = replaceable(run);
+  const store::App app = parts_.store.getApp(run.app().id);
+  if (run.options().dryRun) {
     parts_.store.endBuild(run.build().id, store::BuildState::cancelled, "dry run: built, not released");
     run.log().step("Dry run: built, not released");
     return {false, "dry run: built, not released"};
@@ -213,7 +241,7 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const builder::BuildSucceeded
   // Objects first, then the release's row, then the processes, then the ref: a start after a crash finds the
   // objects of every release, and sets the ref that a release asks for.
   run.log().step("Launching...");
-  run.request().quarantine->accept();
+  if (run.request().quarantine) run.request().quarantine->accept();
   const store::Slug slug = parts_.store.createSlug({.app = app.id,
                                                     .commit = run.build().commit,
                                                     .stack = app.stack,
@@ -221,16 +249,18 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const builder::BuildSucceeded
                                                     .layers = built.layers,
                                                     .processTypes = built.processTypes,
                                                     .defaultConfig = built.defaultConfig});
-  const store::Release release =
-      parts_.releases.create(app, {.description = "Deploy " + run.build().commit.substr(0, 8),
-                                   .user = run.build().user,
-                                   .slug = slug.id,
-                                   .config = std::nullopt,
-                                   .succeededBuild = run.build().id});
-  return launch(run, release);
+  const store::Release release = parts_.releases.create(
+      app, {.description = run.options().message.empty() ? "Deploy " + run.build().commit.substr(0, 8)
+                                                         : run.options().message,
+            .user = run.build().user,
+            .slug = slug.id,
+            .config = std::nullopt,
+            .succeededBuild = run.build().id});
+  return launch(run, release, oldId);
 }
 
-gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release) {
+gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release,
+                                   const std::optional<std::string>& oldId) {
   const store::App& app = run.app();
   const Released released =
       parts_.releases.launch(app, release, [&](std::string_view line) { run.log().detail(line); });
@@ -244,14 +274,16 @@ gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release)
                        released.failed->reason};
   }
   const auto& update = run.request().update;
-  gitd::updateRef(run.request().repository.path, update.ref, expectedOld(update), update.newId);
+  if (oldId != update.newId) gitd::updateRef(run.request().repository.path, update.ref, oldId, update.newId);
   if (parts_.store.getApp(app.id).deployBranch.empty()) {
     parts_.store.setDeployBranch(app.id, update.ref);
     gitd::setHead(run.request().repository.path, update.ref);
   }
   run.log().detail("Released " + release.version.str());
   run.log().detail(parts_.urls.web(app.name) + " deployed to Fairlead");
-  return {true, ""};
+  gitd::PushOutcome outcome{.accepted = true};
+  if (oldId != expectedOld(update)) outcome.oldId = oldId;
+  return outcome;
 }
 
 }  // namespace controller

@@ -52,7 +52,12 @@ class Deployer {
     std::shared_ptr<BuildRun> run;
     bool attached = false;
   };
+  /// With the push option cancel-running the app's running build is cancelled. Throws invalidArgument for
+  /// options that are not understood, overloaded when too many builds wait.
   Submitted submit(const gitd::PushRequest& request);
+  /// Queues a build of the commit that the deployed branch says; throws conflict when nothing was pushed yet.
+  Submitted rebuild(const store::App& app, const gitd::Identity& who,
+                    const std::vector<std::string>& options);
   std::size_t ahead(const BuildRun& run) { return queue_.ahead(run); }
   std::shared_ptr<BuildRun> find(std::int64_t buildId) { return queue_.findBuild(buildId); }
   /// Cancels a waiting or running build; false when it is launching or over.
@@ -62,10 +67,13 @@ class Deployer {
  private:
   void work(const std::shared_ptr<BuildRun>& run);
   gitd::PushOutcome deploy(BuildRun& run);
+  /// What the ref says now, when the run's commit may take its place; throws conflict otherwise.
+  std::optional<std::string> replaceable(const BuildRun& run) const;
   std::filesystem::path exportSource(BuildRun& run, const std::filesystem::path& folder);
   builder::BuildOutcome build(BuildRun& run, const std::filesystem::path& source);
   gitd::PushOutcome release(BuildRun& run, const builder::BuildSucceeded& built);
-  gitd::PushOutcome launch(BuildRun& run, const store::Release& release);
+  gitd::PushOutcome launch(BuildRun& run, const store::Release& release,
+                           const std::optional<std::string>& oldId);
   void endCancelled(BuildRun& run);
 
   const DeployerConfig config_;

@@ -4,38 +4,17 @@
 #include <array>
 
 #include "base/error.h"
-#include "base/log.h"
-#include "base/strings.h"
+#include "controller/build_watch.h"
+#include "controller/push_options.h"
 
 namespace controller {
 namespace {
 
-constexpr std::array kPushOptions{"no-cache", "dry-run"};
 constexpr std::array kDeployBranches{"refs/heads/main", "refs/heads/master"};
 
 std::string shortName(const std::string& ref) {
   constexpr std::string_view kHeads = "refs/heads/";
   return ref.rfind(kHeads, 0) == 0 ? ref.substr(kHeads.size()) : ref;
-}
-
-/// Copies the build's log to the pusher until the build is decided.
-void follow(Deployer& deployer, BuildRun& run, base::ByteSink& output, const std::stop_token& clientGone) {
-  std::uint64_t offset = 0;
-  std::size_t lastAhead = 0;
-  while (true) {
-    const std::string text = run.log().read(offset);
-    if (!text.empty()) {
-      offset += text.size();
-      output.write(text);
-      continue;
-    }
-    if (!run.log().waitFor(offset, std::chrono::milliseconds(500), clientGone)) return;
-    if (clientGone.stop_requested()) return;
-    const std::size_t ahead = deployer.ahead(run);
-    if (ahead != lastAhead && ahead > 0)
-      output.write("       Waiting: " + std::to_string(ahead) + " builds are before this one\n");
-    lastAhead = ahead;
-  }
 }
 
 }  // namespace
@@ -70,30 +49,29 @@ std::optional<std::string> PushGateway::refuseUpdate(const gitd::Identity&,
 }
 
 std::optional<std::string> PushGateway::refuseOptions(const std::vector<std::string>& options) {
-  for (const std::string& option : options) {
-    if (std::find(kPushOptions.begin(), kPushOptions.end(), option) != kPushOptions.end()) continue;
-    return "push option \"" + base::printable(option) + "\" is not known: use no-cache or dry-run";
+  try {
+    parsePushOptions(options);
+    return std::nullopt;
+  } catch (const base::Error& refusal) {
+    return refusal.what();
   }
-  return std::nullopt;
 }
 
 gitd::PushOutcome PushGateway::push(const gitd::PushRequest& request, base::ByteSink& output,
                                     std::stop_token clientGone) {
   const Deployer::Submitted submitted = deployer_.submit(request);
-  BuildRun& run = *submitted.run;
-  if (submitted.attached)
-    output.write("-----> This commit is being built already (build " + std::to_string(run.build().number) +
-                 "): following it\n");
-  const std::stop_callback onGone(clientGone, [&] {
-    // Only who started a build ends it by going away.
-    if (!submitted.attached) deployer_.cancel(run, "the pusher went away");
-  });
-  follow(deployer_, run, output, clientGone);
-  // A build that is launching ends in its own time; its pusher is gone, but its objects are in use until
-  // then.
-  while (!run.outcome())
-    run.log().waitFor(UINT64_MAX - 1, std::chrono::milliseconds(200), {});
-  return *run.outcome();
+  const BuildRun& run = *submitted.run;
+  const std::string number = std::to_string(run.build().number);
+  if (parsePushOptions(request.options).detach) {
+    output.write("-----> Build " + number + (submitted.attached ? " runs already" : " is queued") +
+                 "; follow it with: builds:output " + number + " --follow -a " + run.app().name.str() + "\n");
+    // Not deployed yet: the ref says what it said.
+    return {.accepted = true, .oldId = request.update.oldId, .newId = request.update.oldId};
+  }
+  output.write(submitted.attached
+                   ? "-----> This commit is being built already (build " + number + "): following it\n"
+                   : "-----> Build " + number + "\n       Ctrl-C cancels it until it launches\n");
+  return awaitBuild(deployer_, submitted, output, clientGone);
 }
 
 int PushGateway::runCommand(const gitd::Identity& identity, const std::vector<std::string>& argv,

@@ -48,10 +48,13 @@ struct PushRequest {
 };
 
 /// Accepted: the ref says newId, durably. Otherwise `reason` is the one-line status that git prints beside
-/// the ref.
+/// the ref. Where the ref was moved from another id than the push asked, or says another one than it asked (a
+/// detached build has yet to succeed), the ids tell, for report-status-v2 (its options old-oid, new-oid).
 struct PushOutcome {
   bool accepted = false;
   std::string reason;
+  std::optional<std::string> oldId;
+  std::optional<std::string> newId;
 };
 
 /// Both streams of a command that runs over SSH.

@@ -38,6 +38,17 @@ void checkObjectExists(const fs::path& repository, const std::string& id) {
     throw base::Error(base::Errc::notFound, "no object " + id + " in the repository");
 }
 
+/// The repository's objects with those of the quarantine.
+detail::GitOdb openView(const fs::path& repository, const Quarantine* quarantine) {
+  return detail::openObjects(repository, quarantine ? quarantine->objects() : fs::path());
+}
+
+/// A repository of objects only; lives no longer than `odb`.
+detail::GitRepository viewOf(const detail::GitOdb& odb) {
+  return detail::acquireGit<detail::GitRepository>(
+      [&](git_repository** out) { return git_repository_wrap_odb(out, odb.get()); }, "reading objects");
+}
+
 }  // namespace
 
 GitLibrary::GitLibrary() {
@@ -112,12 +123,23 @@ void setHead(const fs::path& repository, const std::string& ref) {
   lock.commit("ref: " + ref + "\n");
 }
 
+bool isAncestor(const fs::path& repository, const Quarantine* quarantine, const std::string& ancestor,
+                const std::string& commit) {
+  const git_oid older = detail::parseOid(ancestor);
+  const git_oid newer = detail::parseOid(commit);
+  if (git_oid_equal(&older, &newer) != 0) return true;
+  const detail::GitOdb odb = openView(repository, quarantine);
+  const auto view = viewOf(odb);
+  const int rc = git_graph_descendant_of(view.get(), &newer, &older);
+  detail::checkGit(rc, "comparing commits");
+  return rc == 1;
+}
+
 std::string commitSubject(const fs::path& repository, const Quarantine* quarantine,
                           const std::string& commit) {
   const git_oid oid = detail::parseOid(commit);
-  const auto odb = detail::openObjects(repository, quarantine ? quarantine->objects() : fs::path());
-  const auto view = detail::acquireGit<detail::GitRepository>(
-      [&](git_repository** out) { return git_repository_wrap_odb(out, odb.get()); }, "reading a commit");
+  const detail::GitOdb odb = openView(repository, quarantine);
+  const auto view = viewOf(odb);
   const auto object = detail::acquireGit<detail::GitObject>(
       [&](git_object** out) { return git_object_lookup(out, view.get(), &oid, GIT_OBJECT_ANY); },
       "reading a commit");

@@ -69,6 +69,11 @@ ExportStats exportTree(const std::filesystem::path& repository, const Quarantine
                        const std::string& commit, const std::filesystem::path& folder,
                        const ExportOptions& options);
 
+/// True when `commit` is `ancestor` or descends from it. Objects as for exportTree; throws corrupt for a
+/// missing one.
+bool isAncestor(const std::filesystem::path& repository, const Quarantine* quarantine,
+                const std::string& ancestor, const std::string& commit);
+
 /// The ref's commit id, or nullopt.
 std::optional<std::string> readRef(const std::filesystem::path& repository, const std::string& ref);
 /// Compare-and-swap, durable: throws conflict when the ref does not say `oldId` (nullopt: must not exist).

@@ -133,6 +133,20 @@ TEST_F(RepositoryTest, SetsRefsAndHeadByForce) {
   EXPECT_EQ(commitSubject(repository_, nullptr, two), "A subject? line");
 }
 
+TEST_F(RepositoryTest, KnowsWhatDescendsFromWhat) {
+  const std::string tree = testing::writeTree(repository_, {});
+  const std::string first = testing::writeCommit(repository_, tree);
+  const std::string second = git({"-c", "user.name=t", "-c", "user.email=t@example.org", "commit-tree", tree,
+                                  "-p", first, "-m", "second"})
+                                 .substr(0, 40);
+  const std::string third = git({"-c", "user.name=t", "-c", "user.email=t@example.org", "commit-tree", tree,
+                                 "-p", second, "-m", "third"})
+                                .substr(0, 40);
+  EXPECT_TRUE(isAncestor(repository_, nullptr, first, third));
+  EXPECT_TRUE(isAncestor(repository_, nullptr, third, third));
+  EXPECT_FALSE(isAncestor(repository_, nullptr, third, first));
+}
+
 TEST_F(RepositoryTest, AcceptsAQuarantineOnce) {
   const fs::path other = folder_ / "other.git";
   createRepository(other);
