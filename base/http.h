@@ -14,6 +14,7 @@
 
 #include "base/byte_sink.h"
 #include "base/error.h"
+#include "base/tcp_listener.h"
 
 namespace base {
 
@@ -83,14 +84,13 @@ struct HttpServerOptions {
 };
 
 /// One listener with its thread pool: one thread per connection, so connections stop being kept alive when
-/// half of the threads are taken. The constructor binds (throws Error naming the address) and serves at once.
-/// stop() ends accepting, closes idle connections, waits for handlers for up to `grace`, then cuts their
-/// connections and waits for them to notice: a handler that waits for something else than its connection
-/// needs a deadline of its own. The destructor stops with no grace.
+/// half of the threads are taken. Serves from construction on. stop() ends accepting, closes idle connections,
+/// waits for handlers for up to `grace`, then cuts their connections and waits for them to notice: a handler
+/// that waits for something else than its connection needs a deadline of its own. The destructor stops with
+/// no grace.
 class HttpServer {
  public:
-  /// "HOST:PORT", port 0 for any.
-  static std::unique_ptr<HttpServer> onTcp(const std::string& hostAndPort, HttpRouter router,
+  static std::unique_ptr<HttpServer> onTcp(TcpListener listener, HttpRouter router,
                                            HttpServerOptions options = {});
   /// Socket file, mode 0600; a stale one is replaced.
   static std::unique_ptr<HttpServer> onUnix(const std::filesystem::path& socketFile, HttpRouter router,

@@ -8,6 +8,7 @@
 #include <Poco/Net/HTTPServerSession.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/ServerSocketImpl.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
 #include <Poco/Net/TCPServer.h>
@@ -263,22 +264,19 @@ class PocoHttpServer : public HttpServer {
   bool stopped_ = false;
 };
 
+/// A socket that listens already, as Poco wants it.
+class BoundSocketImpl : public net::ServerSocketImpl {
+ public:
+  explicit BoundSocketImpl(int socket) { reset(socket); }
+};
+
+class BoundSocket : public net::ServerSocket {
+ public:
+  explicit BoundSocket(int socket) : ServerSocket(new BoundSocketImpl(socket), true) {}
+};
+
 [[noreturn]] void cannotListen(const std::string& address, const std::string& reason) {
   throw Error(Errc::unavailable, "cannot listen on " + printable(address) + ": " + reason);
-}
-
-net::SocketAddress parseAddress(const std::string& hostAndPort) {
-  const auto colon = hostAndPort.rfind(':');
-  std::uint64_t port = 0;
-  constexpr std::uint64_t kMaxPort = 65535;
-  if (colon == std::string::npos || !parseNumber(std::string_view(hostAndPort).substr(colon + 1), port) ||
-      port > kMaxPort) {
-    throw Error(Errc::invalidArgument, "\"" + printable(hostAndPort) + "\" is no address: write HOST:PORT");
-  }
-  std::string host = hostAndPort.substr(0, colon);
-  if (host.empty() || host == "*") host = "0.0.0.0";
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return {host, static_cast<Poco::UInt16>(port)};
 }
 
 constexpr int kBacklog = 128;
@@ -304,20 +302,10 @@ void removeStale(const std::string& file, const net::SocketAddress& address) {
 
 }  // namespace
 
-std::unique_ptr<HttpServer> HttpServer::onTcp(const std::string& hostAndPort, HttpRouter router,
+std::unique_ptr<HttpServer> HttpServer::onTcp(TcpListener listener, HttpRouter router,
                                               HttpServerOptions options) {
-  try {
-    const net::SocketAddress address = parseAddress(hostAndPort);
-    net::ServerSocket socket;
-    // Not reusePort, which would let two servers share a port in silence.
-    socket.bind(address, /*reuseAddress=*/true, /*reusePort=*/false);
-    closeOnExec(socket);
-    socket.listen(kBacklog);
-    std::string bound = socket.address().toString();
-    return std::make_unique<PocoHttpServer>(socket, std::move(bound), std::move(router), options);
-  } catch (const Poco::Exception& exception) {
-    cannotListen(hostAndPort, exception.displayText());
-  }
+  const BoundSocket socket(listener.fd.release());
+  return std::make_unique<PocoHttpServer>(socket, std::move(listener.address), std::move(router), options);
 }
 
 std::unique_ptr<HttpServer> HttpServer::onUnix(const std::filesystem::path& socketFile, HttpRouter router,

@@ -79,11 +79,11 @@ struct SshServer::State {
     std::jthread thread;
   };
 
-  State(SshServerConfig settings, PushHandler& pushHandler)
+  State(SshServerConfig settings, base::TcpListener tcp, PushHandler& pushHandler)
       : config(std::move(settings)),
         hostKeyFingerprint(detail::fingerprintOf(detail::loadHostKey(config.hostKeyFile).get())),
         bind(makeBind(config.hostKeyFile)),
-        listener(config.listen),
+        listener(std::move(tcp)),
         changed(base::makeEventFd()),
         shared{config, pushHandler, changed} {}
 
@@ -199,8 +199,8 @@ void SshServer::State::endAll(std::chrono::milliseconds grace) {
   entries.clear();
 }
 
-SshServer::SshServer(SshServerConfig config, PushHandler& handler)
-    : state_(std::make_unique<State>(std::move(config), handler)) {
+SshServer::SshServer(SshServerConfig config, base::TcpListener listener, PushHandler& handler)
+    : state_(std::make_unique<State>(std::move(config), std::move(listener), handler)) {
   state_->acceptor =
       std::jthread([state = state_.get()](const std::stop_token& stop) { state->acceptLoop(stop); });
 }

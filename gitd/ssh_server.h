@@ -7,12 +7,12 @@
 #include <memory>
 #include <string>
 
+#include "base/tcp_listener.h"
 #include "gitd/push_handler.h"
 
 namespace gitd {
 
 struct SshServerConfig {
-  std::string listen = "127.0.0.1:2222";    ///< HOST:PORT, port 0 for any
   std::filesystem::path hostKeyFile;        ///< ed25519, made (0600) when missing
   unsigned maxConnections = 256;            ///< setting ssh_max_connections; more wait in the accept queue
   unsigned maxUnauthenticated = 64;         ///< setting ssh_max_unauthenticated
@@ -29,7 +29,7 @@ struct SshServerConfig {
 /// only. (RFC 4252-4254; gitprotocol-pack.)
 class SshServer {
  public:
-  SshServer(SshServerConfig config, PushHandler& handler);
+  SshServer(SshServerConfig config, base::TcpListener listener, PushHandler& handler);
   ~SshServer();
   SshServer(const SshServer&) = delete;
   SshServer& operator=(const SshServer&) = delete;

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/tcp_listener.h"
 #include "base/version.h"
 #include "controller/command_set.h"
 #include "controller/deployer.h"
@@ -143,7 +144,6 @@ controller::DeployerConfig deployerConfig(const Config& config) {
 
 gitd::SshServerConfig sshConfig(const Config& config, const controller::DataFolder& folder) {
   gitd::SshServerConfig ssh;
-  ssh.listen = config.sshListen;
   ssh.hostKeyFile = folder.keys() / "ssh_host_ed25519_key";
   ssh.maxConnections = static_cast<unsigned>(config.sshMaxConnections);
   ssh.maxUnauthenticated = static_cast<unsigned>(config.sshMaxUnauthenticated);
@@ -183,6 +183,9 @@ int run(const Config& config) {
   const controller::DataFolder folder(config.data);
   const base::Fd lock = takeFolder(folder);
   std::filesystem::remove(folder.readyFile());
+  // Before anything is started: a port that is taken ends the daemon with nothing to clean up.
+  base::TcpListener sshListener = base::listenTcp(config.sshListen, "ssh_listen");
+  base::TcpListener httpListener = base::listenTcp(config.httpListen, "http_listen");
   Console console;
   const base::SystemClock clock;
   const gitd::GitLibrary git;
@@ -225,8 +228,9 @@ int run(const Config& config) {
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));
-  const auto http = base::HttpServer::onTcp(config.httpListen, api.router(controller::HttpApi::Door::tcp));
-  gitd::SshServer ssh(sshConfig(config, folder), gateway);
+  const auto http =
+      base::HttpServer::onTcp(std::move(httpListener), api.router(controller::HttpApi::Door::tcp));
+  gitd::SshServer ssh(sshConfig(config, folder), std::move(sshListener), gateway);
   const controller::Endpoints endpoints{ssh.address(), http->address(), router->address()};
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });

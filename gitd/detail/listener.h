@@ -2,27 +2,25 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
-#include "base/fd.h"
+#include "base/tcp_listener.h"
 
 namespace gitd::detail {
 
-/// Listens from construction on. One thread at a time.
+/// One thread at a time.
 class Listener {
  public:
-  /// "HOST:PORT" or "[V6]:PORT"; throws invalidArgument for a malformed one, unavailable when it cannot be
-  /// bound.
-  explicit Listener(const std::string& where);
-  const base::Fd& fd() const noexcept { return fd_; }
+  explicit Listener(base::TcpListener tcp) : tcp_(std::move(tcp)) {}
+  const base::Fd& fd() const noexcept { return tcp_.fd; }
   /// As bound.
-  const std::string& address() const noexcept { return address_; }
+  const std::string& address() const noexcept { return tcp_.address; }
   /// A connected socket, non-blocking, with TCP_NODELAY; invalid when there is none after all.
   base::Fd accept(std::string& peer);
-  void close() noexcept { fd_.reset(); }
+  void close() noexcept { tcp_.fd.reset(); }
 
  private:
-  base::Fd fd_;
-  std::string address_;
+  base::TcpListener tcp_;
 };
 
 }  // namespace gitd::detail

@@ -62,7 +62,6 @@ ServerTest::ServerTest() {
   handler_.repositories = folder_ / "repos";
   fs::create_directories(folder_ / "repos");
   fs::create_directories(folder_ / "home");
-  config_.listen = "127.0.0.1:0";
   config_.hostKeyFile = folder_ / "keys/host_ed25519";
   folder_.write("home/.gitconfig",
                 "[user]\n\tname = A Pusher\n\temail = a@example.org\n[init]\n\tdefaultBranch = "
@@ -74,7 +73,7 @@ ServerTest::~ServerTest() = default;
 
 void ServerTest::start(const std::function<void(SshServerConfig&)>& adjust) {
   if (adjust) adjust(config_);
-  server_ = std::make_unique<SshServer>(config_, handler_);
+  server_ = std::make_unique<SshServer>(config_, base::listenTcp("127.0.0.1:0", "ssh_listen"), handler_);
 }
 
 std::string ServerTest::key(const std::string& name) {

@@ -54,7 +54,7 @@ struct Site {
                     return authorization == "Basic good" || (authorization.empty() && fromLoopback);
                   }};
   std::unique_ptr<base::HttpServer> server = base::HttpServer::onTcp(
-      "127.0.0.1:0", [this](const base::HttpRequest& request) { return api.handler(request); });
+      base::listenTcp("127.0.0.1:0", "http_listen"), [this](const base::HttpRequest& request) { return api.handler(request); });
 };
 
 class RegistryHandler : public ::testing::Test {

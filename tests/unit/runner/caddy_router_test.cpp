@@ -38,7 +38,7 @@ struct Answer {
 
 /// A web process: answers its name, with what Caddy told about the client.
 std::unique_ptr<base::HttpServer> backendNamed(const std::string& name) {
-  return base::HttpServer::onTcp("127.0.0.1:0", [name](const base::HttpRequest&) {
+  return base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"), [name](const base::HttpRequest&) {
     return base::makeHandler([name](base::HttpRequest& request, base::HttpResponse& response) {
       base::sendBody(request, response, 200, "text/plain",
                      name + " " + request.getHost() + " " + request.get("X-Forwarded-Proto", "?"));
@@ -152,7 +152,7 @@ TEST_F(CaddyRouterTest, WaitingRequestFindsTheNewBackend) {
 
 TEST_F(CaddyRouterTest, StreamsWithoutWaitingForTheEnd) {
   std::promise<void> seen;
-  const auto backend = base::HttpServer::onTcp("127.0.0.1:0", [&](const base::HttpRequest&) {
+  const auto backend = base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"), [&](const base::HttpRequest&) {
     return base::makeHandler([&](base::HttpRequest&, base::HttpResponse& response) {
       response.setChunkedTransferEncoding(true);
       response.setContentType("text/event-stream");
