@@ -101,8 +101,9 @@ std::span<const PackedRef> PackedRefs::below(std::string_view prefix) const {
   return {first, last};
 }
 
-std::string PackedRefs::format(std::span<const PackedRef> refs) {
-  std::string text = "# pack-refs with: peeled fully-peeled sorted \n";
+std::string PackedRefs::format(std::span<const PackedRef> refs, bool fullyPeeled) {
+  std::string text = "# pack-refs with: peeled ";
+  text.append(fullyPeeled ? "fully-peeled " : "").append("sorted \n");
   for (const PackedRef& ref : refs) {
     text.append(ref.id.hex()).append(" ").append(ref.name).append("\n");
     if (ref.peeled) text.append("^").append(ref.peeled->hex()).append("\n");

@@ -39,8 +39,8 @@ class PackedRefs {
   std::span<const PackedRef> below(std::string_view prefix) const;
   /// True when the file says "fully-peeled": what has no peeled value is no tag.
   bool fullyPeeled() const noexcept { return fullyPeeled_; }
-  /// The file's text for these refs, with its header.
-  static std::string format(std::span<const PackedRef> refs);
+  /// The file's text for these refs, sorted, with its header.
+  static std::string format(std::span<const PackedRef> refs, bool fullyPeeled);
 
  private:
   void parse(ObjectFormat format);

@@ -1,0 +1,24 @@
+// Kills a process at the n-th change that it makes to the disk.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace testing_support {
+
+struct KillResult {
+  bool killed = false;  ///< false: it ended before it came to that many
+  int exitStatus = 0;   ///< when it ended by itself; 128 + signal when a signal ended it
+};
+
+/// Runs `body` in a forked child (which exits with what it returns) and kills it with SIGKILL when one of its
+/// threads begins the `step`-th system call, from 1 on, that changes something on the disk: creating,
+/// writing, renaming, linking, removing, syncing. That call is not carried out. Children of the child are not
+/// counted. The caller has no other threads.
+KillResult runAndKill(int step, const std::function<int()>& body);
+
+/// False where ptrace is not allowed.
+bool canKill();
+
+}  // namespace testing_support
