@@ -1,0 +1,157 @@
+#include "git/detail/hash_sha1.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace git::detail {
+namespace {
+
+std::uint32_t loadBigEndian(const std::uint8_t* bytes) noexcept {
+  std::uint32_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return __builtin_bswap32(word);
+}
+
+void compressPortably(Sha1State& state, const std::uint8_t* block) noexcept {
+  std::array<std::uint32_t, 80> w;
+  for (std::size_t t = 0; t < 16; ++t)
+    w[t] = loadBigEndian(block + 4 * t);
+  for (std::size_t t = 16; t < 80; ++t)
+    w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+  auto [a, b, c, d, e] = state;
+  const auto round = [&](std::uint32_t f, std::uint32_t k, std::size_t t) {
+    const std::uint32_t next = std::rotl(a, 5) + f + e + k + w[t];
+    e = d;
+    d = c;
+    c = std::rotl(b, 30);
+    b = a;
+    a = next;
+  };
+  for (std::size_t t = 0; t < 20; ++t)
+    round(d ^ (b & (c ^ d)), 0x5a827999, t);
+  for (std::size_t t = 20; t < 40; ++t)
+    round(b ^ c ^ d, 0x6ed9eba1, t);
+  for (std::size_t t = 40; t < 60; ++t)
+    round((b & c) | (d & (b | c)), 0x8f1bbcdc, t);
+  for (std::size_t t = 60; t < 80; ++t)
+    round(b ^ c ^ d, 0xca62c1d6, t);
+  state = {state[0] + a, state[1] + b, state[2] + c, state[3] + d, state[4] + e};
+}
+
+#if defined(__x86_64__)
+#pragma GCC push_options
+#pragma GCC target("sha,ssse3,sse4.1")
+/// Four rounds at a time; the message's words are expanded as they are needed.
+void compressWithShaInstructions(Sha1State& state, const std::uint8_t* blocks, std::size_t count) noexcept {
+  const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
+  __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data())), 0x1b);
+  __m128i e = _mm_set_epi32(static_cast<int>(state[4]), 0, 0, 0);
+  for (; count > 0; --count, blocks += 64) {
+    const __m128i abcdBefore = abcd;
+    const __m128i eBefore = e;
+    __m128i w[4];
+    for (std::size_t i = 0; i < 4; ++i)
+      w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks + 16 * i)), swap);
+    __m128i before = abcd;
+    const auto four = [&](auto group) {
+      constexpr std::size_t kGroup = decltype(group)::value;
+      __m128i& words = w[kGroup % 4];
+      if constexpr (kGroup >= 4) {
+        words = _mm_sha1msg1_epu32(words, w[(kGroup + 1) % 4]);
+        words = _mm_sha1msg2_epu32(_mm_xor_si128(words, w[(kGroup + 2) % 4]), w[(kGroup + 3) % 4]);
+      }
+      const __m128i withE = kGroup == 0 ? _mm_add_epi32(e, words) : _mm_sha1nexte_epu32(before, words);
+      before = abcd;
+      abcd = _mm_sha1rnds4_epu32(abcd, withE, kGroup / 5);
+    };
+    [&]<std::size_t... kGroups>(std::index_sequence<kGroups...>) {
+      (four(std::integral_constant<std::size_t, kGroups>{}), ...);
+    }
+    (std::make_index_sequence<20>{});
+    e = _mm_sha1nexte_epu32(before, eBefore);
+    abcd = _mm_add_epi32(abcd, abcdBefore);
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_shuffle_epi32(abcd, 0x1b));
+  state[4] = static_cast<std::uint32_t>(_mm_extract_epi32(e, 3));
+}
+#pragma GCC pop_options
+
+bool haveShaInstructions() noexcept {
+  // CPUID leaf 7, EBX bit 29; the compilers of our floor have no name for it.
+  static const bool have = [] {
+    unsigned eax = 7, ebx = 0, ecx = 0, edx = 0;
+    if (!__builtin_cpu_supports("sse4.1") || !__builtin_cpu_supports("ssse3")) return false;
+    __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    return (ebx >> 29 & 1u) != 0;
+  }();
+  return have;
+}
+#endif
+
+}  // namespace
+
+void compressSha1(Sha1State& state, const std::uint8_t* blocks, std::size_t count) noexcept {
+#if defined(__x86_64__)
+  if (haveShaInstructions()) return compressWithShaInstructions(state, blocks, count);
+#endif
+  for (; count > 0; --count, blocks += 64)
+    compressPortably(state, blocks);
+}
+
+void Sha1::update(std::string_view bytes) {
+  const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  std::size_t size = bytes.size();
+  const std::size_t held = length_ % 64;
+  length_ += size;
+  if (held > 0) {
+    const std::size_t taken = std::min(size, 64 - held);
+    std::memcpy(partial_.data() + held, data, taken);
+    if (held + taken < 64) return;
+    addBlocks(partial_.data(), 1);
+    data += taken;
+    size -= taken;
+  }
+  addBlocks(data, size / 64);
+  if (size % 64 > 0) std::memcpy(partial_.data(), data + size / 64 * 64, size % 64);
+}
+
+std::array<std::uint8_t, 20> Sha1::finish() {
+  std::array<std::uint8_t, 128> end{};
+  const std::size_t held = length_ % 64;
+  std::memcpy(end.data(), partial_.data(), held);
+  end[held] = 0x80;
+  const std::size_t blocks = held < 56 ? 1 : 2;
+  for (std::size_t i = 0; i < 8; ++i)
+    end[blocks * 64 - 1 - i] = static_cast<std::uint8_t>(length_ * 8 >> (8 * i));
+  addBlocks(end.data(), blocks);
+  std::array<std::uint8_t, 20> digest;
+  for (std::size_t i = 0; i < 20; ++i)
+    digest[i] = static_cast<std::uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
+  return digest;
+}
+
+void Sha1::addBlocks(const std::uint8_t* blocks, std::size_t count) {
+  while (count > 0) {
+    const std::size_t now = std::min(count, kSha1Lanes);
+    const auto kinds = filterAttacks(blocks, now);
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < now; ++i) {
+      if (kinds[i] == 0) continue;
+      compressSha1(state_, blocks + 64 * done, i - done);
+      const Sha1State before = state_;
+      compressSha1(state_, blocks + 64 * i, 1);
+      attack_ = attack_ || isAttackBlock(blocks + 64 * i, kinds[i], before, state_);
+      done = i + 1;
+    }
+    compressSha1(state_, blocks + 64 * done, now - done);
+    blocks += 64 * now;
+    count -= now;
+  }
+}
+
+}  // namespace git::detail
