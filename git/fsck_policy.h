@@ -24,7 +24,6 @@ enum class FsckMessage : std::uint8_t {
   badName,
   badObjectSha1,
   badParentSha1,
-  badTagName,
   badTimezone,
   badTree,
   badTreeSha1,
@@ -39,7 +38,6 @@ enum class FsckMessage : std::uint8_t {
   missingSpaceBeforeEmail,
   missingTag,
   missingTagEntry,
-  missingTaggerEntry,
   missingTree,
   missingType,
   missingTypeEntry,
@@ -75,8 +73,8 @@ enum class FsckMessage : std::uint8_t {
   gitignoreSymlink,
   gitattributesSymlink,
   mailmapSymlink,
-  badTagNameInfo,
-  missingTaggerInfo,
+  badTagName,
+  missingTaggerEntry,
   extraHeaderEntry,
   count
 };
