@@ -1,0 +1,151 @@
+#include "git/detail/object_intake.h"
+
+#include <limits>
+
+#include "base/error.h"
+
+namespace git::detail {
+namespace {
+
+[[noreturn]] void throwCollision(const ObjectId& id) {
+  throw base::Error(base::Errc::invalidArgument, "SHA1 COLLISION FOUND WITH " + id.hex() +
+                                                     " !: the repository has another object of that name");
+}
+
+}  // namespace
+
+ObjectIntake::ObjectIntake(const Parts& parts)
+    : parts_(parts),
+      report_(parts.policy),
+      links_(parts.entries.format(), parts.existing, randomTableKey()) {}
+
+void ObjectIntake::noteSpecialBlob(const ObjectId& id, FsckMessage whenMissing) {
+  const std::lock_guard lock(mutex_);
+  SpecialBlob& special = special_[id];
+  bool& kind = whenMissing == FsckMessage::gitmodulesMissing ? special.gitmodules : special.gitattributes;
+  // Named as something new after it was checked: once more.
+  if (!kind) special.checked = false;
+  kind = true;
+  anySpecial_ = true;
+}
+
+void ObjectIntake::checkIfSpecial(const ObjectId& id, std::string_view bytes) {
+  if (!anySpecial_) return;
+  SpecialBlob special;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = special_.find(id);
+    if (found == special_.end() || found->second.checked) return;
+    found->second.checked = true;
+    special = found->second;
+  }
+  checkSpecial(id, special, bytes);
+}
+
+void ObjectIntake::checkSpecial(const ObjectId& id, const SpecialBlob& special, std::string_view bytes) {
+  if (special.gitmodules) {
+    if (bytes.size() > kMaxGitmodules) {
+      report_.add(id, FsckMessage::gitmodulesLarge, ".gitmodules too large to parse");
+    } else {
+      checkGitmodules(id, bytes, report_);
+    }
+  }
+  if (special.gitattributes) checkGitattributes(id, bytes, report_);
+}
+
+void ObjectIntake::checkSpecialBlobs(const std::function<std::string(std::uint32_t)>& read) {
+  for (auto& [id, special] : special_) {
+    if (!special.checked) checkLeftSpecial(id, special, read);
+    special.checked = true;
+  }
+}
+
+void ObjectIntake::checkLeftSpecial(const ObjectId& id, const SpecialBlob& special,
+                                    const std::function<std::string(std::uint32_t)>& read) {
+  const auto entry = parts_.entries.find(id.data());
+  const auto header = entry ? ObjectHeader{parts_.entries[*entry].type, parts_.entries[*entry].size}
+                            : parts_.existing.findHeader(id);
+  const auto tell = [&](FsckMessage gitmodules, FsckMessage gitattributes, const std::string& text) {
+    if (special.gitmodules) report_.add(id, gitmodules, text + " .gitmodules blob");
+    if (special.gitattributes) report_.add(id, gitattributes, text + " .gitattributes blob");
+  };
+  if (!header)
+    return tell(FsckMessage::gitmodulesMissing, FsckMessage::gitattributesMissing, "unable to read");
+  if (header->type != ObjectType::blob)
+    return tell(FsckMessage::gitmodulesBlob, FsckMessage::gitattributesBlob, "not a");
+  if (header->size > kMaxGitattributes) {
+    if (special.gitmodules) report_.add(id, FsckMessage::gitmodulesLarge, ".gitmodules too large to parse");
+    if (special.gitattributes)
+      report_.add(id, FsckMessage::gitattributesLarge, ".gitattributes too large to parse");
+    return;
+  }
+  if (entry) return checkSpecial(id, special, read(*entry));
+  const auto object = parts_.existing.find(id, kMaxGitattributes);
+  if (object) checkSpecial(id, special, object->data);
+}
+
+IntakeWorker::IntakeWorker(ObjectIntake& intake)
+    : intake_(intake), hasher_(intake.entries().format()), recent_(intake.entries().format()) {}
+
+void IntakeWorker::take(std::uint32_t entry, ObjectType type, std::string_view bytes) {
+  const ObjectId id = hasher_.object(type, bytes);
+  compareWithExisting(id, type, bytes);
+  current_ = entry;
+  parentsMayLack_ = false;
+  switch (type) {
+    case ObjectType::commit:
+      parentsMayLack_ = intake_.parts_.shallow.contains(id);
+      checkCommit(id, bytes, intake_.report_, *this);
+      break;
+    case ObjectType::tree:
+      checkTree(id, bytes, intake_.report_, *this);
+      break;
+    case ObjectType::tag:
+      checkTag(id, bytes, intake_.report_, *this);
+      break;
+    case ObjectType::blob:
+      intake_.checkIfSpecial(id, bytes);
+      break;
+  }
+  intake_.entries().resolve(entry, type, id);
+}
+
+void IntakeWorker::startBlob(std::uint64_t size) {
+  hasher_.startObject(ObjectType::blob, size);
+}
+
+void IntakeWorker::addToBlob(std::string_view bytes) {
+  hasher_.update(bytes);
+}
+
+void IntakeWorker::endBlob(std::uint32_t entry) {
+  const ObjectId id = hasher_.finish();
+  IncomingEntries& entries = intake_.entries();
+  const auto header =
+      intake_.parts_.existing.contains(id) ? intake_.parts_.existing.findHeader(id) : std::nullopt;
+  if (header && (header->type != ObjectType::blob || header->size != entries[entry].size)) throwCollision(id);
+  entries.resolve(entry, ObjectType::blob, id);
+}
+
+void IntakeWorker::compareWithExisting(const ObjectId& id, ObjectType type, std::string_view bytes) {
+  constexpr std::size_t kMaxCompared = std::size_t{1} << 20;
+  const ObjectSource& existing = intake_.parts_.existing;
+  if (!existing.contains(id)) return;
+  const auto header = existing.findHeader(id);
+  if (!header) return;
+  if (header->type != type || header->size != bytes.size()) throwCollision(id);
+  if (bytes.size() > kMaxCompared) return;
+  const auto object = existing.find(id, kMaxCompared);
+  if (object && object->data != bytes) throwCollision(id);
+}
+
+void IntakeWorker::link(const std::uint8_t* id, ObjectType type) {
+  if (parentsMayLack_ && type == ObjectType::commit) return;
+  if (!recent_.note(id, type)) intake_.links_.add(id, type, current_);
+}
+
+void IntakeWorker::specialBlob(const std::uint8_t* id, FsckMessage whenMissing) {
+  intake_.noteSpecialBlob(ObjectId(intake_.entries().format(), id), whenMissing);
+}
+
+}  // namespace git::detail

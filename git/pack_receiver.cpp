@@ -1,0 +1,181 @@
+#include "git/pack_receiver.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "git/detail/delta_resolver.h"
+#include "git/detail/idx_writer.h"
+#include "git/detail/incoming_entries.h"
+#include "git/detail/incoming_file.h"
+#include "git/detail/inflate.h"
+#include "git/detail/object_intake.h"
+#include "git/detail/pack_stream.h"
+
+namespace git {
+namespace {
+
+constexpr std::uint64_t kOwnMemory = std::uint64_t{64} << 20;
+constexpr auto kProgressEvery = std::chrono::milliseconds(100);
+
+/// Type and size as an entry begins with them.
+std::string entryHead(ObjectType type, std::uint64_t size) {
+  std::string head(1, static_cast<char>(static_cast<unsigned>(type) << 4 | (size & 15u)));
+  for (size >>= 4; size > 0; size >>= 7) {
+    head.back() = static_cast<char>(static_cast<unsigned char>(head.back()) | 0x80u);
+    head.push_back(static_cast<char>(size & 0x7fu));
+  }
+  return head;
+}
+
+std::string bigEndian32(std::uint64_t value) {
+  std::string bytes(4, '\0');
+  for (std::size_t i = 0; i < 4; ++i)
+    bytes[i] = static_cast<char>(value >> (24 - 8 * i));
+  return bytes;
+}
+
+}  // namespace
+
+class PackReceiver::State {
+ public:
+  explicit State(PackReceiverOptions given)
+      : options_(std::move(given)),
+        ownMemory_(kOwnMemory),
+        entries_(options_.existing.format()),
+        intake_({options_.existing, options_.policy, options_.shallow, entries_}),
+        stream_({options_.limits, intake_, memory(), options_.stop}) {}
+
+  std::size_t append(std::string_view bytes) {
+    const std::size_t taken = stream_.append(bytes);
+    if (!file_) file_.emplace(options_.folder);
+    file_->append(bytes.substr(0, taken));
+    reportReceived();
+    return taken;
+  }
+
+  bool complete() const noexcept { return stream_.complete(); }
+
+  PackSummary finish() {
+    if (!complete()) throw base::Error(base::Errc::invalidArgument, "the pack ended early");
+    PackSummary summary;
+    summary.bytes = stream_.bytes();
+    summary.objects = stream_.objects();
+    if (summary.objects == 0) return summary;
+    resolve(summary);
+    summary.warnings = intake_.report().takeWarnings();
+    summary.warningCount = intake_.report().warningCount();
+    publish(summary);
+    return summary;
+  }
+
+  std::optional<MissingObject> findMissing(const std::vector<ObjectId>& tips) const {
+    if (auto missing = intake_.links().findMissing(entries_)) return missing;
+    for (const ObjectId& tip : tips) {
+      if (!entries_.find(tip.data()) && !options_.existing.contains(tip))
+        return MissingObject{tip, std::nullopt};
+    }
+    return std::nullopt;
+  }
+
+ private:
+  MemoryBudget& memory() noexcept { return options_.memory != nullptr ? *options_.memory : ownMemory_; }
+
+  void reportReceived() {
+    if (!options_.progress) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (!complete() && now - reported_ < kProgressEvery) return;
+    reported_ = now;
+    options_.progress({PackProgress::Phase::receiving, entries_.size(), stream_.objects(), stream_.bytes()});
+  }
+
+  void resolve(PackSummary& summary) {
+    packHash_ = stream_.trailer();
+    const std::uint64_t dataEnd = file_->size() - packHash_.size();
+    detail::DeltaResolver resolver({*file_, dataEnd, intake_, options_.existing, options_.limits, memory(),
+                                    stream_.refBases(), stream_.firstRefChild(), options_.stop,
+                                    options_.progress});
+    const auto outside = resolver.run();
+    summary.deltas = resolver.deltas();
+    entries_.sortById();
+    intake_.checkSpecialBlobs([&](std::uint32_t entry) { return resolver.read(entry); });
+    summary.basesAdded = addBases(outside, dataEnd);
+  }
+
+  /// What a thin pack left out goes to its end, so that the pack stands for itself.
+  std::uint64_t addBases(const std::vector<detail::OutsideBase>& outside, std::uint64_t dataEnd) {
+    std::vector<detail::OutsideBase> missing;
+    for (const detail::OutsideBase& base : outside) {
+      if (!entries_.find(stream_.refBases().id(base.number))) missing.push_back(base);
+    }
+    if (missing.empty()) return 0;
+    std::sort(missing.begin(), missing.end(),
+              [](const auto& a, const auto& b) { return a.number < b.number; });
+    file_->shorten(dataEnd);
+    for (const detail::OutsideBase& base : missing)
+      addBase(ObjectId(entries_.format(), stream_.refBases().id(base.number)));
+    file_->writeAt(8, bigEndian32(entries_.size()));
+    packHash_ = detail::hashFile(*file_, file_->size(), entries_.format());
+    file_->append(packHash_.bytes());
+    entries_.sortById();
+    return missing.size();
+  }
+
+  void addBase(const ObjectId& id) {
+    const auto object = options_.existing.find(id, options_.limits.objectBytes.value);
+    if (!object) throw base::Error(base::Errc::corrupt, "an object vanished from the repository");
+    const std::string head = entryHead(object->type, object->data.size());
+    const std::string data = detail::deflate(object->data);
+    detail::IncomingEntry entry;
+    entry.offset = file_->size();
+    entry.size = object->data.size();
+    entry.crc = detail::crc32(detail::crc32(0, head), data);
+    entry.stored = static_cast<detail::StoredType>(object->type);
+    file_->append(head);
+    file_->append(data);
+    entries_.resolve(entries_.add(entry), object->type, id);
+  }
+
+  void publish(PackSummary& summary) {
+    detail::IncomingFile index(options_.folder);
+    detail::writeIndex(entries_, packHash_, index);
+    const std::string name = "pack-" + packHash_.hex();
+    file_->publish(name + ".pack");
+    summary.index = index.publish(name + ".idx");
+    base::fsyncFolder(options_.folder);
+    summary.name = packHash_;
+  }
+
+  PackReceiverOptions options_;
+  MemoryBudget ownMemory_;
+  detail::IncomingEntries entries_;
+  detail::ObjectIntake intake_;
+  detail::PackStream stream_;
+  std::optional<detail::IncomingFile> file_;
+  ObjectId packHash_;
+  std::chrono::steady_clock::time_point reported_{};
+};
+
+PackReceiver::PackReceiver(PackReceiverOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
+
+PackReceiver::~PackReceiver() = default;
+
+std::size_t PackReceiver::append(std::string_view bytes) {
+  return state_->append(bytes);
+}
+
+bool PackReceiver::complete() const noexcept {
+  return state_->complete();
+}
+
+PackSummary PackReceiver::finish() {
+  return state_->finish();
+}
+
+std::optional<MissingObject> PackReceiver::findMissing(const std::vector<ObjectId>& tips) const {
+  return state_->findMissing(tips);
+}
+
+}  // namespace git
