@@ -105,6 +105,7 @@ class CommandSet {
 /// The groups, each in a file of its own.
 std::vector<CommandSpec> appCommands();
 std::vector<CommandSpec> configCommands();
+std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
 std::vector<CommandSpec> serverCommands();

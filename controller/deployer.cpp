@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "controller/app_features.h"
 #include "gitd/repository.h"
 
 namespace controller {
@@ -148,11 +149,15 @@ std::optional<std::string> Deployer::replaceable(const BuildRun& run) const {
     throw base::Error(base::Errc::conflict, "another push made " + app.deployBranch +
                                                 " the deployed branch meanwhile: push to that one");
   const auto current = gitd::readRef(request.repository.path, update.ref);
+  const bool onward =
+      current && gitd::isAncestor(request.repository.path, request.quarantine.get(), *current, update.newId);
+  if (current && !onward && parts_.store.features(app.id).contains(std::string(kRefuseNonFastForward)))
+    throw base::Error(base::Errc::conflict,
+                      "this app takes only what descends from what is deployed: git pull first, or use "
+                      "features:disable " +
+                          std::string(kRefuseNonFastForward) + " -a " + app.name.str());
   // While it waited, its own history may have been deployed: then it goes on from there.
-  if (current == expectedOld(update) ||
-      (current &&
-       gitd::isAncestor(request.repository.path, request.quarantine.get(), *current, update.newId)))
-    return current;
+  if (current == expectedOld(update) || onward) return current;
   throw base::Error(base::Errc::conflict,
                     "fetch first: " + update.ref + " was deployed by another push meanwhile");
 }
@@ -206,6 +211,10 @@ std::filesystem::path Deployer::exportSource(BuildRun& run, const std::filesyste
   if (stats.submodules > 0)
     run.log().detail(std::to_string(stats.submodules) +
                      " submodules are left out: they are not fetched in this version");
+  if (stats.lfsPointers > 0)
+    run.log().error(
+        std::to_string(stats.lfsPointers) + (stats.lfsPointers == 1 ? " file is" : " files are") +
+        " only a Git LFS pointer, not the content: LFS is not served here, so commit the content itself");
   return source;
 }
 

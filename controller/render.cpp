@@ -149,6 +149,16 @@ JsonObject::Ptr renderConfig(const store::ConfigVars& config) {
   return json;
 }
 
+JsonObject::Ptr renderFeature(const AppFeature& feature, FeatureState state) {
+  auto json = makeJsonObject();
+  json->set("id", std::string(feature.name));
+  json->set("name", std::string(feature.name));
+  json->set("description", std::string(feature.description));
+  json->set("state", "general");
+  json->set("enabled", state == FeatureState::enabled);
+  return json;
+}
+
 JsonObject::Ptr renderStack(const store::Stack& stack) {
   auto json = makeJsonObject();
   json->set("name", stack.name);

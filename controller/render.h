@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "controller/app_features.h"
 #include "controller/public_urls.h"
 #include "runner/engine.h"
 #include "store/model.h"
@@ -20,6 +21,8 @@ base::JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug)
 base::JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus& process);
 base::JsonObject::Ptr renderKey(const store::Key& key);
 base::JsonObject::Ptr renderConfig(const store::ConfigVars& config);
+enum class FeatureState { disabled, enabled };
+base::JsonObject::Ptr renderFeature(const AppFeature& feature, FeatureState state);
 base::JsonObject::Ptr renderStack(const store::Stack& stack);
 
 /// Left-aligned columns, two spaces between them; a row of one cell is a title and widens nothing. "" for no

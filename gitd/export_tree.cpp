@@ -131,6 +131,13 @@ class TreeMeasure {
   detail::OidTable<Size> known_;
 };
 
+/// (Git LFS specification, The Pointer.)
+bool isLfsPointer(std::string_view bytes) {
+  constexpr std::size_t kMaxPointer = 1024;
+  return bytes.size() < kMaxPointer && bytes.starts_with("version https://git-lfs.github.com/spec/") &&
+         bytes.find("\noid sha256:") != std::string_view::npos;
+}
+
 /// Writes a measured tree by folder descriptors: no name is ever resolved through what was written before.
 class TreeWriter {
  public:
@@ -182,6 +189,7 @@ class TreeWriter {
     own(file, mode, name);
     ++stats_.files;
     stats_.bytes += bytes.view().size();
+    if (isLfsPointer(bytes.view())) ++stats_.lfsPointers;
   }
 
   void writeSymlink(const base::Fd& folder, const std::string& name, const git_oid& id) {

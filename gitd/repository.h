@@ -58,7 +58,8 @@ struct ExportOptions {
 struct ExportStats {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t submodules = 0;  ///< gitlinks: left as empty folders
+  std::uint64_t submodules = 0;   ///< gitlinks: left as empty folders
+  std::uint64_t lfsPointers = 0;  ///< files that stand for content in Git LFS, which is not here
 };
 
 /// Writes the commit's tree below the existing empty `folder`: files 0644 or 0755, folders 0755, symlinks

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,10 @@ class ReleaseStore {
   /// collection.
   void destroyApp(AppId id);
   void setDeployBranch(AppId id, const std::string& ref);
+  /// The app's switches that are on, by name; switching twice is fine.
+  std::set<std::string> features(AppId id);
+  void enableFeature(AppId id, const std::string& name);
+  void disableFeature(AppId id, const std::string& name);
 
   // Keys and tokens.
   void addKey(const Key& key);  ///< alreadyExists names the user who has it

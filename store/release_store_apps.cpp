@@ -116,6 +116,31 @@ void ReleaseStore::setDeployBranch(AppId id, const std::string& ref) {
   });
 }
 
+std::set<std::string> ReleaseStore::features(AppId id) {
+  return state_->read([&](Connection& connection) {
+    std::set<std::string> names;
+    Rows rows = connection.query("SELECT name FROM app_features WHERE app = ?1", id);
+    while (rows.next())
+      names.insert(rows.text(0));
+    return names;
+  });
+}
+
+void ReleaseStore::enableFeature(AppId id, const std::string& name) {
+  state_->write([&](Connection& connection) {
+    detail::requireApp(connection, id);
+    connection.execute("INSERT INTO app_features (app, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING", id,
+                       name);
+  });
+}
+
+void ReleaseStore::disableFeature(AppId id, const std::string& name) {
+  state_->write([&](Connection& connection) {
+    detail::requireApp(connection, id);
+    connection.execute("DELETE FROM app_features WHERE app = ?1 AND name = ?2", id, name);
+  });
+}
+
 void ReleaseStore::addKey(const Key& key) {
   state_->write([&](Connection& connection) {
     if (const auto present = selectKey(connection, key.fingerprint)) {

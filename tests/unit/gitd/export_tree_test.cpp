@@ -67,6 +67,17 @@ TEST_F(ExportTest, WritesFilesFoldersLinksAndEmptySubmodules) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_ / "out/sub"));
 }
 
+TEST_F(ExportTest, CountsFilesWhoseContentIsElsewhere) {
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a') + "\nsize 12345\n";
+  const ExportStats stats =
+      exportOf(tree({{"100644", "about-lfs.md", blob("see " + pointer)},
+                     {"100644", "big.bin", blob(pointer)},
+                     {"100644", "version", blob("version https://git-lfs.github.com/spec/v1")}}));
+  EXPECT_EQ(stats.lfsPointers, 1u);
+  EXPECT_EQ(folder_.read("out/big.bin"), pointer);
+}
+
 TEST_F(ExportTest, GivesEverythingToItsOwner) {
   if (::getuid() != 0) GTEST_SKIP() << "only root may give files away";
   options_.uid = 12345;

@@ -36,7 +36,7 @@ TEST_F(StoreTest, SyncsEachCommitAndChecksForeignKeys) {
   EXPECT_EQ(pragma("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(pragma("PRAGMA synchronous"), "2");
   EXPECT_EQ(pragma("PRAGMA foreign_keys"), "1");
-  EXPECT_EQ(pragma("PRAGMA user_version"), "1");
+  EXPECT_EQ(pragma("PRAGMA user_version"), "2");
   EXPECT_EQ(pragma("PRAGMA integrity_check"), "ok");
 }
 
@@ -111,6 +111,21 @@ TEST_F(StoreTest, RemembersTheDeployBranch) {
   const App app = makeApp();
   store_->setDeployBranch(app.id, "refs/heads/trunk");
   EXPECT_EQ(store_->getApp(app.id).deployBranch, "refs/heads/trunk");
+}
+
+TEST_F(StoreTest, SwitchesFeaturesOnAndOff) {
+  const App app = makeApp();
+  const App other = makeApp("other");
+  EXPECT_THAT(store_->features(app.id), IsEmpty());
+  store_->enableFeature(app.id, "warp");
+  store_->enableFeature(app.id, "warp");
+  store_->enableFeature(app.id, "glow");
+  EXPECT_THAT(store_->features(app.id), ElementsAre("glow", "warp"));
+  EXPECT_THAT(store_->features(other.id), IsEmpty());
+  store_->disableFeature(app.id, "warp");
+  store_->disableFeature(app.id, "warp");
+  EXPECT_THAT(store_->features(app.id), ElementsAre("glow"));
+  EXPECT_EQ(codeOf([&] { store_->enableFeature(7, "warp"); }), Errc::notFound);
 }
 
 TEST_F(StoreTest, DestroysAnAppWithAllThatHangsOnIt) {
