@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -23,7 +24,11 @@ void compressPortably(Sha1State& state, const std::uint8_t* block) noexcept {
     w[t] = loadBigEndian(block + 4 * t);
   for (std::size_t t = 16; t < 80; ++t)
     w[t] = std::rotl(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-  auto [a, b, c, d, e] = state;
+  std::uint32_t a = state[0];
+  std::uint32_t b = state[1];
+  std::uint32_t c = state[2];
+  std::uint32_t d = state[3];
+  std::uint32_t e = state[4];
   const auto round = [&](std::uint32_t f, std::uint32_t k, std::size_t t) {
     const std::uint32_t next = std::rotl(a, 5) + f + e + k + w[t];
     e = d;
@@ -44,42 +49,51 @@ void compressPortably(Sha1State& state, const std::uint8_t* block) noexcept {
 }
 
 #if defined(__x86_64__)
-#pragma GCC push_options
-#pragma GCC target("sha,ssse3,sse4.1")
-/// Four rounds at a time; the message's words are expanded as they are needed.
-void compressWithShaInstructions(Sha1State& state, const std::uint8_t* blocks, std::size_t count) noexcept {
-  const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
-  __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data())), 0x1b);
-  __m128i e = _mm_set_epi32(static_cast<int>(state[4]), 0, 0, 0);
-  for (; count > 0; --count, blocks += 64) {
-    const __m128i abcdBefore = abcd;
-    const __m128i eBefore = e;
-    __m128i w[4];
-    for (std::size_t i = 0; i < 4; ++i)
-      w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks + 16 * i)), swap);
-    __m128i before = abcd;
-    const auto four = [&](auto group) {
-      constexpr std::size_t kGroup = decltype(group)::value;
-      __m128i& words = w[kGroup % 4];
-      if constexpr (kGroup >= 4) {
-        words = _mm_sha1msg1_epu32(words, w[(kGroup + 1) % 4]);
-        words = _mm_sha1msg2_epu32(_mm_xor_si128(words, w[(kGroup + 2) % 4]), w[(kGroup + 3) % 4]);
-      }
-      const __m128i withE = kGroup == 0 ? _mm_add_epi32(e, words) : _mm_sha1nexte_epu32(before, words);
-      before = abcd;
-      abcd = _mm_sha1rnds4_epu32(abcd, withE, kGroup / 5);
-    };
-    [&]<std::size_t... kGroups>(std::index_sequence<kGroups...>) {
-      (four(std::integral_constant<std::size_t, kGroups>{}), ...);
-    }
-    (std::make_index_sequence<20>{});
-    e = _mm_sha1nexte_epu32(before, eBefore);
-    abcd = _mm_add_epi32(abcd, abcdBefore);
+#define WITH_SHA_INSTRUCTIONS __attribute__((target("sha,ssse3,sse4.1")))
+
+struct Registers {
+  __m128i abcd;
+  __m128i e;
+  __m128i before;  // abcd before the last four rounds, which the next four need
+  __m128i w[4];
+};
+
+/// Four rounds; the message's words are expanded as they are needed.
+template <std::size_t kGroup>
+WITH_SHA_INSTRUCTIONS inline void fourRounds(Registers& r) noexcept {
+  __m128i& words = r.w[kGroup % 4];
+  if constexpr (kGroup >= 4) {
+    words = _mm_sha1msg1_epu32(words, r.w[(kGroup + 1) % 4]);
+    words = _mm_sha1msg2_epu32(_mm_xor_si128(words, r.w[(kGroup + 2) % 4]), r.w[(kGroup + 3) % 4]);
   }
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_shuffle_epi32(abcd, 0x1b));
-  state[4] = static_cast<std::uint32_t>(_mm_extract_epi32(e, 3));
+  const __m128i withE = kGroup == 0 ? _mm_add_epi32(r.e, words) : _mm_sha1nexte_epu32(r.before, words);
+  r.before = r.abcd;
+  r.abcd = _mm_sha1rnds4_epu32(r.abcd, withE, kGroup / 5);
 }
-#pragma GCC pop_options
+
+template <std::size_t... kGroups>
+WITH_SHA_INSTRUCTIONS inline void allRounds(Registers& r, std::index_sequence<kGroups...>) noexcept {
+  (fourRounds<kGroups>(r), ...);
+}
+
+WITH_SHA_INSTRUCTIONS void compressWithShaInstructions(Sha1State& state, const std::uint8_t* blocks,
+                                                       std::size_t count) noexcept {
+  const __m128i swap = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
+  Registers r{};
+  r.abcd = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(state.data())), 0x1b);
+  r.e = _mm_set_epi32(static_cast<int>(state[4]), 0, 0, 0);
+  for (; count > 0; --count, blocks += 64) {
+    const __m128i abcd = r.abcd;
+    const __m128i e = r.e;
+    for (std::size_t i = 0; i < 4; ++i)
+      r.w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks + 16 * i)), swap);
+    allRounds(r, std::make_index_sequence<20>{});
+    r.e = _mm_sha1nexte_epu32(r.before, e);
+    r.abcd = _mm_add_epi32(r.abcd, abcd);
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data()), _mm_shuffle_epi32(r.abcd, 0x1b));
+  state[4] = static_cast<std::uint32_t>(_mm_extract_epi32(r.e, 3));
+}
 
 bool haveShaInstructions() noexcept {
   // CPUID leaf 7, EBX bit 29; the compilers of our floor have no name for it.

@@ -240,6 +240,12 @@ template <std::size_t kIndex>
   }
 }
 
+template <std::size_t... kIndexes>
+[[gnu::always_inline]] inline void applyAll(const Lanes* w, Lanes& kinds,
+                                            std::index_sequence<kIndexes...>) noexcept {
+  (apply<kIndexes>(w, kinds), ...);
+}
+
 /// Lane i of word t is word t of block i.
 [[gnu::always_inline]] inline void filterLanes(Lanes* w, std::uint32_t* result) noexcept {
   for (std::size_t t = 16; t <= kLastWord; ++t) {
@@ -247,10 +253,7 @@ template <std::size_t kIndex>
     w[t] = (mixed << 1) | (mixed >> 31);
   }
   Lanes kinds = ~Lanes{};
-  [&]<std::size_t... kIndexes>(std::index_sequence<kIndexes...>) __attribute__((always_inline)) {
-    (apply<kIndexes>(w, kinds), ...);
-  }
-  (std::make_index_sequence<kConditions.size()>{});
+  applyAll(w, kinds, std::make_index_sequence<kConditions.size()>{});
   std::memcpy(result, &kinds, sizeof kinds);
 }
 
@@ -275,31 +278,54 @@ struct Registers {
 };
 
 /// What step t adds beside the rotated first register, the fifth and the message's word.
-std::uint32_t mixedIn(std::size_t t, std::uint32_t b, std::uint32_t c, std::uint32_t d) noexcept {
-  if (t < 20) return (d ^ (b & (c ^ d))) + 0x5a827999;
-  if (t < 40) return (b ^ c ^ d) + 0x6ed9eba1;
-  if (t < 60) return ((b & c) | (d & (b | c))) + 0x8f1bbcdc;
-  return (b ^ c ^ d) + 0xca62c1d6;
+template <std::size_t kQuarter>
+std::uint32_t mixedIn(std::uint32_t b, std::uint32_t c, std::uint32_t d) noexcept {
+  if constexpr (kQuarter == 0) return (d ^ (b & (c ^ d))) + 0x5a827999;
+  if constexpr (kQuarter == 1) return (b ^ c ^ d) + 0x6ed9eba1;
+  if constexpr (kQuarter == 2) return ((b & c) | (d & (b | c))) + 0x8f1bbcdc;
+  if constexpr (kQuarter == 3) return (b ^ c ^ d) + 0xca62c1d6;
 }
 
-void stepForward(Registers& r, std::size_t t, std::uint32_t word) noexcept {
-  const std::uint32_t next = std::rotl(r.a, 5) + mixedIn(t, r.b, r.c, r.d) + r.e + word;
-  r = {next, r.a, std::rotl(r.b, 30), r.c, r.d};
+/// The steps from `first` to before `last` that lie in a quarter of the eighty.
+template <std::size_t kQuarter>
+void stepForward(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
+  const std::size_t end = std::min(last, 20 * kQuarter + 20);
+  for (std::size_t t = std::max(first, 20 * kQuarter); t < end; ++t) {
+    const std::uint32_t next = std::rotl(r.a, 5) + mixedIn<kQuarter>(r.b, r.c, r.d) + r.e + words[t];
+    r = {next, r.a, std::rotl(r.b, 30), r.c, r.d};
+  }
 }
 
-void stepBack(Registers& r, std::size_t t, std::uint32_t word) noexcept {
-  const Registers was{r.b, std::rotr(r.c, 30), r.d, r.e, 0};
-  r = {was.a, was.b, was.c, was.d, r.a - std::rotl(was.a, 5) - mixedIn(t, was.b, was.c, was.d) - word};
+/// The same backwards.
+template <std::size_t kQuarter>
+void stepBack(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
+  const std::size_t start = std::max(first, 20 * kQuarter);
+  for (std::size_t t = std::min(last, 20 * kQuarter + 20); t-- > start;) {
+    const std::uint32_t b = std::rotr(r.c, 30);
+    r = {r.b, b, r.d, r.e, r.a - std::rotl(r.b, 5) - mixedIn<kQuarter>(b, r.d, r.e) - words[t]};
+  }
+}
+
+void goForward(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
+  stepForward<0>(r, words, first, last);
+  stepForward<1>(r, words, first, last);
+  stepForward<2>(r, words, first, last);
+  stepForward<3>(r, words, first, last);
+}
+
+void goBack(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
+  stepBack<3>(r, words, first, last);
+  stepBack<2>(r, words, first, last);
+  stepBack<1>(r, words, first, last);
+  stepBack<0>(r, words, first, last);
 }
 
 /// The chaining value behind the other message's block, whose registers are `middle` before step `at`.
 Sha1State otherHash(const Registers& middle, std::size_t at, const Words& words) noexcept {
   Registers first = middle;
-  for (std::size_t t = at; t-- > 0;)
-    stepBack(first, t, words[t]);
+  goBack(first, words, 0, at);
   Registers last = middle;
-  for (std::size_t t = at; t < 80; ++t)
-    stepForward(last, t, words[t]);
+  goForward(last, words, at, 80);
   return {first.a + last.a, first.b + last.b, first.c + last.c, first.d + last.d, first.e + last.e};
 }
 
@@ -336,8 +362,7 @@ bool isAttackBlock(const std::uint8_t* block, std::uint32_t kinds, const Sha1Sta
     // Where the two messages' registers are equal: the disturbances before it have been corrected.
     const auto at = static_cast<std::size_t>(kDisturbances[kind].first) + 15;
     Registers middle{before[0], before[1], before[2], before[3], before[4]};
-    for (std::size_t t = 0; t < at; ++t)
-      stepForward(middle, t, words[t]);
+    goForward(middle, words, 0, at);
     Words others = words;
     for (std::size_t t = 0; t < 80; ++t)
       others[t] ^= kDifferences[kind][t];

@@ -8,11 +8,9 @@
 
 #include "base/error.h"
 #include "git/pkt_line.h"
-#include "gitd/detail/pack_scanner.h"
 #include "gitd/detail/receive_commands.h"
 #include "gitd/detail/ref_name.h"
 #include "gitd/detail/ssh_command.h"
-#include "gitd/detail/tree_rules.h"
 
 namespace fuzz {
 
@@ -54,21 +52,6 @@ inline void sshCommand(std::string_view bytes) {
   if (const auto* git = std::get_if<gitd::detail::GitCommand>(&command))
     gitd::detail::isRepositoryName(git->name);
   gitd::detail::protocolVersion(bytes);
-}
-
-inline void pack(std::string_view bytes) {
-  orRefused([&] {
-    gitd::detail::PackScanner scanner({1u << 20, 1000, 1u << 20});
-    // In two pieces, so that every boundary is met.
-    const std::size_t half = bytes.size() / 2;
-    if (scanner.scan(bytes.substr(0, half)) == half) scanner.scan(bytes.substr(half));
-  });
-}
-
-inline void tree(std::string_view bytes) {
-  gitd::detail::checkTree(bytes);
-  gitd::detail::checkCommit(bytes);
-  gitd::detail::checkTag(bytes);
 }
 
 }  // namespace fuzz

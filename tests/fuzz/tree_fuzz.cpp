@@ -1,7 +1,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tests/fuzz/gitd_inputs.h"
+#include "tests/fuzz/git_pack_inputs.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::tree({reinterpret_cast<const char*>(data), size});

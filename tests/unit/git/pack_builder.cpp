@@ -65,6 +65,11 @@ Delta& Delta::raw(std::string_view bytes) {
   return *this;
 }
 
+Delta& Delta::reset(std::string_view bytes) {
+  bytes_ = bytes;
+  return *this;
+}
+
 std::string compressed(std::string_view bytes) {
   return detail::deflate(bytes);
 }

@@ -31,6 +31,8 @@ class Delta {
   Delta& insert(std::string_view bytes);
   /// As it stands, good or not.
   Delta& raw(std::string_view bytes);
+  /// All of it anew, the sizes too.
+  Delta& reset(std::string_view bytes);
   const std::string& bytes() const noexcept { return bytes_; }
 
  private:

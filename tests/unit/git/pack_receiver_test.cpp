@@ -79,7 +79,7 @@ std::filesystem::path makeRepository(const std::filesystem::path& folder, const 
   base::mustRun({"git", "init", "-q", "-b", "main", "--object-format=" + format, repository.string()});
   std::mt19937 random(3);
   std::filesystem::create_directories(repository / "lib");
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 4; ++round) {
     for (int file = 0; file < 20; ++file) {
       std::string text;
       for (int line = 0; line < 150; ++line)
@@ -101,8 +101,8 @@ std::filesystem::path makeRepository(const std::filesystem::path& folder, const 
 
 TEST_F(PackReceiverTest, IndexesAsGitDoes) {
   for (const std::string format : {"sha1", "sha256"}) {
+    const auto repository = makeRepository(folder_.path(), format);
     for (const char* deltas : {"--delta-base-offset", "--no-reuse-delta"}) {
-      const auto repository = makeRepository(folder_.path() / deltas, format);
       const auto prefix = folder_.path() / (format + deltas);
       const std::string name = git(repository, {"pack-objects", "-q", "--all", deltas, prefix.string()});
       const std::string bytes = base::readFile(prefix.string() + "-" + name + ".pack");
@@ -111,7 +111,7 @@ TEST_F(PackReceiverTest, IndexesAsGitDoes) {
       for (std::size_t at = 0; at < bytes.size(); at += 5000)
         receiver.append(std::string_view(bytes).substr(at, 5000));
       const PackSummary summary = receiver.finish();
-      EXPECT_GT(summary.deltas, 10u);
+      EXPECT_GT(summary.deltas, 5u);
       ASSERT_TRUE(summary.index);
       EXPECT_EQ(base::readFile(*summary.index), base::readFile(prefix.string() + "-" + name + ".idx"));
       EXPECT_EQ(summary.index->filename(), "pack-" + summary.name->hex() + ".idx");

@@ -25,11 +25,5 @@ TEST(FuzzCorpus, PktLine) {
 TEST(FuzzCorpus, SshCommand) {
   EXPECT_GT(replay("ssh_command", &fuzz::sshCommand), 0);
 }
-TEST(FuzzCorpus, Pack) {
-  EXPECT_GT(replay("pack", &fuzz::pack), 0);
-}
-TEST(FuzzCorpus, Tree) {
-  EXPECT_GT(replay("tree", &fuzz::tree), 0);
-}
 
 }  // namespace
