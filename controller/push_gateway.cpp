@@ -71,7 +71,9 @@ gitd::PushOutcome PushGateway::push(const gitd::PushRequest& request, base::Byte
   output.write(submitted.attached
                    ? "-----> This commit is being built already (build " + number + "): following it\n"
                    : "-----> Build " + number + "\n       Ctrl-C cancels it until it launches\n");
-  return awaitBuild(deployer_, submitted, output, clientGone);
+  const gitd::PushOutcome outcome = awaitBuild(deployer_, submitted, output, clientGone);
+  keeper_.look(request.repository.path);
+  return outcome;
 }
 
 int PushGateway::runCommand(const gitd::Identity& identity, const std::vector<std::string>& argv,

@@ -6,6 +6,7 @@
 #include "controller/command_set.h"
 #include "controller/data_folder.h"
 #include "controller/deployer.h"
+#include "controller/repository_keeper.h"
 #include "gitd/push_handler.h"
 #include "store/release_store.h"
 
@@ -14,8 +15,9 @@ namespace controller {
 /// Thread-safe.
 class PushGateway : public gitd::PushHandler {
  public:
-  PushGateway(const DataFolder& folder, store::ReleaseStore& store, Deployer& deployer, CommandSet& commands)
-      : folder_(folder), store_(store), deployer_(deployer), commands_(commands) {}
+  PushGateway(const DataFolder& folder, store::ReleaseStore& store, Deployer& deployer, CommandSet& commands,
+              RepositoryKeeper& keeper)
+      : folder_(folder), store_(store), deployer_(deployer), commands_(commands), keeper_(keeper) {}
 
   std::optional<gitd::Identity> findIdentity(const std::string& fingerprint) override;
   std::optional<gitd::RepositoryAccess> openRepository(const gitd::Identity& identity,
@@ -34,6 +36,7 @@ class PushGateway : public gitd::PushHandler {
   store::ReleaseStore& store_;
   Deployer& deployer_;
   CommandSet& commands_;
+  RepositoryKeeper& keeper_;
 };
 
 }  // namespace controller

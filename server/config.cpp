@@ -63,6 +63,7 @@ const std::map<std::string, Setting>& settings() {
       {"export_max_bytes", number(&Config::exportMaxBytes)},
       {"pack_max_bytes", number(&Config::packMaxBytes)},
       {"pack_max_objects", number(&Config::packMaxObjects)},
+      {"pack_join_count", number(&Config::packJoinCount)},
       {"object_max_bytes", number(&Config::objectMaxBytes)},
       {"push_max_commands", number(&Config::pushMaxCommands)},
       {"ssh_max_connections", number(&Config::sshMaxConnections)},

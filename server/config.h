@@ -35,6 +35,7 @@ struct Config {
   std::uint64_t packMaxBytes = 2ull << 30;
   std::uint64_t packMaxObjects = 5'000'000;
   std::uint64_t objectMaxBytes = 512ull << 20;
+  std::uint64_t packJoinCount = 8;  ///< 0: never
   std::uint64_t pushMaxCommands = 1000;
   std::uint64_t sshMaxConnections = 256;
   std::uint64_t sshMaxUnauthenticated = 64;

@@ -223,7 +223,10 @@ int run(const Config& config) {
   controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,
                                    locks, clock,
                                    [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
-  controller::PushGateway gateway(folder, store, deployer, commands);
+  controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
+  for (const store::App& app : store.apps())
+    keeper.look(folder.repository(app.name));
+  controller::PushGateway gateway(folder, store, deployer, commands, keeper);
   controller::HttpApi api(store, blobs, commands);
 
   const auto socket =
