@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
-#include "git/detail/apply_delta.h"
+#include "git/detail/delta.h"
 #include "git/detail/loose_objects.h"
 #include "git/detail/object_cache.h"
 #include "git/detail/pack_file.h"
@@ -28,6 +28,19 @@ constexpr std::uint64_t kMaxBaseBytes = 1ull << 30;
 
 [[noreturn]] void throwTooLarge(const ObjectId& id) {
   throw base::Error(base::Errc::invalidArgument, "object " + id.hex() + " is too large to be read");
+}
+
+/// nullptr when the result would be larger than maxBytes.
+std::shared_ptr<const Object> applyTo(const Object& base, std::string_view delta, std::uint64_t maxBytes) {
+  const auto head = detail::parseDeltaHead(delta);
+  // Each byte of a delta copies less than 16 MiB: a size that cannot be reached is not worth its memory.
+  if (!head || head->resultSize >> 24 > delta.size())
+    throw base::Error(base::Errc::corrupt, "a pack is damaged: restore it from a backup or another clone");
+  if (head->resultSize > maxBytes) return nullptr;
+  auto made = std::make_shared<Object>(Object{base.type, std::string(head->resultSize, '\0')});
+  if (!detail::applyDelta(base.data, delta, made->data.data()))
+    throw base::Error(base::Errc::corrupt, "a pack is damaged: restore it from a backup or another clone");
+  return made;
 }
 
 std::int64_t changeTime(const fs::path& folder) {
@@ -207,9 +220,10 @@ std::shared_ptr<const Object> ObjectDatabase::read(const PackSnapshot::Place& pl
   for (auto delta = chain.deltas.rbegin(); delta != chain.deltas.rend(); ++delta) {
     const std::string bytes = view.inflate(*delta);
     const bool last = std::next(delta) == chain.deltas.rend();
-    if (last && detail::readDeltaHeader(bytes).resultSize > maxBytes)
-      throwTooLarge(place.pack->index().idAt(place.position));
-    object = std::make_shared<const Object>(Object{object->type, detail::applyDelta(object->data, bytes)});
+    const std::uint64_t limit = last ? maxBytes : std::max(maxBytes, kMaxBaseBytes);
+    auto made = applyTo(*object, bytes, limit);
+    if (!made) throwTooLarge(place.pack->index().idAt(place.position));
+    object = std::move(made);
     if (!last || object->type == ObjectType::tree) cache_->add({place.pack->serial(), delta->offset}, object);
   }
   if (object->data.size() > maxBytes) throwTooLarge(place.pack->index().idAt(place.position));

@@ -87,6 +87,12 @@ void StdioWire::useSideBand() {
     keepalive_ = std::jthread([this](const std::stop_token& stop) { fillSilence(stop); });
 }
 
+void StdioWire::endSideBand() {
+  keepalive_ = {};  // waits for the thread
+  const std::lock_guard lock(mutex_);
+  sideBand_ = false;
+}
+
 void StdioWire::fillSilence(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {

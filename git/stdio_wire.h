@@ -37,6 +37,7 @@ class StdioWire : public Wire {
   void write(std::string_view bytes) override;
   void writeProgress(std::string_view text) override;
   void useSideBand() override;
+  void endSideBand() override;
   bool usesSideBand() const override { return sideBand_; }
   void discardInput(std::uint64_t maxBytes, std::chrono::steady_clock::time_point deadline) override;
   std::stop_token clientClosed() const override { return gone_.get_token(); }

@@ -21,6 +21,8 @@ class Wire : public base::ByteSource {
   virtual void writeProgress(std::string_view text) = 0;
   /// From here on output is side-band packets: progress is framed, and silence is filled with empty ones.
   virtual void useSideBand() = 0;
+  /// Back to plain output, when another request of the same client may follow.
+  virtual void endSideBand() = 0;
   virtual bool usesSideBand() const = 0;
   /// Waits until everything was sent, dropping input meanwhile and after, until the client ends its input, is
   /// gone, `maxBytes` have come or the deadline has passed: what a client needs that sends a pack nobody

@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "cli/cli.h"
+#include "git/upload_pack_program.h"
 #include "server/serve.h"
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   try {
     if (!args.empty() && args[0] == "serve") return server::serve({args.begin() + 1, args.end()});
+    if (!args.empty() && args[0] == "upload-pack") return git::runUploadPack({args.begin() + 1, args.end()});
     return cli::run(args);
   } catch (const std::exception& error) {
     std::cerr << "fairlead: " << error.what() << '\n';

@@ -8,8 +8,8 @@
 
 #include "base/c_handle.h"
 #include "base/error.h"
-#include "git/detail/apply_delta.h"
 #include "git/detail/big_endian.h"
+#include "git/detail/delta.h"
 
 namespace git::detail {
 namespace {
@@ -115,7 +115,7 @@ std::string PackView::inflate(const PackEntry& entry) const {
 
 std::uint64_t PackView::deltaResultSize(const PackEntry& entry) const {
   const std::string_view deflated = content_.substr(entry.dataOffset);
-  char head[kMaxDeltaHeader];
+  char head[kDeltaHeadMax];
   z_stream stream{};
   if (::inflateInit(&stream) != Z_OK) throw base::Error(base::Errc::overloaded, "out of memory");
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(deflated.data()));
@@ -126,7 +126,9 @@ std::uint64_t PackView::deltaResultSize(const PackEntry& entry) const {
   const std::size_t made = sizeof head - stream.avail_out;
   ::inflateEnd(&stream);
   if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) throwDamaged();
-  return readDeltaHeader({head, made}).resultSize;
+  const auto parsed = parseDeltaHead({head, made});
+  if (!parsed) throwDamaged();
+  return parsed->resultSize;
 }
 
 }  // namespace git::detail

@@ -91,6 +91,11 @@ void ChannelIo::useSideBand() {
   base::signalEvent(wake_);
 }
 
+void ChannelIo::endSideBand() {
+  const std::lock_guard lock(mutex_);
+  sideBand_ = false;
+}
+
 bool ChannelIo::usesSideBand() const {
   const std::lock_guard lock(mutex_);
   return sideBand_;

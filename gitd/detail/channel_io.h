@@ -49,6 +49,7 @@ class ChannelIo : public git::Wire {
   /// Text of a command; like write() but dropped when the client is gone.
   void writeText(Stream stream, std::string_view text);
   void useSideBand() override;
+  void endSideBand() override;
   bool usesSideBand() const override;
   void discardInput(std::uint64_t maxBytes, Clock::time_point deadline) override;
   /// The worker's last call.

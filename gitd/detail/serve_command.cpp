@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "git/pkt_line.h"
+#include "git/upload_pack.h"
 #include "gitd/detail/receive_pack.h"
 #include "gitd/detail/ssh_command.h"
-#include "gitd/detail/upload_pack.h"
 
 namespace gitd::detail {
 namespace {
@@ -57,6 +57,19 @@ void say(ChannelIo& io, const std::string& sentence) {
   }
 }
 
+int serveUploadPack(const ServiceContext& context, const RepositoryAccess& access) {
+  git::UploadPackSettings settings;
+  settings.agent = kAgent;
+  settings.allowFilter = true;
+  settings.allowRefInWant = true;
+  settings.advertiseObjectInfo = true;
+  // What a forced push left behind is nobody's to fetch.
+  settings.wants = settings.wantsV2 = git::WantRule::reachableCommits;
+  const git::Repository repository = git::openBareRepository(access.path);
+  git::uploadPack(context.io, {repository, settings, context.protocol});
+  return 0;
+}
+
 int serveGit(const ServiceContext& context, const GitCommand& command) {
   if (command.service == GitService::uploadArchive) {
     say(context.io, "git archive is not served: clone the repository instead");
@@ -72,7 +85,7 @@ int serveGit(const ServiceContext& context, const GitCommand& command) {
     return 1;
   }
   return command.service == GitService::receivePack ? receivePack(context, *repository)
-                                                    : uploadPack(context, *repository);
+                                                    : serveUploadPack(context, *repository);
 }
 
 int serve(const ServiceContext& context, const ExecRequest& request) {

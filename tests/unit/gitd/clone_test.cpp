@@ -73,12 +73,37 @@ TEST_P(CloneTest, ListsRefs) {
   EXPECT_THAT(refs.out, HasSubstr("refs/tags/v1^{}"));
 }
 
-TEST_P(CloneTest, TellsThatShallowClonesAreNotServed) {
+TEST_P(CloneTest, ServesShallowAndPartialClones) {
   start();
   makeRepository("hello");
   const auto work = makeWorkTree("work", "hello");
+  for (int i = 0; i < 3; ++i)
+    commitFile(work, "f", std::to_string(i));
   ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
-  EXPECT_FALSE(gitProtocol(folder_.path(), {"clone", "--depth=1", url("hello"), "copy"}).status.ok());
+  const auto shallow = gitProtocol(folder_.path(), {"clone", "--depth=2", url("hello"), "shallow"});
+  ASSERT_TRUE(shallow.status.ok()) << shallow.err;
+  EXPECT_EQ(git(folder_ / "shallow", {"rev-list", "--count", "HEAD"}).out, "2\n");
+  EXPECT_TRUE(gitProtocol(folder_ / "shallow", {"fetch", "--unshallow"}).status.ok());
+  EXPECT_EQ(git(folder_ / "shallow", {"rev-list", "--count", "HEAD"}).out, "4\n");
+  // The blobs of the work tree are asked for by their ids.
+  const auto partial = gitProtocol(folder_.path(), {"clone", "--filter=blob:none", url("hello"), "partial"});
+  ASSERT_TRUE(partial.status.ok()) << partial.err;
+  EXPECT_EQ(folder_.read("partial/f"), "2");
+}
+
+TEST_P(CloneTest, KeepsWhatNoRefLeadsToToItself) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  commitFile(work, "f", "abandoned");
+  ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+  std::string left = git(work, {"rev-parse", "HEAD"}).out;
+  left.pop_back();
+  ASSERT_TRUE(git(repository, {"update-ref", "refs/heads/main", "HEAD~1"}).status.ok());
+  makeWorkTree("other", "hello");
+  const auto fetch = gitProtocol(folder_ / "other", {"fetch", "fairlead", left});
+  EXPECT_FALSE(fetch.status.ok());
+  EXPECT_THAT(fetch.err, HasSubstr("not our ref"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Protocols, CloneTest, ::testing::Values(0, 1, 2));
