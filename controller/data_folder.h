@@ -34,6 +34,7 @@ class DataFolder {
   std::filesystem::path buildLog(const store::AppName& app, std::int64_t number) const {
     return buildLogs(app) / (std::to_string(number) + ".log");
   }
+  std::filesystem::path gitSocket() const { return root_ / "run" / "git.sock"; }
   std::filesystem::path run() const { return root_ / "run"; }
   std::filesystem::path builds() const { return root_ / "run" / "builds"; }
   std::filesystem::path processes() const { return root_ / "run" / "processes"; }

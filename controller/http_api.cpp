@@ -113,10 +113,12 @@ std::optional<std::string> userOfToken(store::ReleaseStore& store, const std::st
   return token->user;
 }
 
-HttpApi::HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands)
+HttpApi::HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands,
+                 const base::Metrics& metrics)
     : store_(store),
       blobs_(blobs),
       commands_(commands),
+      metrics_(metrics),
       registry_(store, blobs, [&store](const std::string& authorization, bool fromLoopback) {
         return fromLoopback || userOfToken(store, authorization).has_value();
       }) {}
@@ -141,6 +143,9 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
   if (path == "/healthz") {
     return base::makeHandler(
         [](auto& in, auto& out) { base::sendBody(in, out, 200, "text/plain; charset=utf-8", "ok\n"); });
+  }
+  if (path == "/metrics") {
+    return base::makeHandler([this, door](auto& in, auto& out) { sendMetrics(door, in, out); });
   }
   if (path == "/") {
     return base::makeHandler([](auto& in, auto& out) {
@@ -186,6 +191,12 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
                                   .defaultApp = defaultApp,
                                   .stop = watch.token()});
   events.send("exit", std::to_string(code));
+}
+
+/// For Prometheus, which asks from this machine or with a token.
+void HttpApi::sendMetrics(Door door, base::HttpRequest& request, base::HttpResponse& response) {
+  if (!registry::isFromLoopback(request)) authenticate(door, request);
+  base::sendBody(request, response, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text());
 }
 
 /// /apps/APP/slugs/ID and /apps/APP/slugs/ID/blob

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/http.h"
+#include "base/metrics.h"
 #include "controller/command_set.h"
 #include "registry/registry_handler.h"
 #include "store/blob_store.h"
@@ -12,12 +13,13 @@
 namespace controller {
 
 /// Thread-safe. Over TCP everything but /healthz and / asks for a token (Bearer, or Basic with the token as
-/// password); the registry serves the loopback interface without one. Over the unix socket the caller is the
-/// machine's administrator.
+/// password); the registry and /metrics serve the loopback interface without one. Over the unix socket the
+/// caller is the machine's administrator.
 class HttpApi {
  public:
   enum class Door { unixSocket, tcp };
-  HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands);
+  HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands,
+          const base::Metrics& metrics);
   /// The router for one listener.
   base::HttpRouter router(Door door);
 
@@ -25,11 +27,13 @@ class HttpApi {
   std::unique_ptr<Poco::Net::HTTPRequestHandler> route(Door door, const base::HttpRequest& request);
   Caller authenticate(Door door, const base::HttpRequest& request);
   void runCommand(Door door, base::HttpRequest& request, base::HttpResponse& response);
+  void sendMetrics(Door door, base::HttpRequest& request, base::HttpResponse& response);
   void sendSlug(base::HttpRequest& request, base::HttpResponse& response);
 
   store::ReleaseStore& store_;
   store::DiskBlobStore& blobs_;
   CommandSet& commands_;
+  const base::Metrics& metrics_;
   registry::RegistryApi registry_;
 };
 

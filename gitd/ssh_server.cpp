@@ -1,17 +1,10 @@
 #include "gitd/ssh_server.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -19,15 +12,19 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "gitd/detail/acceptor.h"
 #include "gitd/detail/connection.h"
-#include "gitd/detail/listener.h"
 #include "gitd/detail/ssh_key.h"
+#include "gitd/detail/ssh_refusal.h"
 #include "gitd/detail/thread.h"
 
 namespace gitd {
 namespace {
 
 using detail::Connection;
+
+// Of the descriptors that the process may have, this part at most is held by those who wait.
+constexpr rlim_t kWaitingShare = 4;
 
 constexpr char kKeyExchange[] =
     // The first two are taken by libssh 0.11 and 0.12; what it does not know it leaves out.
@@ -39,34 +36,61 @@ constexpr char kCiphers[] =
 constexpr char kMacs[] =
     "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
-// OpenSSH tells only its own kind that the reader of a channel has died (eow@openssh.com), and that is all
-// there is to know when somebody kills git and not its ssh: the word in front asks for it.
-constexpr char kSoftware[] = "OpenSSH_compatible_Fairlead_" FAIRLEAD_VERSION;
-
 void setOption(ssh_bind bind, ssh_bind_options_e option, const void* value) {
   if (ssh_bind_options_set(bind, option, value) != SSH_OK) {
     throw base::Error(base::Errc::internal, std::string("libssh refuses an option: ") + ssh_get_error(bind));
   }
 }
 
-detail::SshBind makeBind(const std::filesystem::path& hostKeyFile) {
+detail::SshBind makeBind(std::vector<detail::SshKey> hostKeys) {
   detail::SshBind bind(ssh_bind_new());
   if (!bind) throw base::Error(base::Errc::internal, "cannot start libssh");
   // Else it would read /etc/ssh/libssh_server_config.
   const bool noConfig = false;
   setOption(bind.get(), SSH_BIND_OPTIONS_PROCESS_CONFIG, &noConfig);
-  setOption(bind.get(), SSH_BIND_OPTIONS_IMPORT_KEY, detail::loadHostKey(hostKeyFile).release());
+  const bool withRsa = hostKeys.size() > 1;
+  for (detail::SshKey& key : hostKeys)
+    setOption(bind.get(), SSH_BIND_OPTIONS_IMPORT_KEY, key.release());
+  setOption(bind.get(), SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS,
+            withRsa ? "ssh-ed25519,rsa-sha2-512,rsa-sha2-256" : "ssh-ed25519");
   setOption(bind.get(), SSH_BIND_OPTIONS_KEY_EXCHANGE, kKeyExchange);
   setOption(bind.get(), SSH_BIND_OPTIONS_CIPHERS_C_S, kCiphers);
   setOption(bind.get(), SSH_BIND_OPTIONS_CIPHERS_S_C, kCiphers);
   setOption(bind.get(), SSH_BIND_OPTIONS_HMAC_C_S, kMacs);
   setOption(bind.get(), SSH_BIND_OPTIONS_HMAC_S_C, kMacs);
-  setOption(bind.get(), SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS, "ssh-ed25519");
   setOption(bind.get(), SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, detail::kAcceptedSignatures);
   const int minRsaBits = 2048;
   setOption(bind.get(), SSH_BIND_OPTIONS_RSA_MIN_SIZE, &minRsaBits);
-  setOption(bind.get(), SSH_BIND_OPTIONS_BANNER, kSoftware);
+  setOption(bind.get(), SSH_BIND_OPTIONS_BANNER, detail::kSoftware);
   return bind;
+}
+
+std::vector<detail::SshKey> loadHostKeys(const SshServerConfig& config) {
+  std::vector<detail::SshKey> keys;
+  keys.push_back(detail::loadHostKey(config.hostKeyFile, detail::HostKeyKind::ed25519));
+  if (!config.rsaHostKeyFile.empty())
+    keys.push_back(detail::loadHostKey(config.rsaHostKeyFile, detail::HostKeyKind::rsa));
+  return keys;
+}
+
+std::vector<std::string> fingerprintsOf(const std::vector<detail::SshKey>& keys) {
+  std::vector<std::string> fingerprints;
+  for (const detail::SshKey& key : keys)
+    fingerprints.push_back(detail::fingerprintOf(key.get()));
+  return fingerprints;
+}
+
+detail::DoorLimits doorLimits(const SshServerConfig& config) {
+  rlimit descriptors{};
+  ::getrlimit(RLIMIT_NOFILE, &descriptors);
+  const auto share =
+      static_cast<unsigned>(std::min<rlim_t>(descriptors.rlim_cur / kWaitingShare, config.maxWaiting));
+  return {.maxConnections = config.maxConnections,
+          .maxUnauthenticated = config.maxUnauthenticated,
+          .maxUnauthenticatedPerSource = config.maxUnauthenticatedPerSource,
+          .maxPerSource = config.maxPerSource,
+          .maxWaiting = share,
+          .maxWait = config.maxWait};
 }
 
 }  // namespace
@@ -79,76 +103,60 @@ struct SshServer::State {
     std::jthread thread;
   };
 
-  State(SshServerConfig settings, base::TcpListener tcp, PushHandler& pushHandler)
+  State(SshServerConfig settings, base::TcpListener tcp, PushHandler& pushHandler, base::Metrics& all)
       : config(std::move(settings)),
-        hostKeyFingerprint(detail::fingerprintOf(detail::loadHostKey(config.hostKeyFile).get())),
-        bind(makeBind(config.hostKeyFile)),
-        listener(std::move(tcp)),
+        hostKeyFingerprints(fingerprintsOf(loadHostKeys(config))),
+        bind(makeBind(loadHostKeys(config))),
+        listener(std::move(tcp), detail::kKeepalivesUntilLost * config.keepalive),
         changed(base::makeEventFd()),
-        shared{config, pushHandler, changed} {}
+        metrics(all),
+        door(doorLimits(config)),
+        shared{config, pushHandler, changed, door, metrics},
+        acceptor(listener, door, changed, metrics) {}
 
-  void acceptLoop(const std::stop_token& stop);
-  bool mayAccept();
-  void acceptOne();
-  void serve(base::Fd socket, std::string peer);
+  void serve(detail::Door::Visitor visitor);
+  void start(detail::SshSession session, detail::Admission admission);
   void serveEntry(Entry& entry);
   void reap();
   void endAll(std::chrono::milliseconds grace);
 
   const SshServerConfig config;
-  const std::string hostKeyFingerprint;
+  const std::vector<std::string> hostKeyFingerprints;
   detail::SshBind bind;
   detail::Listener listener;
   base::Fd changed;
+  detail::SshMetrics metrics;
+  detail::Door door;
   detail::ConnectionShared shared;
+  detail::Acceptor acceptor;
   std::mutex mutex;  // guards entries' shape and ended
   std::condition_variable ended;
   std::list<Entry> entries;
-  std::jthread acceptor;
+  std::jthread accepting;
 };
 
-void SshServer::State::acceptLoop(const std::stop_token& stop) {
-  detail::beginThread("gitd-accept");
-  const std::stop_callback wake(stop, [this] { base::signalEvent(changed); });
-  while (!stop.stop_requested()) {
-    reap();
-    const bool open = mayAccept();
-    // What is not accepted waits in the kernel's queue: nobody is turned away.
-    pollfd fds[2] = {{changed.get(), POLLIN, 0}, {open ? listener.fd().get() : -1, POLLIN, 0}};
-    if (::poll(fds, 2, -1) < 0) continue;
-    if ((fds[0].revents & POLLIN) != 0) base::drainEvent(changed);
-    if ((fds[1].revents & POLLIN) != 0) acceptOne();
-  }
-}
-
-bool SshServer::State::mayAccept() {
-  const bool doorFull = shared.unauthenticated >= config.maxUnauthenticated;
-  shared.crowded = doorFull;
-  const std::lock_guard lock(mutex);
-  return !doorFull && entries.size() < config.maxConnections;
-}
-
-void SshServer::State::acceptOne() {
-  std::string peer;
-  base::Fd socket = listener.accept(peer);
-  if (!socket.valid()) return;
-  serve(std::move(socket), std::move(peer));
-}
-
-void SshServer::State::serve(base::Fd socket, std::string peer) {
+void SshServer::State::serve(detail::Door::Visitor visitor) {
+  detail::Admission admission(door, metrics, visitor);
   detail::SshSession session(ssh_new());
   if (!session) return;
-  ssh_options_set(session.get(), SSH_OPTIONS_COMPRESSION, "no");
-  const int raw = socket.release();  // libssh closes it with the session
+  // "no" would only put it last.
+  ssh_options_set(session.get(), SSH_OPTIONS_COMPRESSION_C_S, "none");
+  ssh_options_set(session.get(), SSH_OPTIONS_COMPRESSION_S_C, "none");
+  const int raw = visitor.socket.release();  // libssh closes it with the session
   if (ssh_bind_accept_fd(bind.get(), session.get(), raw) != SSH_OK) {
-    base::Log("gitd").warn("connection not taken", {{"peer", peer}, {"error", ssh_get_error(bind.get())}});
+    base::Log("gitd").warn("connection not taken",
+                           {{"peer", visitor.peer}, {"error", ssh_get_error(bind.get())}});
     if (ssh_get_fd(session.get()) != raw) ::close(raw);
     return;
   }
+  start(std::move(session), std::move(admission));
+}
+
+void SshServer::State::start(detail::SshSession session, detail::Admission admission) {
   const std::lock_guard lock(mutex);
   Entry& entry = entries.emplace_back();
   try {
-    entry.connection = std::make_unique<Connection>(shared, std::move(session), std::move(peer));
+    entry.connection = std::make_unique<Connection>(shared, std::move(session), std::move(admission));
     entry.thread = std::jthread([this, &entry] { serveEntry(entry); });
   } catch (const std::exception& failure) {
     // Out of threads or descriptors: this one is turned away, those under way go on.
@@ -199,10 +207,15 @@ void SshServer::State::endAll(std::chrono::milliseconds grace) {
   entries.clear();
 }
 
-SshServer::SshServer(SshServerConfig config, base::TcpListener listener, PushHandler& handler)
-    : state_(std::make_unique<State>(std::move(config), std::move(listener), handler)) {
-  state_->acceptor =
-      std::jthread([state = state_.get()](const std::stop_token& stop) { state->acceptLoop(stop); });
+SshServer::SshServer(SshServerConfig config, base::TcpListener listener, PushHandler& handler,
+                     base::Metrics& metrics)
+    : state_(std::make_unique<State>(std::move(config), std::move(listener), handler, metrics)) {
+  state_->accepting = std::jthread([state = state_.get()](const std::stop_token& stop) {
+    detail::beginThread("gitd-accept");
+    state->acceptor.run(
+        stop, [state](detail::Door::Visitor visitor) { state->serve(std::move(visitor)); },
+        [state] { state->reap(); });
+  });
 }
 
 SshServer::~SshServer() {
@@ -213,14 +226,14 @@ std::string SshServer::address() const {
   return state_->listener.address();
 }
 
-std::string SshServer::hostKeyFingerprint() const {
-  return state_->hostKeyFingerprint;
+std::vector<std::string> SshServer::hostKeyFingerprints() const {
+  return state_->hostKeyFingerprints;
 }
 
 void SshServer::stop(std::chrono::milliseconds grace) {
-  if (state_->acceptor.joinable()) {
-    state_->acceptor.request_stop();
-    state_->acceptor.join();
+  if (state_->accepting.joinable()) {
+    state_->accepting.request_stop();
+    state_->accepting.join();
     state_->listener.close();
   }
   state_->endAll(grace);

@@ -6,37 +6,49 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/metrics.h"
 #include "base/tcp_listener.h"
 #include "gitd/push_handler.h"
 
 namespace gitd {
 
 struct SshServerConfig {
-  std::filesystem::path hostKeyFile;        ///< ed25519, made (0600) when missing
-  unsigned maxConnections = 256;            ///< setting ssh_max_connections; more wait in the accept queue
-  unsigned maxUnauthenticated = 64;         ///< setting ssh_max_unauthenticated
-  std::chrono::seconds loginGrace{30};      ///< setting ssh_login_grace_s
-  std::chrono::seconds idleTimeout{600};    ///< setting ssh_idle_timeout_s
-  std::uint64_t packMaxBytes = 2ull << 30;  ///< setting pack_max_bytes
+  std::filesystem::path hostKeyFile;     ///< ed25519, made (0600) when missing
+  std::filesystem::path rsaHostKeyFile;  ///< RSA for clients that know nothing else, the same; empty: none
+  unsigned maxConnections = 256;         ///< setting ssh_max_connections
+  unsigned maxUnauthenticated = 64;      ///< setting ssh_max_unauthenticated
+  unsigned maxUnauthenticatedPerSource = 16;  ///< setting ssh_max_unauthenticated_per_source
+  unsigned maxPerSource = 100;                ///< setting ssh_max_per_source
+  unsigned maxWaiting = 1024;             ///< setting ssh_max_waiting; a quarter of the descriptors at most
+  std::chrono::seconds maxWait{60};       ///< setting ssh_max_wait_s: over a limit, before it is refused
+  unsigned maxChannels = 10;              ///< setting ssh_max_channels, of one connection
+  std::chrono::seconds loginGrace{30};    ///< setting ssh_login_grace_s
+  std::chrono::seconds idleTimeout{600};  ///< setting ssh_idle_timeout_s
+  std::chrono::milliseconds keepalive{15000};   ///< setting ssh_keepalive_s; four without an answer: lost
+  std::uint64_t packMaxBytes = 2ull << 30;      ///< setting pack_max_bytes
   std::uint64_t objectMaxBytes = 512ull << 20;  ///< setting object_max_bytes
   std::uint64_t packMaxObjects = 5'000'000;     ///< setting pack_max_objects
   std::uint32_t maxCommands = 1000;             ///< setting push_max_commands: ref updates in one push
 };
 
 /// Accepts at once after construction, one thread for accepting, one per connection, one per push or command
-/// under way. stop() ends accepting, waits for sessions up to `grace`, then closes them. Public-key login
-/// only. (RFC 4252-4254; gitprotocol-pack.)
+/// under way. Limits on connections queue: over them a client waits for `maxWait` before it is refused with a
+/// sentence. Public-key login only. (RFC 4252-4254; gitprotocol-pack.)
 class SshServer {
  public:
-  SshServer(SshServerConfig config, base::TcpListener listener, PushHandler& handler);
+  /// All but the configuration outlive it.
+  SshServer(SshServerConfig config, base::TcpListener listener, PushHandler& handler, base::Metrics& metrics);
   ~SshServer();
   SshServer(const SshServer&) = delete;
   SshServer& operator=(const SshServer&) = delete;
   /// "HOST:PORT" as bound.
   std::string address() const;
-  /// "SHA256:..." of the host key.
-  std::string hostKeyFingerprint() const;
+  /// "SHA256:..." of the host keys, ed25519 first.
+  std::vector<std::string> hostKeyFingerprints() const;
+  /// Closes the port, gives commands a few seconds, pushes and fetches under way up to `grace`, then tells
+  /// their clients in a sentence and ends them. Once.
   void stop(std::chrono::milliseconds grace);
 
  private:

@@ -73,18 +73,6 @@ Refusal refusalOf(base::Errc code, const std::string& message) {
   }
 }
 
-/// A peer on this machine that speaks for itself. What a proxy here passes on comes from anywhere; a stranger
-/// who forges these headers only loses by it.
-bool isFromLoopback(const HttpRequest& request) {
-  for (const char* header : {"Forwarded", "X-Forwarded-For", "Via"}) {
-    if (request.has(header)) return false;
-  }
-  const Poco::Net::SocketAddress peer = request.clientAddress();
-  if (peer.family() == Poco::Net::SocketAddress::UNIX_LOCAL) return true;
-  const Poco::Net::IPAddress host = peer.host();
-  return host.isLoopback() || host.toString().starts_with("::ffff:127.");
-}
-
 bool matchesEtag(const HttpRequest& request, const std::string& etag) {
   for (const std::string& part : base::split(request.get("If-None-Match", ""), ',')) {
     std::string_view candidate = base::trim(part);
@@ -296,6 +284,16 @@ Handler::Outcome Handler::serveReferrers(HttpRequest& request, HttpResponse& res
 }
 
 }  // namespace
+
+bool isFromLoopback(const HttpRequest& request) {
+  for (const char* header : {"Forwarded", "X-Forwarded-For", "Via"}) {
+    if (request.has(header)) return false;
+  }
+  const Poco::Net::SocketAddress peer = request.clientAddress();
+  if (peer.family() == Poco::Net::SocketAddress::UNIX_LOCAL) return true;
+  const Poco::Net::IPAddress host = peer.host();
+  return host.isLoopback() || host.toString().starts_with("::ffff:127.");
+}
 
 RegistryApi::RegistryApi(store::ReleaseStore& releases, store::DiskBlobStore& blobs, PullAccess access)
     : releases_(releases), blobs_(blobs), access_(std::move(access)) {}

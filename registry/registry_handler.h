@@ -31,4 +31,8 @@ class RegistryApi {
   PullAccess access_;
 };
 
+/// A peer on this machine that speaks for itself. What a proxy here passes on comes from anywhere; a stranger
+/// who forges its headers only loses by it.
+bool isFromLoopback(const base::HttpRequest& request);
+
 }  // namespace registry

@@ -39,8 +39,16 @@ struct Config {
   std::uint64_t pushMaxCommands = 1000;
   std::uint64_t sshMaxConnections = 256;
   std::uint64_t sshMaxUnauthenticated = 64;
+  std::uint64_t sshMaxUnauthenticatedPerSource = 16;
+  std::uint64_t sshMaxPerSource = 100;
+  std::uint64_t sshMaxWaiting = 1024;
+  std::uint64_t sshMaxWaitS = 60;
+  std::uint64_t sshMaxChannels = 10;
   std::uint64_t sshLoginGraceS = 30;
   std::uint64_t sshIdleTimeoutS = 600;
+  std::uint64_t sshKeepaliveS = 15;
+  std::uint64_t sshDrainS = 60;
+  std::string sshShellUser;
   std::uint64_t portTimeoutS = 60;
   std::uint64_t stopGraceS = 30;
   std::uint64_t processMemoryBytes = 512ull << 20;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -18,6 +19,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/strings.h"
 #include "base/tcp_listener.h"
 #include "base/version.h"
 #include "controller/command_set.h"
@@ -25,7 +28,9 @@
 #include "controller/http_api.h"
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
+#include "gitd/metered_handler.h"
 #include "gitd/repository.h"
+#include "gitd/shell_server.h"
 #include "gitd/ssh_server.h"
 #include "runner/local_engine.h"
 #include "sandbox/oci_runtime.h"
@@ -34,6 +39,8 @@
 
 namespace server {
 namespace {
+
+constexpr std::uint64_t kEndGraceS = 5;
 
 /// Lines for whoever watches the daemon's standard output; a closed one is not an error.
 class Console : public base::ByteSink {
@@ -145,6 +152,13 @@ controller::DeployerConfig deployerConfig(const Config& config) {
 gitd::SshServerConfig sshConfig(const Config& config, const controller::DataFolder& folder) {
   gitd::SshServerConfig ssh;
   ssh.hostKeyFile = folder.keys() / "ssh_host_ed25519_key";
+  ssh.rsaHostKeyFile = folder.keys() / "ssh_host_rsa_key";
+  ssh.maxUnauthenticatedPerSource = static_cast<unsigned>(config.sshMaxUnauthenticatedPerSource);
+  ssh.maxPerSource = static_cast<unsigned>(config.sshMaxPerSource);
+  ssh.maxWaiting = static_cast<unsigned>(config.sshMaxWaiting);
+  ssh.maxWait = std::chrono::seconds(config.sshMaxWaitS);
+  ssh.maxChannels = static_cast<unsigned>(config.sshMaxChannels);
+  ssh.keepalive = std::chrono::seconds(std::max<std::uint64_t>(1, config.sshKeepaliveS));
   ssh.maxConnections = static_cast<unsigned>(config.sshMaxConnections);
   ssh.maxUnauthenticated = static_cast<unsigned>(config.sshMaxUnauthenticated);
   ssh.loginGrace = std::chrono::seconds(config.sshLoginGraceS);
@@ -154,6 +168,18 @@ gitd::SshServerConfig sshConfig(const Config& config, const controller::DataFold
   ssh.packMaxObjects = config.packMaxObjects;
   ssh.maxCommands = static_cast<std::uint32_t>(config.pushMaxCommands);
   return ssh;
+}
+
+gitd::ShellServerConfig shellConfig(const Config& config, const controller::DataFolder& folder) {
+  gitd::ShellServerConfig shell{.socketFile = folder.gitSocket(), .user = std::nullopt};
+  if (config.sshShellUser.empty()) return shell;
+  const passwd* user = ::getpwnam(config.sshShellUser.c_str());
+  if (user == nullptr)
+    throw base::Error(
+        base::Errc::invalidArgument,
+        "there is no user \"" + base::printable(config.sshShellUser) + "\": correct ssh_shell_user");
+  shell.user = user->pw_uid;
+  return shell;
 }
 
 void addAdminKey(const Config& config, store::ReleaseStore& store, const base::Clock& clock) {
@@ -227,13 +253,18 @@ int run(const Config& config) {
   for (const store::App& app : store.apps())
     keeper.look(folder.repository(app.name));
   controller::PushGateway gateway(folder, store, deployer, commands, keeper);
-  controller::HttpApi api(store, blobs, commands);
+  base::Metrics metrics;
+  gitd::MeteredHandler metered(gateway, metrics);
+  controller::HttpApi api(store, blobs, commands, metrics);
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));
   const auto http =
       base::HttpServer::onTcp(std::move(httpListener), api.router(controller::HttpApi::Door::tcp));
-  gitd::SshServer ssh(sshConfig(config, folder), std::move(sshListener), gateway);
+  gitd::SshServer ssh(sshConfig(config, folder), std::move(sshListener), metered, metrics);
+  for (const std::string& fingerprint : ssh.hostKeyFingerprints())
+    base::Log("server").info("ssh host key", {{"fingerprint", fingerprint}});
+  gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered);
   const controller::Endpoints endpoints{ssh.address(), http->address(), router->address()};
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });
@@ -245,8 +276,14 @@ int run(const Config& config) {
   const bool stopProcesses = shutdown.wait();
   base::Log("server").info("shutting down", {{"processes", stopProcesses ? "stopped too" : "left running"}});
   std::filesystem::remove(folder.readyFile());
+  // To be replaced: pushes under way finish first. To be gone: nothing is waited for.
+  if (stopProcesses) deployer.stop();
+  const auto grace = std::chrono::seconds(stopProcesses ? kEndGraceS : config.sshDrainS);
+  const auto begin = std::chrono::steady_clock::now();
+  ssh.stop(grace);
+  const auto left = grace - (std::chrono::steady_clock::now() - begin);
+  shell.stop(std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(0)));
   deployer.stop();
-  ssh.stop(std::chrono::seconds(5));
   http->stop(std::chrono::seconds(5));
   socket->stop(std::chrono::seconds(5));
   stacks.stop();

@@ -24,7 +24,9 @@ constexpr std::size_t kTextPiece = 32u << 10;
 
 std::size_t ChannelIo::read(char* buffer, std::size_t capacity) {
   std::unique_lock lock(mutex_);
+  reading_ = true;
   changed_.wait(lock, [&] { return !input_.empty() || inputEnded_ || goneHow_ != Gone::no; });
+  reading_ = false;
   if (goneHow_ != Gone::no) throwGone();
   if (input_.empty()) return 0;
   std::string& front = input_.front();
@@ -158,6 +160,30 @@ void ChannelIo::abandon(Gone how) {
   }
   gone_.request_stop();
   if (how == Gone::closed) closed_.request_stop();
+}
+
+void ChannelIo::dismiss(std::string_view sentence) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (goneHow_ != Gone::no || exitStatus_) return;
+    append(sideBand_ ? Kind::progress : Kind::err, std::string("fairlead: ").append(sentence).append("\n"));
+    goneHow_ = Gone::closed;
+    input_.clear();
+    inputBytes_ = inputAt_ = 0;
+    changed_.notify_all();
+  }
+  gone_.request_stop();
+  closed_.request_stop();
+}
+
+bool ChannelIo::awaitsInput() const {
+  const std::lock_guard lock(mutex_);
+  return reading_ && input_.empty();
+}
+
+bool ChannelIo::drained() const {
+  const std::lock_guard lock(mutex_);
+  return output_.empty();
 }
 
 std::size_t ChannelIo::readyProgress(const Chunk& chunk, Clock::time_point now) const {

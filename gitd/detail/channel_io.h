@@ -65,6 +65,12 @@ class ChannelIo : public git::Wire {
   bool wantsInput() const;
   void endInput();
   void abandon(Gone how);
+  /// As abandon(closed), with a last sentence for the client behind what is queued.
+  void dismiss(std::string_view sentence);
+  /// The worker waits for the client's bytes.
+  bool awaitsInput() const;
+  /// Nothing is queued for the client.
+  bool drained() const;
 
   struct Output {
     Stream stream = Stream::out;
@@ -102,6 +108,7 @@ class ChannelIo : public git::Wire {
   std::size_t inputBytes_ = 0;
   std::size_t inputAt_ = 0;  // consumed of the front piece
   bool inputEnded_ = false;
+  bool reading_ = false;
   bool starved_ = false;  // the loop was refused and must be woken when there is room
   std::deque<Chunk> output_;
   std::size_t outputBytes_ = 0;

@@ -4,8 +4,10 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -18,13 +20,22 @@
 namespace gitd::detail {
 namespace {
 
-constexpr std::size_t kMaxChannels = 10;
+// Channels over the limit are opened to say so, up to this many times the limit.
+constexpr std::size_t kExplainedChannels = 2;
 // Agents offer every key that they hold before the right one; more than this is somebody looking for a key.
 constexpr int kMaxOffers = 30;
-// While others wait at the door a stranger gets this long, which is many times what a login takes.
+// While others wait at the door a stranger gets this long, which is many times what a login takes,
 constexpr std::chrono::seconds kCrowdedGrace{5};
-constexpr std::chrono::milliseconds kKeepaliveInterval{60'000};
+// and this long for a word.
+constexpr std::chrono::milliseconds kCrowdedSilence{1500};
+constexpr std::chrono::milliseconds kLookAtDoor{500};
+constexpr std::chrono::milliseconds kLinger{300};
+constexpr int kFlushMs = 10;
+// A login's packet that libssh has not answered by then it never will.
+constexpr std::chrono::milliseconds kAnswerTime{1000};
 constexpr std::chrono::milliseconds kMaxWait{60'000};
+// For commands at the server's end; pushes and fetches have the server's grace.
+constexpr std::chrono::seconds kCommandGrace{5};
 
 Connection& connectionOf(void* self) {
   return *static_cast<Connection*>(self);
@@ -37,16 +48,34 @@ void acknowledgeQuickly(int socket) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
+/// Closing with bytes unread resets the connection, and the client would never see the last sentence.
+void linger(const base::Fd& socket) {
+  ::shutdown(socket.get(), SHUT_WR);
+  const auto deadline = std::chrono::steady_clock::now() + kLinger;
+  std::array<char, 4096> unread{};
+  while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd waiting{socket.get(), POLLIN, 0};
+    if (left <= 0 || ::poll(&waiting, 1, static_cast<int>(left)) <= 0) return;
+    if (::recv(socket.get(), unread.data(), unread.size(), MSG_DONTWAIT) <= 0) return;
+  }
+}
+
+std::string seconds(std::chrono::milliseconds time) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
+}
+
 }  // namespace
 
-Connection::Connection(ConnectionShared& shared, SshSession session, std::string peer)
-    : shared_(shared), wake_(base::makeEventFd()), session_(std::move(session)), peer_(std::move(peer)) {
-  ++shared_.unauthenticated;
-}
+Connection::Connection(ConnectionShared& shared, SshSession session, Admission admission)
+    : shared_(shared),
+      wake_(base::makeEventFd()),
+      session_(std::move(session)),
+      admission_(std::move(admission)) {}
 
 Connection::~Connection() {
   hangUp(ChannelIo::Gone::closed);
-  if (!identity_) --shared_.unauthenticated;
 }
 
 void Connection::requestEnd() {
@@ -63,12 +92,12 @@ void Connection::run() {
   if (handshake()) {
     loop();
   } else {
-    base::Log("gitd").debug(
-        "no ssh", {{"peer", peer_}, {"error", base::printable(ssh_get_error(session_.get()), 200)}});
+    base::Log("gitd").debug("no ssh", {{"peer", admission_.peer()},
+                                       {"error", base::printable(ssh_get_error(session_.get()), 200)}});
   }
   // Silence is not a decision: only a client that hung up cancels its push.
   const bool silent =
-      idle_ || std::strstr(ssh_get_error(session_.get()), std::strerror(ETIMEDOUT)) != nullptr;
+      silent_ || std::strstr(ssh_get_error(session_.get()), std::strerror(ETIMEDOUT)) != nullptr;
   hangUp(silent && !abortRequested_ ? ChannelIo::Gone::lost : ChannelIo::Gone::closed);
 }
 
@@ -79,11 +108,15 @@ void Connection::hangUp(ChannelIo::Gone how) {
   for (auto& channel : channels_)
     channel->abandon(how);
   channels_.clear();
+  // What was just said must be out of the way, else libssh drops the sentence with its buffer.
+  if (farewell_ && event_) ssh_event_dopoll(event_.get(), kFlushMs);
   if (event_) {
     ssh_event_remove_fd(event_.get(), wake_.get());
     ssh_event_remove_session(event_.get(), session_.get());
   }
+  const base::Fd socket(farewell_ ? ::dup(ssh_get_fd(session_.get())) : -1);
   ssh_disconnect(session_.get());
+  if (socket.valid()) linger(socket);
 }
 
 bool Connection::handshake() {
@@ -95,7 +128,7 @@ bool Connection::handshake() {
   ssh_set_server_callbacks(session, &callbacks_);
   ssh_set_message_callback(session, &onMessage, this);
   ssh_set_auth_methods(session, SSH_AUTH_METHOD_PUBLICKEY | SSH_AUTH_METHOD_INTERACTIVE);
-  ssh_set_counters(session, &traffic_, nullptr);
+  ssh_set_counters(session, &traffic_, &packets_);
   ssh_set_blocking(session, 0);
   // Once, and only then does the socket have a place in an event loop.
   if (ssh_handle_key_exchange(session) == SSH_ERROR) return false;
@@ -112,6 +145,7 @@ void Connection::loop() {
     const auto now = Clock::now();
     base::rethrowParked(parked_);
     noteTraffic(now);
+    noteUnanswered(now);
     if (rc == SSH_ERROR || socketLost()) return;
     pumpChannels(now);
     if (socketLost() || shouldEnd(now)) return;
@@ -136,7 +170,8 @@ int Connection::onPublicKey(ssh_session, const char*, ssh_key key, char state, v
 
 int Connection::judgeKey(ssh_key key, int state) {
   if (++offers_ > kMaxOffers) {
-    refused_ = true;
+    refused_ = end("too many keys were offered (" + std::to_string(kMaxOffers) +
+                   "): name the right one with ssh -i FILE -o IdentitiesOnly=yes");
     return SSH_AUTH_DENIED;
   }
   // NONE is only "would you take this key?"; nobody has proved anything before VALID.
@@ -146,18 +181,20 @@ int Connection::judgeKey(ssh_key key, int state) {
   auto identity = shared_.handler.findIdentity(fingerprint);
   if (!identity) {
     offeredKey_ = fingerprint;
+    shared_.metrics.unknownKeys.add();
     return SSH_AUTH_DENIED;
   }
+  knownKey_ = true;
   if (state == SSH_PUBLICKEY_STATE_VALID) authenticated(std::move(*identity));
   return SSH_AUTH_SUCCESS;
 }
 
 void Connection::authenticated(Identity identity) {
   if (identity_) return;
-  base::Log("gitd").debug("logged in",
-                          {{"peer", peer_}, {"user", identity.user}, {"key", identity.fingerprint}});
+  base::Log("gitd").debug(
+      "logged in", {{"peer", admission_.peer()}, {"user", identity.user}, {"key", identity.fingerprint}});
   identity_ = std::move(identity);
-  --shared_.unauthenticated;
+  admission_.loggedIn();
   base::signalEvent(shared_.changed);
 }
 
@@ -165,6 +202,7 @@ int Connection::onMessage(ssh_session, ssh_message message, void* self) {
   Connection& connection = connectionOf(self);
   const int type = ssh_message_type(message);
   const int subtype = ssh_message_subtype(message);
+  connection.serviceAsked_ = connection.serviceAsked_ || type == SSH_REQUEST_SERVICE;
   constexpr int kDefaultAnswer = 1;  // libssh's, which is a refusal
   return base::shielded(connection.parked_, kDefaultAnswer, [&] {
     if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE) {
@@ -211,12 +249,21 @@ ssh_channel Connection::onOpenSession(ssh_session session, void* self) {
 }
 
 ssh_channel Connection::openSession(ssh_session session) {
-  if (!identity_ || channels_.size() >= kMaxChannels || endRequested_) return nullptr;
+  const std::size_t limit = shared_.config.maxChannels;
+  if (!identity_ || hungUp_ || channels_.size() >= limit * kExplainedChannels || endRequested_)
+    return nullptr;
+  std::string refusal;
+  if (channels_.size() >= limit) {
+    refusal = "this connection has " + std::to_string(limit) +
+              " sessions already: end one, use a connection of its own, or raise ssh_max_channels";
+  }
   ssh_channel raw = ssh_channel_new(session);
   if (raw == nullptr) return nullptr;
-  channels_.push_back(std::make_unique<SessionChannel>(raw, wake_, [this](ChannelIo& io, int protocol) {
-    return ServiceContext{shared_.config, shared_.handler, io, *identity_, peer_, protocol};
-  }));
+  const auto makeContext = [this](ChannelIo& io, const SshCommand& command, int protocol) {
+    shared_.metrics.countSession(command);
+    return ServiceContext{shared_.config, shared_.handler, io, *identity_, admission_.peer(), protocol};
+  };
+  channels_.push_back(std::make_unique<SessionChannel>(raw, wake_, makeContext, std::move(refusal)));
   return raw;
 }
 
@@ -237,48 +284,115 @@ int Connection::pollTimeout(Clock::time_point now) const {
     if (const auto due = channel->due()) until(*due);
   }
   if (identity_) {
-    until(lastHeard_ + shared_.config.idleTimeout);
+    until(lastHeard_ + allowedSilence());
     if (!channels_.empty()) until(std::max(lastHeard_, lastKeepalive_) + keepaliveInterval());
   } else {
-    until(started_ + std::min<std::chrono::seconds>(shared_.config.loginGrace, kCrowdedGrace));
-    // Past the short grace: whether it is crowded now is found out by looking.
-    if (now > started_ + kCrowdedGrace) wait = std::chrono::seconds(1);
+    until(admission_.since() + shared_.config.loginGrace);
+    // Whether it is crowded now is found out by looking.
+    wait = std::min(wait, kLookAtDoor);
   }
+  if (endingSince_) until(*endingSince_ + kCommandGrace);
+  if (abortingSince_) until(*abortingSince_ + kFarewell);
   return static_cast<int>(std::max<std::int64_t>(wait.count(), 0));
 }
 
+/// What the client is told with the disconnect. True, for its callers' brevity.
+bool Connection::end(const std::string& why) {
+  farewell_ = true;
+  ssh_session_set_disconnect_message(session_.get(), ("fairlead: " + why).c_str());
+  return true;
+}
+
+bool Connection::busy() const {
+  return std::any_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->busy(); });
+}
+
 bool Connection::shouldEnd(Clock::time_point now) {
-  if (abortRequested_ || violated_ || refused_) return true;
-  const bool busy =
-      std::any_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->busy(); });
-  if (endRequested_ && !busy && channels_.empty()) return true;
-  if (!identity_) {
-    const auto grace = shared_.crowded
-                           ? std::min<std::chrono::seconds>(shared_.config.loginGrace, kCrowdedGrace)
-                           : shared_.config.loginGrace;
-    return endRequested_ || now >= started_ + grace;
+  if (refused_) return true;
+  if (violated_) return end("the client sends more than its window allows");
+  if (abortRequested_ || endRequested_) return wound(now);
+  return identity_ ? silentTooLong(now) : loginTooSlow(now);
+}
+
+/// The server ends: whether this connection has by now.
+bool Connection::wound(Clock::time_point now) {
+  if (!endingSince_) endingSince_ = now;
+  if (!busy() && channels_.empty()) return end("the server is shutting down: try again in a moment");
+  const bool commandsOver = now >= *endingSince_ + kCommandGrace;
+  if (!abortRequested_ && !commandsOver) return silentTooLong(now);
+  for (auto& channel : channels_) {
+    if (abortRequested_ || !channel->servesGit()) channel->sayLast(kShutDown);
   }
-  idle_ = now >= lastHeard_ + shared_.config.idleTimeout;
-  return idle_;
+  if (!abortRequested_) return silentTooLong(now);
+  if (!abortingSince_) abortingSince_ = now;
+  const bool said = std::all_of(channels_.begin(), channels_.end(),
+                                [](const auto& channel) { return channel->saidLast(); });
+  if (!said && now < *abortingSince_ + kFarewell) return false;
+  return end(std::string(kShutDown));
+}
+
+/// libssh drops logins whose signature is wrong, or whose key it cannot read, and answers nothing.
+void Connection::noteUnanswered(Clock::time_point now) {
+  const bool heard = packets_.in_packets != std::exchange(packetsHeard_, packets_.in_packets);
+  const bool said = packets_.out_packets != std::exchange(packetsSaid_, packets_.out_packets);
+  if (said || identity_) unansweredSince_.reset();
+  if (heard && !said && serviceAsked_ && !identity_ && !unansweredSince_) unansweredSince_ = now;
+}
+
+bool Connection::loginTooSlow(Clock::time_point now) {
+  if (unansweredSince_ && now >= *unansweredSince_ + kAnswerTime) {
+    return end(
+        "the signature is wrong, or keys of this kind are not taken: use an ed25519 key, or an RSA key of "
+        "2048 bits or more that signs with SHA-2");
+  }
+  const auto grace = shared_.config.loginGrace;
+  if (now >= admission_.since() + grace) {
+    return end("no login within " + seconds(grace) + " (setting ssh_login_grace_s)");
+  }
+  // Somebody who types a passphrase is not hurried.
+  if (knownKey_ || !shared_.door.crowded()) return false;
+  if (now < lastHeard_ + kCrowdedSilence && now < admission_.since() + kCrowdedGrace) return false;
+  return end(
+      "many clients wait to log in, and this one is too slow: try again later (setting "
+      "ssh_max_unauthenticated)");
+}
+
+/// A client answers keepalives while it waits for us. One that thinks for minutes before it sends (a large
+/// push is being counted) may not: some clients look at the connection only when they need it.
+std::chrono::milliseconds Connection::allowedSilence() const {
+  const std::chrono::milliseconds idle = shared_.config.idleTimeout;
+  const bool waitsForUs = std::any_of(channels_.begin(), channels_.end(), [](const auto& channel) {
+    return channel->busy() && !channel->awaitsInput();
+  });
+  return waitsForUs ? std::min(idle, kKeepalivesUntilLost * keepaliveInterval()) : idle;
+}
+
+bool Connection::silentTooLong(Clock::time_point now) {
+  if (now < lastHeard_ + allowedSilence()) return false;
+  silent_ = true;
+  return end("nothing was heard for " + seconds(allowedSilence()) +
+             " (settings ssh_idle_timeout_s, ssh_keepalive_s)");
 }
 
 void Connection::noteTraffic(Clock::time_point now) {
+  shared_.metrics.bytesOut.add(traffic_.out_bytes - std::exchange(bytesSaid_, traffic_.out_bytes));
   if (traffic_.in_bytes == bytesHeard_) return;
+  shared_.metrics.bytesIn.add(traffic_.in_bytes - bytesHeard_);
   bytesHeard_ = traffic_.in_bytes;
   lastHeard_ = now;
 }
 
 std::chrono::milliseconds Connection::keepaliveInterval() const {
-  return std::min<std::chrono::milliseconds>(kKeepaliveInterval,
-                                             std::chrono::milliseconds(shared_.config.idleTimeout) / 4);
+  return std::min<std::chrono::milliseconds>(
+      shared_.config.keepalive, std::chrono::milliseconds(shared_.config.idleTimeout) / kKeepalivesUntilLost);
 }
 
-/// A client that thinks for minutes (a large push is being counted) is told from one that is gone by its
-/// answer.
 void Connection::keepAlive(Clock::time_point now) {
   if (!identity_ || channels_.empty() || now < std::max(lastHeard_, lastKeepalive_) + keepaliveInterval())
     return;
   lastKeepalive_ = now;
+  // The first call may only collect the answer to the one before; without an answer neither sends another.
+  ssh_send_keepalive(session_.get());
   ssh_send_keepalive(session_.get());
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <list>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "gitd/detail/admission.h"
 #include "gitd/detail/session_channel.h"
 #include "gitd/detail/ssh.h"
 #include "gitd/push_handler.h"
@@ -17,28 +19,31 @@
 
 namespace gitd::detail {
 
+/// A client that leaves this many keepalives in a row without an answer is lost.
+inline constexpr int kKeepalivesUntilLost = 4;
+
 /// What the connections of a server share. Thread-safe.
 struct ConnectionShared {
   const SshServerConfig& config;
   PushHandler& handler;
   const base::Fd& changed;  ///< signalled when a connection logs in or ends
-  std::atomic<unsigned> unauthenticated{0};
-  std::atomic<bool> crowded{false};  ///< others wait to be let in: who does not log in soon must go
+  const Door& door;
+  SshMetrics& metrics;
 };
 
 /// Serves a connection with an event loop on one thread. run() on that thread; the rest is thread-safe.
 class Connection {
  public:
-  /// `session` is connected; its socket is non-blocking with TCP_NODELAY. `peer` is for the log.
-  Connection(ConnectionShared& shared, SshSession session, std::string peer);
+  /// `session` is connected; its socket is non-blocking with TCP_NODELAY.
+  Connection(ConnectionShared& shared, SshSession session, Admission admission);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   void run();
-  /// Ends it as soon as nothing is under way.
+  /// Ends it as soon as no push or fetch is under way; commands have a few seconds.
   void requestEnd();
-  /// Ends it now: workers are told that the client is gone.
+  /// Tells the client why and ends it: workers are told that the client is gone.
   void requestAbort();
 
  private:
@@ -58,8 +63,15 @@ class Connection {
   void pumpChannels(Clock::time_point now);
   int pollTimeout(Clock::time_point now) const;
   bool shouldEnd(Clock::time_point now);
+  bool loginTooSlow(Clock::time_point now);
+  bool silentTooLong(Clock::time_point now);
+  bool wound(Clock::time_point now);
+  bool busy() const;
+  bool end(const std::string& why);
+  std::chrono::milliseconds allowedSilence() const;
   bool socketLost() const;
   void noteTraffic(Clock::time_point now);
+  void noteUnanswered(Clock::time_point now);
   void keepAlive(Clock::time_point now);
   std::chrono::milliseconds keepaliveInterval() const;
   void hangUp(ChannelIo::Gone how);
@@ -67,23 +79,32 @@ class Connection {
   ConnectionShared& shared_;
   base::Fd wake_;
   SshSession session_;
-  std::string peer_;
+  Admission admission_;
   ssh_server_callbacks_struct callbacks_{};
   ssh_counter_struct traffic_{};
+  ssh_counter_struct packets_{};
   SshEvent event_;
   std::list<std::unique_ptr<SessionChannel>> channels_;
   std::optional<Identity> identity_;
   std::exception_ptr parked_;  // thrown in a callback of libssh
   std::string offeredKey_;     // of the last refused offer, for the explanation
   int offers_ = 0;
-  bool refused_ = false;  // nothing it may still try would let it in
+  bool refused_ = false;       // nothing it may still try would let it in
+  bool knownKey_ = false;      // it has offered a key that may log in, and may be asking for its passphrase
+  bool serviceAsked_ = false;  // from here on every packet of a login asks for an answer
+  bool farewell_ = false;      // a sentence goes with the disconnect
   bool hungUp_ = false;
   bool violated_ = false;
-  bool idle_ = false;
-  Clock::time_point started_ = Clock::now();
-  Clock::time_point lastHeard_ = started_;
-  Clock::time_point lastKeepalive_ = started_;
+  bool silent_ = false;
+  Clock::time_point lastHeard_ = admission_.since();
+  Clock::time_point lastKeepalive_ = lastHeard_;
+  std::optional<Clock::time_point> endingSince_;
+  std::optional<Clock::time_point> abortingSince_;
   std::uint64_t bytesHeard_ = 0;
+  std::uint64_t bytesSaid_ = 0;
+  std::uint64_t packetsHeard_ = 0;
+  std::uint64_t packetsSaid_ = 0;
+  std::optional<Clock::time_point> unansweredSince_;
   std::atomic<bool> endRequested_{false};
   std::atomic<bool> abortRequested_{false};
 };

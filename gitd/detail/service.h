@@ -1,6 +1,7 @@
 // What every service of a session needs to know.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,13 @@ namespace gitd::detail {
 
 /// As git clients see us. (gitprotocol-capabilities, agent.)
 inline constexpr std::string_view kAgent = "fairlead/" FAIRLEAD_VERSION;
+
+/// To those whose push or command is ended with the server,
+inline constexpr std::string_view kShutDown =
+    "the server is shutting down and this was not finished in time (setting ssh_drain_s): try again in a "
+    "moment";
+/// which has this long to reach them.
+inline constexpr std::chrono::milliseconds kFarewell{500};
 
 /// One exec request of a verified user. The references outlive the service.
 struct ServiceContext {

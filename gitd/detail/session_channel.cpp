@@ -1,6 +1,8 @@
 #include "gitd/detail/session_channel.h"
 
 #include <algorithm>
+#include <utility>
+#include <variant>
 
 #include "base/c_callback.h"
 #include "gitd/detail/ssh_command.h"
@@ -24,8 +26,9 @@ SessionChannel& channelOf(void* self) {
 
 }  // namespace
 
-SessionChannel::SessionChannel(ssh_channel channel, const base::Fd& wake, MakeContext makeContext)
-    : channel_(channel), makeContext_(std::move(makeContext)), io_(wake) {
+SessionChannel::SessionChannel(ssh_channel channel, const base::Fd& wake, MakeContext makeContext,
+                               std::string refusal)
+    : channel_(channel), makeContext_(std::move(makeContext)), io_(wake), refusal_(std::move(refusal)) {
   callbacks_.userdata = this;
   callbacks_.channel_pty_request_function = &onPty;
   callbacks_.channel_shell_request_function = &onShell;
@@ -108,9 +111,16 @@ void SessionChannel::onClose(ssh_session, ssh_channel, void* self) {
 
 int SessionChannel::startOrRefuse(const char* commandLine) {
   return base::shielded(parked_, kRefused, [&] {
-    if (worker_.joinable()) return kRefused;  // one request a channel
+    if (std::exchange(started_, true)) return kRefused;  // one request a channel
+    if (!refusal_.empty()) {
+      io_.writeText(ChannelIo::Stream::err, "fairlead: " + refusal_ + "\n");
+      io_.finish(1);
+      return 0;
+    }
     request_.commandLine = commandLine;
-    context_.emplace(makeContext_(io_, protocolVersion(gitProtocol_)));
+    const SshCommand command = parseSshCommand(request_.commandLine);
+    servesGit_ = std::holds_alternative<GitCommand>(command);
+    context_.emplace(makeContext_(io_, command, protocolVersion(gitProtocol_)));
     worker_ = std::jthread([this] {
       beginThread("gitd-worker");
       serveCommand(*context_, request_);
@@ -168,7 +178,7 @@ void SessionChannel::pushOutput(ChannelIo::Clock::time_point now) {
 }
 
 void SessionChannel::closeWhenServed() {
-  if (localClosed_ || !worker_.joinable() || !unsent_.bytes.empty()) return;
+  if (localClosed_ || !started_ || !unsent_.bytes.empty()) return;
   const auto status = io_.finished();
   if (!status) return;
   if (!remoteClosed_) {
@@ -195,8 +205,17 @@ void SessionChannel::abandon(ChannelIo::Gone how) {
   io_.abandon(how);
 }
 
+void SessionChannel::sayLast(std::string_view sentence) {
+  if (std::exchange(lastSaid_, true) || !busy()) return;
+  io_.dismiss(sentence);
+}
+
+bool SessionChannel::saidLast() const {
+  return remoteClosed_ || (io_.drained() && unsent_.bytes.empty());
+}
+
 bool SessionChannel::over() const {
-  if (!worker_.joinable()) return remoteClosed_;
+  if (!started_) return remoteClosed_;
   return remoteClosed_ && io_.workerDone();
 }
 

@@ -11,6 +11,7 @@
 #include "gitd/detail/channel_io.h"
 #include "gitd/detail/serve_command.h"
 #include "gitd/detail/ssh.h"
+#include "gitd/detail/ssh_command.h"
 
 namespace gitd::detail {
 
@@ -19,10 +20,10 @@ namespace gitd::detail {
 class SessionChannel {
  public:
   /// Makes a ServiceContext for a worker; called on the connection's thread.
-  using MakeContext = std::function<ServiceContext(ChannelIo& io, int protocol)>;
+  using MakeContext = std::function<ServiceContext(ChannelIo& io, const SshCommand& command, int protocol)>;
 
-  /// Takes over `channel`. `wake` outlives this.
-  SessionChannel(ssh_channel channel, const base::Fd& wake, MakeContext makeContext);
+  /// Takes over `channel`. `wake` outlives this. With a `refusal` it serves nothing but that sentence.
+  SessionChannel(ssh_channel channel, const base::Fd& wake, MakeContext makeContext, std::string refusal);
   /// The client is gone by then or was served: waits for the worker.
   ~SessionChannel();
   SessionChannel(const SessionChannel&) = delete;
@@ -38,7 +39,15 @@ class SessionChannel {
   /// Both sides have closed and the worker has ended: may be destroyed without waiting.
   bool over() const;
   /// A worker is under way.
-  bool busy() const { return worker_.joinable() && !io_.workerDone(); }
+  bool busy() const { return started_ && !io_.workerDone(); }
+  /// Its worker waits for the client to send something.
+  bool awaitsInput() const { return io_.awaitsInput(); }
+  /// A push or fetch, as opposed to a command.
+  bool servesGit() const { return servesGit_; }
+  /// Sends a sentence, whatever is queued or not, and then tells the worker that the client is gone. Once.
+  void sayLast(std::string_view sentence);
+  /// Whether that has gone out.
+  bool saidLast() const;
   /// The client sends more than its window allows: to be hung up on.
   bool violated() const { return violated_; }
 
@@ -66,8 +75,12 @@ class SessionChannel {
   ChannelIo io_;
   std::exception_ptr parked_;  // thrown in a callback of libssh
   std::string gitProtocol_;
+  std::string refusal_;
   ExecRequest request_;
+  bool started_ = false;
+  bool servesGit_ = false;
   bool violated_ = false;
+  bool lastSaid_ = false;
   bool inputHeld_ = false;   // libssh has bytes that were not taken
   bool eofPending_ = false;  // the end of input stands behind those
   bool remoteClosed_ = false;

@@ -6,6 +6,11 @@
 #include "base/error.h"
 
 namespace gitd::detail {
+namespace {
+
+constexpr int kRsaBits = 3072;
+
+}  // namespace
 
 const char* const kAcceptedSignatures =
     "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
@@ -40,10 +45,11 @@ bool isAcceptedKeyType(ssh_key key) {
   }
 }
 
-SshKey loadHostKey(const std::filesystem::path& file) {
+SshKey loadHostKey(const std::filesystem::path& file, HostKeyKind kind) {
+  const ssh_keytypes_e type = kind == HostKeyKind::rsa ? SSH_KEYTYPE_RSA : SSH_KEYTYPE_ED25519;
   if (!std::filesystem::exists(file)) {
     auto fresh = base::acquire<SshKey>(
-        [](ssh_key* out) { return ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, out); },
+        [&](ssh_key* out) { return ssh_pki_generate(type, kind == HostKeyKind::rsa ? kRsaBits : 0, out); },
         [](int, ssh_key) { throw base::Error(base::Errc::internal, "cannot make a host key"); });
     // libssh writes with the umask's mode and in place; so into memory first, then once and for all.
     char* text = nullptr;
@@ -61,9 +67,9 @@ SshKey loadHostKey(const std::filesystem::path& file) {
         throw base::Error(base::Errc::corrupt,
                           "the host key " + file.filename().string() + " cannot be read");
       });
-  if (ssh_key_type(key.get()) != SSH_KEYTYPE_ED25519) {
+  if (ssh_key_type(key.get()) != type) {
     throw base::Error(base::Errc::corrupt,
-                      "the host key " + file.filename().string() + " is not an ed25519 key");
+                      "the host key " + file.filename().string() + " is not of the kind that its name says");
   }
   return key;
 }

@@ -18,8 +18,9 @@ bool isAcceptedKeyType(ssh_key key);
 /// Signature algorithms that a user's key may use; none with SHA-1.
 extern const char* const kAcceptedSignatures;
 
-/// Reads the ed25519 host key, or makes one (0600, complete or not at all). Throws corrupt when the file is
-/// no such key.
-SshKey loadHostKey(const std::filesystem::path& file);
+enum class HostKeyKind { ed25519, rsa };
+/// Reads a host key, or makes one (0600, complete or not at all). Throws corrupt when the file is no such
+/// key.
+SshKey loadHostKey(const std::filesystem::path& file, HostKeyKind kind);
 
 }  // namespace gitd::detail

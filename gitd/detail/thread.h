@@ -6,15 +6,19 @@
 
 namespace gitd::detail {
 
-/// Names the calling thread, as it shows in top and in a debugger (at most 15 characters), and keeps SIGPIPE
-/// from it: libssh writes to sockets without MSG_NOSIGNAL, and a client that hangs up must not end the
-/// daemon.
-inline void beginThread(const char* name) {
-  pthread_setname_np(pthread_self(), name);
+/// Keeps SIGPIPE from the calling thread: libssh writes to sockets without MSG_NOSIGNAL, and a reader that
+/// hangs up must not end the program.
+inline void blockPipeSignals() {
   sigset_t pipes;
   sigemptyset(&pipes);
   sigaddset(&pipes, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipes, nullptr);
+}
+
+/// Names the calling thread, as it shows in top and in a debugger (at most 15 characters).
+inline void beginThread(const char* name) {
+  pthread_setname_np(pthread_self(), name);
+  blockPipeSignals();
 }
 
 }  // namespace gitd::detail

@@ -73,7 +73,7 @@ ServerTest::~ServerTest() = default;
 
 void ServerTest::start(const std::function<void(SshServerConfig&)>& adjust) {
   if (adjust) adjust(config_);
-  server_ = std::make_unique<SshServer>(config_, base::listenTcp("127.0.0.1:0", "ssh_listen"), handler_);
+  server_ = std::make_unique<SshServer>(config_, base::listenTcp("127.0.0.1:0", "ssh_listen"), handler_, metrics_);
 }
 
 std::string ServerTest::key(const std::string& name) {

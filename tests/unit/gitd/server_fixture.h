@@ -80,6 +80,7 @@ class ServerTest : public ::testing::Test {
   testing_support::TempFolder folder_;
   ScriptedPushHandler handler_;
   SshServerConfig config_;
+  base::Metrics metrics_;
   std::unique_ptr<SshServer> server_;
 };
 

@@ -205,13 +205,13 @@ TEST_F(SessionTest, HangsUpOnTheIdleButNotOnTheSilent) {
 
 TEST_F(SessionTest, KeepsItsHostKey) {
   start();
-  const std::string fingerprint = server_->hostKeyFingerprint();
+  const std::string fingerprint = server_->hostKeyFingerprints().at(0);
   EXPECT_EQ(std::filesystem::status(config_.hostKeyFile).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   EXPECT_THAT(base::mustRun({"ssh-keygen", "-l", "-f", config_.hostKeyFile}), HasSubstr(fingerprint));
   server_.reset();
   start();
-  EXPECT_EQ(server_->hostKeyFingerprint(), fingerprint);
+  EXPECT_EQ(server_->hostKeyFingerprints().at(0), fingerprint);
 }
 
 }  // namespace

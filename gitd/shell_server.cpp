@@ -1,0 +1,179 @@
+#include "gitd/shell_server.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <list>
+#include <mutex>
+#include <thread>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "gitd/detail/shell_session.h"
+#include "gitd/detail/thread.h"
+
+namespace gitd {
+namespace {
+
+constexpr int kBacklog = 128;
+constexpr mode_t kOwnerOnly = 0600;
+
+base::Fd listenUnix(const std::filesystem::path& file, std::optional<uid_t> owner) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = std::filesystem::absolute(file).string();
+  if (path.size() >= sizeof address.sun_path)
+    throw base::Error(base::Errc::unavailable,
+                      "the path of git.sock is longer than 107 bytes: use a shorter --data");
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) base::throwErrno(errno, "making a socket");
+  ::unlink(path.c_str());  // a dead daemon's: the data folder is locked by us
+  // Nobody can connect before listen(): owner and mode are right from the first moment.
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::chmod(path.c_str(), kOwnerOnly) != 0 || (owner && ::chown(path.c_str(), *owner, -1) != 0) ||
+      ::listen(socket.get(), kBacklog) != 0) {
+    base::throwErrno(errno, "listening on git.sock");
+  }
+  return socket;
+}
+
+}  // namespace
+
+struct ShellServer::State {
+  struct Entry {
+    std::unique_ptr<detail::ShellSession> session;
+    std::atomic<bool> done{false};
+    std::jthread thread;
+  };
+
+  State(ShellServerConfig settings, const SshServerConfig& pushLimits, PushHandler& pushHandler)
+      : config(std::move(settings)),
+        limits(pushLimits),
+        handler(pushHandler),
+        listener(listenUnix(config.socketFile, config.user)),
+        changed(base::makeEventFd()) {}
+
+  void acceptLoop(const std::stop_token& stop);
+  void acceptOne();
+  bool mayConnect(const base::Fd& socket) const;
+  void serveEntry(Entry& entry);
+  void reap();
+
+  const ShellServerConfig config;
+  const SshServerConfig limits;
+  PushHandler& handler;
+  base::Fd listener;
+  base::Fd changed;
+  std::mutex mutex;  // guards entries' shape and ended
+  std::condition_variable ended;
+  std::list<Entry> entries;
+  std::jthread acceptor;
+};
+
+bool ShellServer::State::mayConnect(const base::Fd& socket) const {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
+  return peer.uid == 0 || peer.uid == ::geteuid() || (config.user && peer.uid == *config.user);
+}
+
+void ShellServer::State::acceptLoop(const std::stop_token& stop) {
+  detail::beginThread("gitd-shell");
+  const std::stop_callback wake(stop, [this] { base::signalEvent(changed); });
+  while (!stop.stop_requested()) {
+    reap();
+    std::unique_lock lock(mutex);
+    const bool open = entries.size() < limits.maxConnections;
+    lock.unlock();
+    pollfd fds[2] = {{changed.get(), POLLIN, 0}, {open ? listener.get() : -1, POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;
+    if (fds[0].revents != 0) base::drainEvent(changed);
+    if (fds[1].revents != 0) acceptOne();
+  }
+}
+
+void ShellServer::State::acceptOne() {
+  base::Fd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket.valid()) {
+    // The connection stays in the queue; without a pause this would spin until a descriptor is free.
+    if (errno == EMFILE || errno == ENFILE) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return;
+  }
+  if (!mayConnect(socket)) {
+    base::Log("gitd").warn("git.sock: refused a user that ssh_shell_user does not name");
+    return;
+  }
+  const std::lock_guard lock(mutex);
+  Entry& entry = entries.emplace_back();
+  try {
+    entry.session = std::make_unique<detail::ShellSession>(std::move(socket), limits, handler);
+    entry.thread = std::jthread([this, &entry] { serveEntry(entry); });
+  } catch (const std::exception& failure) {
+    base::Log("gitd").error("session not taken", {{"error", failure.what()}});
+    entries.pop_back();
+  }
+}
+
+/// The top of a session's thread.
+void ShellServer::State::serveEntry(Entry& entry) {
+  detail::beginThread("gitd-session");
+  try {
+    entry.session->run();
+  } catch (const std::exception& failure) {
+    base::Log("gitd").error("session failed", {{"error", failure.what()}});
+  }
+  entry.done = true;
+  base::signalEvent(changed);
+  const std::lock_guard lock(mutex);
+  ended.notify_all();
+}
+
+void ShellServer::State::reap() {
+  std::list<Entry> finished;
+  const std::lock_guard lock(mutex);
+  for (auto at = entries.begin(); at != entries.end();) {
+    const auto next = std::next(at);
+    if (at->done) finished.splice(finished.end(), entries, at);
+    at = next;
+  }
+}
+
+ShellServer::ShellServer(ShellServerConfig config, const SshServerConfig& limits, PushHandler& handler)
+    : state_(std::make_unique<State>(std::move(config), limits, handler)) {
+  state_->acceptor =
+      std::jthread([state = state_.get()](const std::stop_token& stop) { state->acceptLoop(stop); });
+}
+
+ShellServer::~ShellServer() {
+  stop(std::chrono::milliseconds(0));
+}
+
+void ShellServer::stop(std::chrono::milliseconds grace) {
+  if (!state_->acceptor.joinable()) return;
+  state_->acceptor.request_stop();
+  state_->acceptor.join();
+  state_->listener.reset();
+  ::unlink(state_->config.socketFile.c_str());
+  std::unique_lock lock(state_->mutex);
+  const auto allDone = [this] {
+    return std::all_of(state_->entries.begin(), state_->entries.end(),
+                       [](const State::Entry& entry) { return entry.done.load(); });
+  };
+  if (!state_->ended.wait_for(lock, grace, allDone)) {
+    for (State::Entry& entry : state_->entries)
+      entry.session->requestAbort();
+  }
+  lock.unlock();
+  state_->entries.clear();
+}
+
+}  // namespace gitd

@@ -1,0 +1,46 @@
+#include "gitd/metered_handler.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/gitd/server_fixture.h"
+
+namespace gitd::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class NoOutput : public base::ByteSink {
+ public:
+  void write(std::string_view) override {}
+};
+
+TEST(MeteredHandler, CountsPushesByResultAndTheirPhases) {
+  base::Metrics metrics;
+  ScriptedPushHandler inner;
+  MeteredHandler handler(inner, metrics);
+  bool accept = true;
+  inner.onPush = [&](const PushRequest&, base::ByteSink&, const std::stop_token&) {
+    PushOutcome outcome;
+    outcome.accepted = accept;
+    return outcome;
+  };
+  inner.onUpdate = [](const RefUpdate&) { return "not this one"; };
+  NoOutput output;
+  PushRequest request;
+  request.receiveMs = 20;
+  EXPECT_TRUE(handler.push(request, output, {}).accepted);
+  accept = false;
+  EXPECT_FALSE(handler.push(request, output, {}).accepted);
+  std::stop_source gone;
+  gone.request_stop();
+  EXPECT_FALSE(handler.push(request, output, gone.get_token()).accepted);
+  EXPECT_TRUE(handler.refuseUpdate({}, {}, {}));
+  const std::string text = metrics.text();
+  for (const char* result : {"accepted", "failed", "cancelled", "refused"})
+    EXPECT_THAT(text, HasSubstr("fairlead_pushes_total{result=\"" + std::string(result) + "\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("fairlead_push_phase_seconds_bucket{phase=\"receive\",le=\"0.025\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("fairlead_push_phase_seconds_count{phase=\"build\"} 3\n"));
+}
+
+}  // namespace
+}  // namespace gitd::testing
