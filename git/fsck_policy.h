@@ -67,7 +67,7 @@ enum class FsckMessage : std::uint8_t {
   nullSha1,
   nulInCommit,
   zeroPaddedFilemode,
-  // Notes of git fsck, ignored even when it is strict.
+  // Notes of git fsck, only warned of when it is strict.
   badFilemode,
   gitmodulesParse,
   gitignoreSymlink,

@@ -13,6 +13,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "git/detail/shallow_file.h"
 
 namespace git {
 namespace {
@@ -123,6 +124,8 @@ Quarantine::~Quarantine() {
 }
 
 void Quarantine::accept() {
+  // First: objects without it would be a history with a hole.
+  if (!shallow_.empty()) detail::addToShallowFile(repository_, shallow_);
   acceptPacks(objects_ / "pack", repository_ / "objects" / "pack");
   acceptLoose(objects_, repository_ / "objects");
 }

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "base/fd.h"
+#include "git/object_id.h"
 
 namespace git {
 
@@ -19,6 +22,8 @@ class Quarantine {
   const std::filesystem::path& repository() const noexcept { return repository_; }
   /// Its object folder ("objects" layout: pack/).
   const std::filesystem::path& objects() const noexcept { return objects_; }
+  /// Commits that come without their parents: accept() adds them to the repository's file shallow.
+  void setShallow(std::vector<ObjectId> commits) { shallow_ = std::move(commits); }
   /// Moves packs, indexes and loose objects (hooks may have made some) into the repository, durably;
   /// idempotent.
   void accept();
@@ -26,6 +31,7 @@ class Quarantine {
  private:
   std::filesystem::path repository_;
   std::filesystem::path objects_;
+  std::vector<ObjectId> shallow_;
   base::Fd lock_;
 };
 

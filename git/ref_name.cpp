@@ -16,7 +16,7 @@ bool isComponent(std::string_view part) {
 
 /// How many components follow "refs/"; 0 when one of them is bad.
 int componentsBelowRefs(std::string_view name) {
-  if (name.size() > kMaxRefName || !name.starts_with("refs/") || name.ends_with('.')) return 0;
+  if (name.size() > kMaxOldRefName || !name.starts_with("refs/") || name.ends_with('.')) return 0;
   name.remove_prefix(5);
   for (int components = 1;; ++components) {
     const std::size_t slash = name.find('/');
@@ -29,7 +29,7 @@ int componentsBelowRefs(std::string_view name) {
 }  // namespace
 
 bool isRefName(std::string_view name) noexcept {
-  return componentsBelowRefs(name) >= 2;
+  return name.size() <= kMaxRefName && componentsBelowRefs(name) >= 2;
 }
 
 bool isOldRefName(std::string_view name) noexcept {

@@ -11,9 +11,11 @@
 
 #include "base/byte_sink.h"
 
-namespace gitd {
-
+namespace git {
 class Quarantine;
+}
+
+namespace gitd {
 
 /// Somebody whose signature was verified.
 struct Identity {
@@ -42,9 +44,9 @@ struct PushRequest {
   Identity identity;
   RepositoryAccess repository;
   RefUpdate update;
-  std::shared_ptr<Quarantine> quarantine;  ///< shared by the session and the build, which may outlive it
-  std::vector<std::string> options;        ///< git push -o
-  std::int64_t receiveMs = 0;              ///< from the first byte of the pack to the end of its checks
+  std::shared_ptr<git::Quarantine> quarantine;  ///< shared by the session and the build, which may outlive it
+  std::vector<std::string> options;             ///< git push -o
+  std::int64_t receiveMs = 0;                   ///< from the first byte of the pack to the end of its checks
 };
 
 /// Accepted: the ref says newId, durably. Otherwise `reason` is the one-line status that git prints beside

@@ -1,41 +1,46 @@
 #include "gitd/repository.h"
 
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-
-#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "git/object_database.h"
+#include "git/ref_name.h"
+#include "git/ref_store.h"
+#include "git/ref_transaction.h"
 #include "gitd/detail/git.h"
-#include "gitd/detail/ref_files.h"
-#include "gitd/detail/ref_name.h"
 
 namespace gitd {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kConfig =
-    "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
-    // Packs are kept as they came; only our own maintenance may remove objects.
-    "[gc]\n\tauto = 0\n";
+constexpr int kLockPatienceMs = 1000;
 
-void makeFolder(const fs::path& path) {
-  if (::mkdir(path.c_str(), 0755) != 0) base::throwErrno(errno, "making a repository");
+git::ObjectId parseId(const git::Repository& repository, const std::string& hex) {
+  const auto id = git::ObjectId::parse(repository.format, hex);
+  if (!id) throw base::Error(base::Errc::invalidArgument, "not an object id: " + base::printable(hex));
+  return *id;
 }
 
-/// A ref to nothing is the one damage that git cannot look past.
-void checkObjectExists(const fs::path& repository, const std::string& id) {
-  const git_oid oid = detail::parseOid(id);
-  const auto odb = detail::openObjects(repository);
-  if (git_odb_exists(odb.get(), &oid) == 0)
-    throw base::Error(base::Errc::notFound, "no object " + id + " in the repository");
+/// Alone, after looking that the object is there: a ref to nothing is the one damage that git cannot look
+/// past.
+void changeRef(const git::Repository& repository, const git::RefChange& change) {
+  if (!git::isRefName(change.name))
+    throw base::Error(base::Errc::invalidArgument, "not a ref name: " + base::printable(change.name));
+  const git::ObjectDatabase objects(
+      {.objects = repository.objects(), .quarantine = {}, .format = repository.format});
+  if (!objects.contains(change.newId))
+    throw base::Error(base::Errc::notFound, "no object " + change.newId.hex() + " in the repository");
+  git::RefStore refs(repository);
+  git::RefTransactionOptions options;
+  options.lockTimeoutMs = kLockPatienceMs;
+  const auto failure = git::changeRefs(refs, {change}, git::RefMode::each, options).front();
+  if (!failure) return;
+  if (failure->kind == git::RefFailure::Kind::moved) {
+    throw base::Error(base::Errc::conflict,
+                      change.name + (refs.resolve(change.name) ? " has moved in the meantime: fetch first"
+                                                               : " does not exist any more"));
+  }
+  throw base::Error(base::Errc::conflict, failure->text);
 }
 
 /// The repository's objects with those of the quarantine.
@@ -70,57 +75,30 @@ GitLibrary::~GitLibrary() {
   git_libgit2_shutdown();
 }
 
-void createRepository(const fs::path& path) {
-  const fs::path parent = path.parent_path();
-  std::string aside = (parent / ("." + path.filename().string() + ".XXXXXX")).string();
-  if (::mkdtemp(aside.data()) == nullptr) base::throwErrno(errno, "making a repository");
-  try {
-    const fs::path folder = aside;
-    for (const char* name : {"objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"})
-      makeFolder(folder / name);
-    base::writeFileAtomically(folder / "HEAD", "ref: refs/heads/main\n");
-    base::writeFileAtomically(folder / "config", kConfig);
-    if (::chmod(aside.c_str(), 0755) != 0) base::throwErrno(errno, "making a repository");
-    // renameat2 and not rename: an empty folder in the way must not be replaced.
-    if (::syscall(SYS_renameat2, AT_FDCWD, aside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
-      if (errno == EEXIST)
-        throw base::Error(base::Errc::alreadyExists, "there is a repository of that name already");
-      base::throwErrno(errno, "making a repository");
-    }
-    base::fsyncFolder(parent);
-  } catch (...) {
-    base::removeTree(aside);
-    throw;
-  }
+void sweepQuarantines(const fs::path& repository) {
+  git::sweepQuarantines(repository);
+  git::recoverRefTransactions(git::openBareRepository(repository));
 }
 
 std::optional<std::string> readRef(const fs::path& repository, const std::string& ref) {
-  return detail::readRefFile(repository, ref);
+  const auto id = git::RefStore(git::openBareRepository(repository)).resolve(ref);
+  return id ? std::optional(id->hex()) : std::nullopt;
 }
 
 void updateRef(const fs::path& repository, const std::string& ref, const std::optional<std::string>& oldId,
                const std::string& newId) {
-  checkObjectExists(repository, newId);
-  detail::RefLock lock(repository, ref);
-  const auto current = detail::readRefFile(repository, ref);
-  if (current != oldId) {
-    throw base::Error(base::Errc::conflict, ref + (current ? " has moved in the meantime: fetch first"
-                                                           : " does not exist any more"));
-  }
-  lock.commit(newId + "\n");
+  const git::Repository opened = git::openBareRepository(repository);
+  changeRef(opened, {ref, parseId(opened, newId),
+                     oldId ? parseId(opened, *oldId) : git::ObjectId::null(opened.format)});
 }
 
 void forceRef(const fs::path& repository, const std::string& ref, const std::string& newId) {
-  checkObjectExists(repository, newId);
-  detail::RefLock lock(repository, ref);
-  lock.commit(newId + "\n");
+  const git::Repository opened = git::openBareRepository(repository);
+  changeRef(opened, {ref, parseId(opened, newId), std::nullopt});
 }
 
 void setHead(const fs::path& repository, const std::string& ref) {
-  if (!detail::isRefName(ref))
-    throw base::Error(base::Errc::invalidArgument, "not a ref name: " + base::printable(ref));
-  detail::RefLock lock(repository, "HEAD");
-  lock.commit("ref: " + ref + "\n");
+  git::setSymbolicRef(git::openBareRepository(repository), "HEAD", ref);
 }
 
 bool isAncestor(const fs::path& repository, const Quarantine* quarantine, const std::string& ancestor,

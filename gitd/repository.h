@@ -8,6 +8,9 @@
 #include <stop_token>
 #include <string>
 
+#include "git/quarantine.h"
+#include "git/repository.h"
+
 namespace gitd {
 
 /// Initialises and shuts down libgit2 (ownership checks on, the machine's own git configuration off). Make
@@ -20,29 +23,10 @@ class GitLibrary {
   GitLibrary& operator=(const GitLibrary&) = delete;
 };
 
-/// Makes a bare repository aside and renames it into place; throws alreadyExists.
-void createRepository(const std::filesystem::path& path);
+using git::createRepository;
+using git::Quarantine;
 
-/// Objects of one push, in REPO/quarantine/XXXX until accept(). Removes its folder when destroyed. One thread
-/// at a time.
-class Quarantine {
- public:
-  explicit Quarantine(std::filesystem::path repository);
-  ~Quarantine();
-  Quarantine(const Quarantine&) = delete;
-  Quarantine& operator=(const Quarantine&) = delete;
-  const std::filesystem::path& repository() const noexcept { return repository_; }
-  /// Its object folder ("objects" layout: pack/).
-  const std::filesystem::path& objects() const noexcept { return objects_; }
-  /// Moves pack and index into the repository, durably; idempotent.
-  void accept();
-
- private:
-  std::filesystem::path repository_;
-  std::filesystem::path objects_;
-};
-
-/// Removes quarantine folders that a killed daemon left. At start only.
+/// Ends what a killed daemon left in a repository: quarantines, locks and half-done changes of refs.
 void sweepQuarantines(const std::filesystem::path& repository);
 
 struct ExportOptions {

@@ -4,8 +4,6 @@
 #include <array>
 #include <vector>
 
-#include "gitd/detail/ref_name.h"
-
 namespace gitd::detail {
 namespace {
 
@@ -100,21 +98,6 @@ std::string checkEntry(const TreeEntry& entry) {
   return {};
 }
 
-/// Takes "KEY VALUE\n" off the front of a header; nullopt when it is not there.
-std::optional<std::string_view> takeLine(std::string_view& rest, std::string_view key) {
-  if (!rest.starts_with(key) || rest.size() <= key.size() || rest[key.size()] != ' ') return std::nullopt;
-  const std::size_t end = rest.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view value = rest.substr(key.size() + 1, end - key.size() - 1);
-  rest.remove_prefix(end + 1);
-  return value;
-}
-
-bool hasNulInHeader(std::string_view bytes) {
-  const std::size_t end = bytes.find("\n\n");
-  return bytes.substr(0, end).find('\0') != std::string_view::npos;
-}
-
 }  // namespace
 
 std::optional<TreeEntry> TreeReader::next() {
@@ -164,32 +147,6 @@ std::string checkTree(std::string_view bytes) {
     previous = entry;
   }
   return reader.malformed() ? "badTree" : "";
-}
-
-std::string checkCommit(std::string_view bytes) {
-  if (hasNulInHeader(bytes)) return "nulInHeader";
-  const auto tree = takeLine(bytes, "tree");
-  if (!tree) return "missingTree";
-  if (!isObjectId(*tree)) return "badTreeSha1";
-  while (const auto parent = takeLine(bytes, "parent")) {
-    if (!isObjectId(*parent)) return "badParentSha1";
-  }
-  if (!takeLine(bytes, "author")) return "missingAuthor";
-  if (!takeLine(bytes, "committer")) return "missingCommitter";
-  return {};
-}
-
-std::string checkTag(std::string_view bytes) {
-  if (hasNulInHeader(bytes)) return "nulInHeader";
-  const auto object = takeLine(bytes, "object");
-  if (!object) return "missingObject";
-  if (!isObjectId(*object)) return "badObjectSha1";
-  const auto type = takeLine(bytes, "type");
-  if (!type) return "missingTypeEntry";
-  constexpr std::array<std::string_view, 4> kTypes = {"commit", "tree", "blob", "tag"};
-  if (std::find(kTypes.begin(), kTypes.end(), *type) == kTypes.end()) return "badType";
-  if (!takeLine(bytes, "tag")) return "missingTagEntry";
-  return {};
 }
 
 }  // namespace gitd::detail

@@ -41,8 +41,5 @@ bool isDotGit(std::string_view name);
 /// The fsck id of the worst thing wrong with a tree ("hasDotgit", "duplicateEntries", ...) or an empty
 /// string. Old histories' harmless oddities (zeroPaddedFilemode) pass.
 std::string checkTree(std::string_view bytes);
-/// Likewise for a commit's or tag's header ("missingTree", "badParentSha1", "nulInHeader", ...).
-std::string checkCommit(std::string_view bytes);
-std::string checkTag(std::string_view bytes);
 
 }  // namespace gitd::detail

@@ -18,6 +18,13 @@ struct KillResult {
 /// counted. The caller has no other threads.
 KillResult runAndKill(int step, const std::function<int()>& body);
 
+/// How far a walk over all steps goes at a time: a fork is slow with the sanitizers' memory.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr int kStride = 4;
+#else
+inline constexpr int kStride = 1;
+#endif
+
 /// False where ptrace is not allowed.
 bool canKill();
 

@@ -5,7 +5,6 @@
 #include "base/child_process.h"
 #include "base/error.h"
 #include "git/detail/packed_refs.h"
-#include "git/ref_name.h"
 #include "git/repository.h"
 #include "tests/support/temp_folder.h"
 
@@ -126,14 +125,6 @@ TEST(PackedRefs, ToleratesWhatIsNotSorted) {
       EXPECT_EQ(error.code(), base::Errc::corrupt);
     }
   }
-}
-
-TEST(RefName, TellsWhatMayBeDeletedOnly) {
-  EXPECT_TRUE(isOldRefName("refs/stash"));
-  EXPECT_FALSE(isRefName("refs/stash"));
-  EXPECT_FALSE(isOldRefName("refs/"));
-  EXPECT_TRUE(isPseudoRefName("HEAD"));
-  EXPECT_FALSE(isPseudoRefName("head"));
 }
 
 }  // namespace

@@ -19,9 +19,6 @@ int replay(const std::string& name, void (*body)(std::string_view)) {
   return files;
 }
 
-TEST(FuzzCorpus, PktLine) {
-  EXPECT_GT(replay("pkt_line", &fuzz::pktLine), 0);
-}
 TEST(FuzzCorpus, SshCommand) {
   EXPECT_GT(replay("ssh_command", &fuzz::sshCommand), 0);
 }

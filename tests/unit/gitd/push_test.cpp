@@ -249,12 +249,12 @@ TEST_F(PushTest, RefusesAHarmfulTreeByItsName) {
   const std::string bad = writeCommit(work / ".git", writeTree(work / ".git", {{"100644", ".GIT", blob}}));
   const auto push = git(work, {"push", "fairlead", bad + ":refs/heads/main"});
   EXPECT_FALSE(push.status.ok());
-  EXPECT_THAT(push.err, HasSubstr("is not valid: hasDotgit"));
+  EXPECT_THAT(push.err, HasSubstr("hasDotgit: contains '.git'"));
   EXPECT_TRUE(quarantineIsEmpty(repository));
   EXPECT_EQ(handler_.pushes, 0);
 }
 
-TEST_F(PushTest, TellsAShallowCloneWhatToDo) {
+TEST_F(PushTest, TakesAPushFromAShallowClone) {
   start();
   const auto repository = makeRepository("hello");
   const auto work = makeWorkTree("work", "hello");
@@ -262,13 +262,28 @@ TEST_F(PushTest, TellsAShallowCloneWhatToDo) {
   ASSERT_TRUE(
       run({"git", "clone", "-q", "--depth=1", "file://" + work.string(), folder_ / "shallow"}).status.ok());
   const auto push = git(folder_ / "shallow", {"push", url("hello"), "main"});
-  EXPECT_EQ(push.status.code, 1);
-  EXPECT_THAT(push.err, HasSubstr("your clone is shallow, run git fetch --unshallow"));
+  EXPECT_TRUE(push.status.ok()) << push.err;
   EXPECT_TRUE(quarantineIsEmpty(repository));
-  // What is missing there is here already: no reason to refuse.
-  ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+  EXPECT_EQ(run({"git", "-C", repository, "rev-list", "--count", "main"}).out, "1\n");
+  EXPECT_TRUE(run({"git", "-C", repository, "fsck", "--full", "--strict"}).status.ok());
+  // It goes on from there, and a whole clone may push the rest.
   commitFile(folder_ / "shallow", "third", "more\n");
   EXPECT_TRUE(git(folder_ / "shallow", {"push", url("hello"), "main"}).status.ok());
+  commitFile(work, "other", "more\n");
+  const auto whole = git(work, {"push", "-f", "fairlead", "main"});
+  EXPECT_TRUE(whole.status.ok()) << whole.err;
+  EXPECT_TRUE(run({"git", "-C", repository, "fsck", "--full", "--strict"}).status.ok());
+}
+
+TEST_F(PushTest, DeploysOneBranchAtomically) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  const auto two = git(work, {"push", "--atomic", "fairlead", "main", "main:master"});
+  EXPECT_THAT(two.err, HasSubstr("only one branch can be deployed by an atomic push"));
+  EXPECT_EQ(handler_.pushes, 0);
+  EXPECT_TRUE(git(work, {"push", "--atomic", "fairlead", "main"}).status.ok());
+  EXPECT_TRUE(readRef(repository, "refs/heads/main"));
 }
 
 TEST_F(PushTest, TakesTwentyPushesAtOnce) {

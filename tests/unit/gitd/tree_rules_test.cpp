@@ -72,28 +72,5 @@ TEST(TreeRules, FindsWhatIsNoTree) {
   EXPECT_EQ(finding({{"777777777", "a", kId}}), "badTree");
 }
 
-TEST(TreeRules, ChecksCommitHeaders) {
-  const std::string tree = "tree " + kId + "\n";
-  const std::string people = "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx";
-  EXPECT_EQ(checkCommit(tree + "parent " + kId + "\n" + people), "");
-  EXPECT_EQ(checkCommit(people), "missingTree");
-  EXPECT_EQ(checkCommit("tree 12\n" + people), "badTreeSha1");
-  EXPECT_EQ(checkCommit(tree + "parent zz\n" + people), "badParentSha1");
-  EXPECT_EQ(checkCommit(tree + "committer A <a@b> 1 +0000\n\n"), "missingAuthor");
-  EXPECT_EQ(checkCommit(tree + "author A <a@b> 1 +0000\n\n"), "missingCommitter");
-  EXPECT_EQ(checkCommit(tree + std::string("a\0", 2) + people), "nulInHeader");
-}
-
-TEST(TreeRules, ChecksTagHeaders) {
-  const std::string object = "object " + kId + "\n";
-  EXPECT_EQ(checkTag(object + "type commit\ntag v1\ntagger A <a@b> 1 +0000\n\nx"), "");
-  EXPECT_EQ(checkTag(object + "type commit\ntag v1\n\nx"), "");  // git.git's first tags have no tagger
-  EXPECT_EQ(checkTag("type commit\n"), "missingObject");
-  EXPECT_EQ(checkTag("object x\n"), "badObjectSha1");
-  EXPECT_EQ(checkTag(object + "tag v1\n"), "missingTypeEntry");
-  EXPECT_EQ(checkTag(object + "type nothing\ntag v1\n"), "badType");
-  EXPECT_EQ(checkTag(object + "type blob\n\n"), "missingTagEntry");
-}
-
 }  // namespace
 }  // namespace gitd::detail

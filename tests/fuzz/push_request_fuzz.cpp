@@ -1,9 +1,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tests/fuzz/gitd_inputs.h"
+#include "tests/fuzz/push_inputs.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  fuzz::pktLine({reinterpret_cast<const char*>(data), size});
+  fuzz::pushRequest({reinterpret_cast<const char*>(data), size});
   return 0;
 }

@@ -1,0 +1,30 @@
+// Where a repository's history is cut off: the file shallow. (gitrepository-layout; shallow.txt of git.)
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "git/object_id.h"
+#include "git/receive_pack.h"
+#include "git/repository.h"
+
+namespace git::detail {
+
+/// Commits whose parents are not there; none when the history is whole.
+std::vector<ObjectId> readShallowFile(const std::filesystem::path& commonDir, ObjectFormat format);
+
+/// Adds commits, at least one, to the file, durably; takes shallow.lock as git does. Throws conflict when it
+/// stays taken.
+void addToShallowFile(const std::filesystem::path& commonDir, const std::vector<ObjectId>& commits);
+
+/// A push from a clone that is cut off.
+struct ShallowPush {
+  std::vector<ObjectId> boundary;      ///< commits that come without their parents
+  std::vector<PushCommand*> commands;  ///< the ones whose history reaches them
+};
+
+/// What of the client's `shallow` list matters: commits of the pack (not in `existing`) whose parents are
+/// nowhere in push.objects, as far as the new history reaches them.
+ShallowPush findShallow(Push& push, const ObjectSource& existing, const std::vector<ObjectId>& shallow);
+
+}  // namespace git::detail

@@ -1,0 +1,278 @@
+#include "git/receive_pack.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "git/detail/receive_commands.h"
+#include "git/detail/receive_objects.h"
+#include "git/detail/ref_advertisement.h"
+#include "git/detail/shallow_file.h"
+#include "git/pkt_line.h"
+#include "git/ref_name.h"
+#include "git/side_band.h"
+
+namespace git {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kReadPiece = 64u << 10;
+constexpr std::size_t kMaxReasonBytes = 400;
+// How long a client may go on sending what was refused, before we hang up on it.
+constexpr std::chrono::seconds kDiscardTime{60};
+
+std::int64_t millisecondsSince(Clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+}
+
+class ReceivePack {
+ public:
+  ReceivePack(Wire& wire, const Repository& repository, const ReceiveSettings& settings, PushBackend& backend)
+      : wire_(wire),
+        settings_(settings),
+        backend_(backend),
+        refs_(repository),
+        reader_(wire),
+        push_{.repository = repository, .refs = refs_, .wire = wire} {}
+
+  void advertise() { wire_.write(detail::pushAdvertisement(refs_, settings_)); }
+
+  void serve() {
+    readRequest();
+    if (push_.commands.empty()) return;
+    if (request_.wants("side-band-64k")) wire_.useSideBand();
+    refuseWhatCannotBe();
+    backend_.admit(push_);
+    refuseAllForOne();
+    const bool packComes = std::any_of(push_.commands.begin(), push_.commands.end(),
+                                       [](const PushCommand& command) { return !command.isDelete(); });
+    bool packLeft = packComes;
+    if (packComes && push_.anyLeft()) packLeft = !receive();
+    if (push_.unpackError.empty() && push_.anyLeft()) backend_.carryOut(push_);
+    // Whoever needs it longer holds on to it; else nothing shall be left on disk when the client hears the
+    // result.
+    push_.objects.reset();
+    push_.quarantine.reset();
+    end();
+    // The client reads the report only after it has sent its whole pack.
+    if (packLeft) wire_.discardInput(settings_.limits.packBytes.value, Clock::now() + kDiscardTime);
+  }
+
+ private:
+  void readRequest() {
+    request_ = detail::readPushRequest(reader_, push_.repository.format, settings_);
+    push_.commands = std::move(request_.commands);
+    push_.options = std::move(request_.options);
+    push_.optionsGiven = settings_.advertisePushOptions && request_.wants("push-options");
+    push_.atomic = settings_.advertiseAtomic && request_.wants("atomic");
+    push_.quiet = request_.wants("quiet");
+  }
+
+  void say(const std::string& text) { wire_.writeProgress(text + "\n"); }
+
+  void refuseWhatCannotBe() {
+    std::map<std::string_view, int> uses;
+    for (const PushCommand& command : push_.commands)
+      ++uses[command.ref];
+    for (PushCommand& command : push_.commands) {
+      if (!isRefName(command.ref) && !(command.isDelete() && isOldRefName(command.ref))) {
+        say("error: refusing to create funny ref '" + base::printable(command.ref, kMaxOldRefName) +
+            "' remotely");
+        command.refuse("funny refname");
+      } else if (uses[command.ref] > 1) {
+        command.refuse("named more than once in one push");
+      } else if (settings_.hiddenRefs.hides(command.ref)) {
+        command.refuse(command.isDelete() ? "deny deleting a hidden ref" : "deny updating a hidden ref");
+      }
+    }
+    refuseTooManyRefs();
+  }
+
+  void refuseTooManyRefs() {
+    const auto creates = std::count_if(push_.commands.begin(), push_.commands.end(),
+                                       [](const PushCommand& command) { return command.isCreate(); });
+    if (creates == 0 || refs_.list().size() + static_cast<std::size_t>(creates) <= settings_.refs.value)
+      return;
+    for (PushCommand& command : push_.commands) {
+      if (command.isCreate())
+        command.refuse("the repository would have more than " + std::to_string(settings_.refs.value) +
+                       " refs (setting " + settings_.refs.setting + ")");
+    }
+  }
+
+  void refuseAllForOne() {
+    if (!push_.atomic) return;
+    const bool refused = std::any_of(push_.commands.begin(), push_.commands.end(),
+                                     [](const PushCommand& command) { return command.refusal.has_value(); });
+    if (!refused) return;
+    for (PushCommand& command : push_.commands)
+      command.refuse("atomic push failure");
+  }
+
+  /// True when the whole pack was read, whatever came of it.
+  bool receive() {
+    const auto start = Clock::now();
+    bool whole = false;
+    try {
+      push_.quarantine = std::make_shared<Quarantine>(push_.repository.commonDir);
+      const auto existing = detail::openObjects(push_.repository, nullptr);
+      PackReceiver receiver(receiverOptions(*existing));
+      readPack(receiver);
+      whole = true;
+      push_.pack = receiver.finish();
+      push_.indexMs = millisecondsSince(start);
+      push_.objects = detail::openObjects(push_.repository, push_.quarantine.get());
+      for (const std::string& warning : push_.pack.warnings)
+        say("warning: " + warning);
+      verify(receiver, *existing);
+    } catch (const base::Error& error) {
+      // The sender's fault: an answer. Everything else is ours and ends the session.
+      if (error.code() != base::Errc::invalidArgument) throw;
+      push_.unpackError = error.what();
+    }
+    push_.receiveMs = millisecondsSince(start);
+    if (!push_.unpackError.empty()) {
+      say("error: " + push_.unpackError);
+      for (PushCommand& command : push_.commands)
+        command.refuse("unpacker error");
+    }
+    refuseAllForOne();
+    return whole;
+  }
+
+  PackReceiverOptions receiverOptions(const ObjectSource& existing) const {
+    PackReceiverOptions options{.folder = push_.quarantine->objects() / "pack",
+                                .existing = existing,
+                                .limits = settings_.limits,
+                                .policy = settings_.policy,
+                                .memory = settings_.memory};
+    for (const ObjectId& id : request_.shallow)
+      options.shallow.insert(id);
+    options.stop = wire_.clientGone();
+    return options;
+  }
+
+  void readPack(PackReceiver& receiver) {
+    std::string buffer(kReadPiece, '\0');
+    while (!receiver.complete()) {
+      const std::size_t count = reader_.read(buffer.data(), buffer.size());
+      if (count == 0) throw base::Error(base::Errc::invalidArgument, "the pack ended early");
+      const std::size_t used = receiver.append(std::string_view(buffer).substr(0, count));
+      if (used < count) throw base::Error(base::Errc::invalidArgument, "there are bytes behind the pack");
+    }
+  }
+
+  void verify(const PackReceiver& receiver, const ObjectSource& existing) {
+    std::vector<ObjectId> tips;
+    for (PushCommand& command : push_.commands) {
+      if (!command.isLeft() || command.isDelete()) continue;
+      if (push_.objects->contains(command.newId)) {
+        tips.push_back(command.newId);
+      } else {
+        command.refuse("missing necessary objects");
+      }
+    }
+    if (const auto missing = receiver.findMissing(tips)) {
+      // With checks on, git finds this while it unpacks.
+      if (settings_.policy.enabled() && missing->neededBy) {
+        throw base::Error(base::Errc::invalidArgument, "missing object " + missing->id.hex() + ", which " +
+                                                           missing->neededBy->hex() + " needs");
+      }
+      say("error: missing object " + missing->id.hex() +
+          (missing->neededBy ? ", which " + missing->neededBy->hex() + " needs" : ""));
+      for (PushCommand& command : push_.commands) {
+        if (!command.isDelete()) command.refuse("missing necessary objects");
+      }
+      return;
+    }
+    if (!request_.shallow.empty()) takeShallow(existing);
+  }
+
+  void takeShallow(const ObjectSource& existing) {
+    const detail::ShallowPush shallow = detail::findShallow(push_, existing, request_.shallow);
+    if (settings_.shallowUpdate) {
+      push_.quarantine->setShallow(shallow.boundary);
+      return;
+    }
+    for (PushCommand* command : shallow.commands)
+      command->refuse("shallow update not allowed");
+  }
+
+  void end() {
+    bool gone = false;
+    try {
+      report();
+    } catch (const base::Error& error) {
+      // What follows a push follows it whether its pusher still listens or not.
+      if (error.code() != base::Errc::cancelled) throw;
+      gone = true;
+    }
+    backend_.reported(push_);
+    if (!gone && request_.wants("side-band-64k")) wire_.write(kFlushPkt);
+  }
+
+  void report() {
+    const bool second = request_.wants("report-status-v2");
+    if (!second && !request_.wants("report-status")) return;
+    std::string lines;
+    appendPkt(lines,
+              "unpack " +
+                  (push_.unpackError.empty() ? "ok" : base::printable(push_.unpackError, kMaxReasonBytes)) +
+                  "\n");
+    for (const PushCommand& command : push_.commands) {
+      const std::string name = base::printable(command.ref, kMaxOldRefName);
+      if (command.refusal) {
+        appendPkt(lines, "ng " + name + " " + base::printable(*command.refusal, kMaxReasonBytes) + "\n");
+      } else {
+        appendPkt(lines, "ok " + name + "\n");
+        if (second) reportOptions(lines, name, command.reports);
+      }
+    }
+    lines.append(kFlushPkt);
+    if (!request_.wants("side-band-64k")) return wire_.write(lines);
+    DataBand band(wire_);
+    band.write(lines);
+    band.flush();
+  }
+
+  static void reportOptions(std::string& lines, const std::string& name,
+                            const std::vector<PushReport>& reports) {
+    for (std::size_t at = 0; at < reports.size(); ++at) {
+      const PushReport& report = reports[at];
+      if (at > 0) appendPkt(lines, "ok " + name + "\n");
+      if (report.ref) appendPkt(lines, "option refname " + *report.ref + "\n");
+      if (report.oldId) appendPkt(lines, "option old-oid " + report.oldId->hex() + "\n");
+      if (report.newId) appendPkt(lines, "option new-oid " + report.newId->hex() + "\n");
+      if (report.forced) appendPkt(lines, "option forced-update\n");
+    }
+  }
+
+  Wire& wire_;
+  const ReceiveSettings& settings_;
+  PushBackend& backend_;
+  RefStore refs_;
+  PktReader reader_;
+  detail::PushRequestLines request_;
+  Push push_;
+};
+
+}  // namespace
+
+bool Push::anyLeft() const noexcept {
+  return std::any_of(commands.begin(), commands.end(),
+                     [](const PushCommand& command) { return command.isLeft(); });
+}
+
+int receivePack(Wire& wire, const Repository& repository, const ReceiveSettings& settings,
+                PushBackend& backend, ReceiveMode mode) {
+  ReceivePack service(wire, repository, settings, backend);
+  if (mode != ReceiveMode::stateless) service.advertise();
+  if (mode != ReceiveMode::advertiseOnly) service.serve();
+  return 0;
+}
+
+}  // namespace git
