@@ -118,6 +118,7 @@ void compressSha1(Sha1State& state, const std::uint8_t* blocks, std::size_t coun
 }
 
 void Sha1::update(std::string_view bytes) {
+  if (bytes.empty()) return;  // perhaps no pointer at all
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   std::size_t size = bytes.size();
   const std::size_t held = length_ % 64;
@@ -143,10 +144,16 @@ std::array<std::uint8_t, 20> Sha1::finish() {
   for (std::size_t i = 0; i < 8; ++i)
     end[blocks * 64 - 1 - i] = static_cast<std::uint8_t>(length_ * 8 >> (8 * i));
   addBlocks(end.data(), blocks);
+  trySuspects();
   std::array<std::uint8_t, 20> digest;
   for (std::size_t i = 0; i < 20; ++i)
     digest[i] = static_cast<std::uint8_t>(state_[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
+}
+
+void Sha1::trySuspects() noexcept {
+  attack_ = attack_ || anyAttack(suspects_.data(), suspectCount_);
+  suspectCount_ = 0;
 }
 
 void Sha1::addBlocks(const std::uint8_t* blocks, std::size_t count) {
@@ -157,9 +164,13 @@ void Sha1::addBlocks(const std::uint8_t* blocks, std::size_t count) {
     for (std::size_t i = 0; i < now; ++i) {
       if (kinds[i] == 0) continue;
       compressSha1(state_, blocks + 64 * done, i - done);
-      const Sha1State before = state_;
+      Sha1Suspect& suspect = suspects_[suspectCount_++];
+      std::memcpy(suspect.block.data(), blocks + 64 * i, suspect.block.size());
+      suspect.kinds = kinds[i];
+      suspect.before = state_;
       compressSha1(state_, blocks + 64 * i, 1);
-      attack_ = attack_ || isAttackBlock(blocks + 64 * i, kinds[i], before, state_);
+      suspect.after = state_;
+      if (suspectCount_ == suspects_.size()) trySuspects();
       done = i + 1;
     }
     compressSha1(state_, blocks + 64 * done, now - done);

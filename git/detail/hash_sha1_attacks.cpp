@@ -5,6 +5,11 @@
 
 #include "git/detail/hash_sha1.h"
 
+#if defined(__GNUC__) && !defined(__clang__)
+// Functions that take or return vectors are all inlined: how others would call them does not matter.
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 namespace git::detail {
 namespace {
 
@@ -257,29 +262,24 @@ template <std::size_t... kIndexes>
   std::memcpy(result, &kinds, sizeof kinds);
 }
 
-void filterPortably(Lanes* w, std::uint32_t* result) noexcept {
-  filterLanes(w, result);
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx2"))) void filterWithAvx2(Lanes* w, std::uint32_t* result) noexcept {
-  filterLanes(w, result);
-}
-#endif
-
 std::uint32_t loadBigEndian(const std::uint8_t* bytes) noexcept {
   std::uint32_t word;
   std::memcpy(&word, bytes, sizeof word);
   return __builtin_bswap32(word);
 }
 
+/// The registers of eight computations.
 struct Registers {
-  std::uint32_t a, b, c, d, e;
+  Lanes a, b, c, d, e;
 };
 
-/// What step t adds beside the rotated first register, the fifth and the message's word.
+[[gnu::always_inline]] inline Lanes rotate(const Lanes& value, unsigned bits) noexcept {
+  return (value << bits) | (value >> (32 - bits));
+}
+
+/// What a step adds beside the rotated first register, the fifth and the message's word.
 template <std::size_t kQuarter>
-std::uint32_t mixedIn(std::uint32_t b, std::uint32_t c, std::uint32_t d) noexcept {
+[[gnu::always_inline]] inline Lanes mixedIn(const Lanes& b, const Lanes& c, const Lanes& d) noexcept {
   if constexpr (kQuarter == 0) return (d ^ (b & (c ^ d))) + 0x5a827999;
   if constexpr (kQuarter == 1) return (b ^ c ^ d) + 0x6ed9eba1;
   if constexpr (kQuarter == 2) return ((b & c) | (d & (b | c))) + 0x8f1bbcdc;
@@ -288,45 +288,148 @@ std::uint32_t mixedIn(std::uint32_t b, std::uint32_t c, std::uint32_t d) noexcep
 
 /// The steps from `first` to before `last` that lie in a quarter of the eighty.
 template <std::size_t kQuarter>
-void stepForward(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
+[[gnu::always_inline]] inline void forwardInQuarter(Registers& r, const Lanes* words, std::size_t first,
+                                                    std::size_t last) noexcept {
   const std::size_t end = std::min(last, 20 * kQuarter + 20);
   for (std::size_t t = std::max(first, 20 * kQuarter); t < end; ++t) {
-    const std::uint32_t next = std::rotl(r.a, 5) + mixedIn<kQuarter>(r.b, r.c, r.d) + r.e + words[t];
-    r = {next, r.a, std::rotl(r.b, 30), r.c, r.d};
+    const Lanes next = rotate(r.a, 5) + mixedIn<kQuarter>(r.b, r.c, r.d) + r.e + words[t];
+    r = {next, r.a, rotate(r.b, 30), r.c, r.d};
   }
 }
 
-/// The same backwards.
 template <std::size_t kQuarter>
-void stepBack(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
+[[gnu::always_inline]] inline void backInQuarter(Registers& r, const Lanes* words, std::size_t first,
+                                                 std::size_t last) noexcept {
   const std::size_t start = std::max(first, 20 * kQuarter);
   for (std::size_t t = std::min(last, 20 * kQuarter + 20); t-- > start;) {
-    const std::uint32_t b = std::rotr(r.c, 30);
-    r = {r.b, b, r.d, r.e, r.a - std::rotl(r.b, 5) - mixedIn<kQuarter>(b, r.d, r.e) - words[t]};
+    const Lanes b = rotate(r.c, 2);
+    r = {r.b, b, r.d, r.e, r.a - rotate(r.b, 5) - mixedIn<kQuarter>(b, r.d, r.e) - words[t]};
   }
 }
 
-void goForward(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
-  stepForward<0>(r, words, first, last);
-  stepForward<1>(r, words, first, last);
-  stepForward<2>(r, words, first, last);
-  stepForward<3>(r, words, first, last);
+[[gnu::always_inline]] inline void forward(Registers& r, const Lanes* words, std::size_t first,
+                                           std::size_t last) noexcept {
+  forwardInQuarter<0>(r, words, first, last);
+  forwardInQuarter<1>(r, words, first, last);
+  forwardInQuarter<2>(r, words, first, last);
+  forwardInQuarter<3>(r, words, first, last);
 }
 
-void goBack(Registers& r, const Words& words, std::size_t first, std::size_t last) noexcept {
-  stepBack<3>(r, words, first, last);
-  stepBack<2>(r, words, first, last);
-  stepBack<1>(r, words, first, last);
-  stepBack<0>(r, words, first, last);
+[[gnu::always_inline]] inline void back(Registers& r, const Lanes* words, std::size_t first,
+                                        std::size_t last) noexcept {
+  backInQuarter<3>(r, words, first, last);
+  backInQuarter<2>(r, words, first, last);
+  backInQuarter<1>(r, words, first, last);
+  backInQuarter<0>(r, words, first, last);
 }
 
-/// The chaining value behind the other message's block, whose registers are `middle` before step `at`.
-Sha1State otherHash(const Registers& middle, std::size_t at, const Words& words) noexcept {
-  Registers first = middle;
-  goBack(first, words, 0, at);
-  Registers last = middle;
-  goForward(last, words, at, 80);
-  return {first.a + last.a, first.b + last.b, first.c + last.c, first.d + last.d, first.e + last.e};
+[[gnu::always_inline]] inline Registers choose(const Lanes& mask, const Registers& yes,
+                                               const Registers& no) noexcept {
+  return {(mask & yes.a) | (~mask & no.a), (mask & yes.b) | (~mask & no.b), (mask & yes.c) | (~mask & no.c),
+          (mask & yes.d) | (~mask & no.d), (mask & yes.e) | (~mask & no.e)};
+}
+
+// The registers of both messages of an attack are equal before one of these steps, the later one where the
+// disturbances begin at kLaterFrom or after.
+constexpr std::size_t kEarlierMiddle = 58;
+constexpr std::size_t kLaterMiddle = 65;
+constexpr int kLaterFrom = 50;
+
+/// Eight blocks with a kind of attack each, and what they are asked for: is the other message's hash the
+/// same?
+struct Trial {
+  std::array<Lanes, 80> words{};
+  std::array<Lanes, 80> others{};  // at first what each lane's kind adds, then the other message's words
+  Lanes later{};
+  Registers before{};
+  Registers after{};
+};
+
+/// All bits set in the lanes that are attacks.
+[[gnu::always_inline]] inline void tryLanes(Trial& trial, std::uint32_t* result) noexcept {
+  for (std::size_t t = 16; t < 80; ++t)
+    trial.words[t] =
+        rotate(trial.words[t - 3] ^ trial.words[t - 8] ^ trial.words[t - 14] ^ trial.words[t - 16], 1);
+  for (std::size_t t = 0; t < 80; ++t)
+    trial.others[t] ^= trial.words[t];
+  Registers earlier = trial.before;
+  forward(earlier, trial.words.data(), 0, kEarlierMiddle);
+  Registers later = earlier;
+  forward(later, trial.words.data(), kEarlierMiddle, kLaterMiddle);
+  Registers first = later;
+  back(first, trial.others.data(), kEarlierMiddle, kLaterMiddle);
+  first = choose(trial.later, first, earlier);
+  back(first, trial.others.data(), 0, kEarlierMiddle);
+  Registers last = earlier;
+  forward(last, trial.others.data(), kEarlierMiddle, kLaterMiddle);
+  last = choose(trial.later, later, last);
+  forward(last, trial.others.data(), kLaterMiddle, 80);
+  const Lanes differ = ((first.a + last.a) ^ trial.after.a) | ((first.b + last.b) ^ trial.after.b) |
+                       ((first.c + last.c) ^ trial.after.c) | ((first.d + last.d) ^ trial.after.d) |
+                       ((first.e + last.e) ^ trial.after.e);
+  const auto same = reinterpret_cast<Lanes>(differ == 0);
+  std::memcpy(result, &same, sizeof same);
+}
+
+void filterPortably(Lanes* w, std::uint32_t* result) noexcept {
+  filterLanes(w, result);
+}
+void tryPortably(Trial& trial, std::uint32_t* result) noexcept {
+  tryLanes(trial, result);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void filterWithAvx2(Lanes* w, std::uint32_t* result) noexcept {
+  filterLanes(w, result);
+}
+__attribute__((target("avx2"))) void tryWithAvx2(Trial& trial, std::uint32_t* result) noexcept {
+  tryLanes(trial, result);
+}
+__attribute__((target("avx512f,avx512vl"))) void filterWithAvx512(Lanes* w, std::uint32_t* result) noexcept {
+  filterLanes(w, result);
+}
+__attribute__((target("avx512f,avx512vl"))) void tryWithAvx512(Trial& trial, std::uint32_t* result) noexcept {
+  tryLanes(trial, result);
+}
+#endif
+
+/// The same code for the instructions that this machine has.
+struct Variant {
+  void (*filter)(Lanes*, std::uint32_t*) noexcept = &filterPortably;
+  void (*tryAll)(Trial&, std::uint32_t*) noexcept = &tryPortably;
+};
+
+const Variant& variant() noexcept {
+  static const Variant chosen = [] {
+    Variant best;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
+      best = {&filterWithAvx512, &tryWithAvx512};
+    } else if (__builtin_cpu_supports("avx2")) {
+      best = {&filterWithAvx2, &tryWithAvx2};
+    }
+#endif
+    return best;
+  }();
+  return chosen;
+}
+
+void setLane(Registers& r, std::size_t lane, const Sha1State& state) noexcept {
+  r.a[lane] = state[0];
+  r.b[lane] = state[1];
+  r.c[lane] = state[2];
+  r.d[lane] = state[3];
+  r.e[lane] = state[4];
+}
+
+void setLane(Trial& trial, std::size_t lane, const Sha1Suspect& suspect, std::size_t kind) noexcept {
+  for (std::size_t t = 0; t < 16; ++t)
+    trial.words[t][lane] = loadBigEndian(suspect.block.data() + 4 * t);
+  for (std::size_t t = 0; t < 80; ++t)
+    trial.others[t][lane] = kDifferences[kind][t];
+  trial.later[lane] = kDisturbances[kind].first >= kLaterFrom ? ~0u : 0u;
+  setLane(trial.before, lane, suspect.before);
+  setLane(trial.after, lane, suspect.after);
 }
 
 }  // namespace
@@ -339,36 +442,29 @@ std::array<std::uint32_t, kSha1Lanes> filterAttacks(const std::uint8_t* blocks, 
       w[t][lane] = loadBigEndian(blocks + 64 * lane + 4 * t);
   }
   std::array<std::uint32_t, kSha1Lanes> kinds;
-#if defined(__x86_64__)
-  static const bool haveAvx2 = __builtin_cpu_supports("avx2");
-  if (haveAvx2) {
-    filterWithAvx2(w.data(), kinds.data());
-    return kinds;
-  }
-#endif
-  filterPortably(w.data(), kinds.data());
+  variant().filter(w.data(), kinds.data());
   return kinds;
 }
 
-bool isAttackBlock(const std::uint8_t* block, std::uint32_t kinds, const Sha1State& before,
-                   const Sha1State& after) noexcept {
-  Words words;
-  for (std::size_t t = 0; t < 16; ++t)
-    words[t] = loadBigEndian(block + 4 * t);
-  for (std::size_t t = 16; t < 80; ++t)
-    words[t] = std::rotl(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], 1);
-  for (std::size_t kind = 0; kind < kDisturbances.size(); ++kind) {
-    if ((kinds >> kind & 1u) == 0) continue;
-    // Where the two messages' registers are equal: the disturbances before it have been corrected.
-    const auto at = static_cast<std::size_t>(kDisturbances[kind].first) + 15;
-    Registers middle{before[0], before[1], before[2], before[3], before[4]};
-    goForward(middle, words, 0, at);
-    Words others = words;
-    for (std::size_t t = 0; t < 80; ++t)
-      others[t] ^= kDifferences[kind][t];
-    if (otherHash(middle, at, others) == after) return true;
+bool anyAttack(const Sha1Suspect* suspects, std::size_t count) noexcept {
+  Trial trial;
+  std::array<std::uint32_t, kSha1Lanes> result;
+  std::size_t lanes = 0;
+  const auto attempt = [&] {
+    if (lanes == 0) return false;
+    variant().tryAll(trial, result.data());
+    const bool found = std::any_of(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(lanes),
+                                   [](std::uint32_t same) { return same != 0; });
+    lanes = 0;
+    return found;
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::uint32_t left = suspects[i].kinds; left != 0; left &= left - 1) {
+      setLane(trial, lanes++, suspects[i], static_cast<std::size_t>(std::countr_zero(left)));
+      if (lanes == kSha1Lanes && attempt()) return true;
+    }
   }
-  return false;
+  return attempt();
 }
 
 }  // namespace git::detail

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <bit>
+#include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -65,6 +69,13 @@ TEST(Sha1, SameInPiecesOfAnySize) {
   }
 }
 
+TEST(Sha1, TakesNothing) {
+  Sha1 abc;
+  abc.update("abc");
+  abc.update(std::string_view());
+  EXPECT_EQ(hexOf(abc), "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
 TEST(Sha1, NoticesThePublishedCollision) {
   Sha1 sha1;
   sha1.update(shattered());
@@ -80,6 +91,98 @@ TEST(Sha1, NoticesThePublishedCollision) {
   prefixOnly.update(std::string_view(shattered()).substr(0, 192));
   hexOf(prefixOnly);
   EXPECT_FALSE(prefixOnly.isAttack());
+}
+
+using Words = std::array<std::uint32_t, 80>;
+
+/// What the messages of an attack of this kind differ in, by the definition: 16 words of the disturbance
+/// vector from K on, expanded both ways; a local collision for each of its bits.
+Words differenceOf(int type, int first, int bit) {
+  std::map<int, std::uint32_t> d;
+  d[first + 15] = 1u << bit;
+  if (type == 2) d[first + 1] = d[first + 3] = 1u << ((31 + bit) % 32);
+  for (int t = first + 16; t < 80; ++t)
+    d[t] = std::rotl(d[t - 3] ^ d[t - 8] ^ d[t - 14] ^ d[t - 16], 1);
+  for (int t = first - 1; t >= -5; --t)
+    d[t] = std::rotr(d[t + 16], 1) ^ d[t + 13] ^ d[t + 8] ^ d[t + 2];
+  Words words;
+  for (int t = 0; t < 80; ++t)
+    words[static_cast<std::size_t>(t)] = d[t] ^ std::rotl(d[t - 1], 5) ^ d[t - 2] ^ std::rotl(d[t - 3], 30) ^
+                                         std::rotl(d[t - 4], 30) ^ std::rotl(d[t - 5], 30);
+  return words;
+}
+
+std::uint32_t mixed(std::size_t t, const Sha1State& s) {
+  if (t < 20) return ((s[1] & s[2]) | (~s[1] & s[3])) + 0x5a827999;
+  if (t < 40) return (s[1] ^ s[2] ^ s[3]) + 0x6ed9eba1;
+  if (t < 60) return ((s[1] & s[2]) | (s[1] & s[3]) | (s[2] & s[3])) + 0x8f1bbcdc;
+  return (s[1] ^ s[2] ^ s[3]) + 0xca62c1d6;
+}
+
+Sha1State stepped(const Sha1State& s, std::size_t t, std::uint32_t word) {
+  return {std::rotl(s[0], 5) + mixed(t, s) + s[4] + word, s[0], std::rotl(s[1], 30), s[2], s[3]};
+}
+
+Sha1State steppedBack(const Sha1State& s, std::size_t t, std::uint32_t word) {
+  Sha1State before{s[1], std::rotr(s[2], 30), s[3], s[4], 0};
+  before[4] = s[0] - std::rotl(before[0], 5) - mixed(t, before) - word;
+  return before;
+}
+
+struct KindOfAttack {
+  int type, first, bit;
+};
+constexpr std::array<KindOfAttack, 32> kKinds = {{
+    {1, 43, 0}, {1, 44, 0}, {1, 45, 0}, {1, 46, 0}, {1, 46, 2}, {1, 47, 0}, {1, 47, 2}, {1, 48, 0},
+    {1, 48, 2}, {1, 49, 0}, {1, 49, 2}, {1, 50, 0}, {1, 50, 2}, {1, 51, 0}, {1, 51, 2}, {1, 52, 0},
+    {2, 45, 0}, {2, 46, 0}, {2, 46, 2}, {2, 47, 0}, {2, 48, 0}, {2, 49, 0}, {2, 49, 2}, {2, 50, 0},
+    {2, 50, 2}, {2, 51, 0}, {2, 51, 2}, {2, 52, 0}, {2, 53, 0}, {2, 54, 0}, {2, 55, 0}, {2, 56, 0},
+}};
+
+/// What the other message of an attack would hash to, if this block were half of one.
+Sha1State otherHash(const Sha1Suspect& suspect, const KindOfAttack& kind) {
+  Words words;
+  for (std::size_t t = 0; t < 16; ++t)
+    words[t] = static_cast<std::uint32_t>(suspect.block[4 * t]) << 24 | suspect.block[4 * t + 1] << 16 |
+               suspect.block[4 * t + 2] << 8 | suspect.block[4 * t + 3];
+  for (std::size_t t = 16; t < 80; ++t)
+    words[t] = std::rotl(words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16], 1);
+  const auto middle = static_cast<std::size_t>(kind.first) + 15;
+  Sha1State state = suspect.before;
+  for (std::size_t t = 0; t < middle; ++t)
+    state = stepped(state, t, words[t]);
+  const Words difference = differenceOf(kind.type, kind.first, kind.bit);
+  Sha1State first = state;
+  for (std::size_t t = middle; t-- > 0;)
+    first = steppedBack(first, t, words[t] ^ difference[t]);
+  for (std::size_t t = middle; t < 80; ++t)
+    state = stepped(state, t, words[t] ^ difference[t]);
+  for (std::size_t i = 0; i < 5; ++i)
+    state[i] += first[i];
+  return state;
+}
+
+TEST(Sha1, TriesEveryKindOfAttack) {
+  std::mt19937 random(11);
+  std::vector<Sha1Suspect> harmless;
+  for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+    Sha1Suspect suspect;
+    for (std::uint8_t& byte : suspect.block)
+      byte = static_cast<std::uint8_t>(random());
+    for (std::uint32_t& word : suspect.before)
+      word = static_cast<std::uint32_t>(random());
+    suspect.kinds = 1u << kind;
+    suspect.after = otherHash(suspect, kKinds[kind]);
+    EXPECT_TRUE(anyAttack(&suspect, 1)) << kind;
+    suspect.kinds = ~0u;
+    EXPECT_TRUE(anyAttack(&suspect, 1)) << kind;
+    suspect.kinds = ~(1u << kind);
+    EXPECT_FALSE(anyAttack(&suspect, 1)) << kind;
+    harmless.push_back(suspect);
+  }
+  EXPECT_FALSE(anyAttack(harmless.data(), harmless.size()));
+  harmless[20].kinds = ~0u;
+  EXPECT_TRUE(anyAttack(harmless.data(), harmless.size()));
 }
 
 TEST(Sha1, OrdinaryDataIsNoAttack) {
