@@ -8,7 +8,8 @@ namespace git::detail {
 AdvertisedRefs::AdvertisedRefs(const RefStore& store, const ObjectDatabase& objects,
                                const UploadPackSettings& settings, Peel peelTags) {
   const Head head = store.head();
-  if (head.id && objects.contains(*head.id)) {
+  // Not contains(): the pack may have come after the database was opened.
+  if (head.id && objects.findHeader(*head.id)) {
     if (!settings.hiddenRefs.hides("HEAD")) {
       shown_.push_back({"HEAD", *head.id, std::nullopt, head.target});
       tips_.insert(*head.id);

@@ -77,14 +77,38 @@ bool Fetch::mayWant(const ObjectId& id, ObjectType type, WantRule rule) {
   if (rule == WantRule::any || refs_.isTip(id)) return true;
   if (rule == WantRule::tips) return false;
   if (type == ObjectType::tree || type == ObjectType::blob) return rule == WantRule::reachableCommits;
-  std::vector<Node> starts;
+  return isReachable(id);
+}
+
+void Fetch::startFromTips() {
+  startedFromTips_ = true;
   for (const ObjectId& tip : refs_.tips()) {
     const auto peeled = peelObject(context_.objects, tip);
     if (!peeled) continue;
-    if (std::find(peeled->tags.begin(), peeled->tags.end(), id) != peeled->tags.end()) return true;
-    if (peeled->type == ObjectType::commit) starts.push_back(history_.node(peeled->id));
+    tipTags_.insert(peeled->tags.begin(), peeled->tags.end());
+    if (peeled->type != ObjectType::commit) continue;
+    const Node node = history_.node(peeled->id);
+    if (history_.has(node, History::reachQueued)) continue;
+    history_.set(node, History::reachQueued);
+    fromTips_.push(history_.date(node), node);
   }
-  return type == ObjectType::commit && allReachable(history_, {history_.node(id)}, starts);
+}
+
+bool Fetch::isReachable(const ObjectId& id) {
+  if (!startedFromTips_) startFromTips();
+  if (tipTags_.contains(id)) return true;
+  const Node wanted = history_.node(id);
+  while (!history_.has(wanted, History::reached) && !fromTips_.empty()) {
+    const Node node = fromTips_.pop();
+    history_.set(node, History::reached);
+    const auto parents = history_.parents(node);
+    for (const Node parent : std::vector<Node>(parents.begin(), parents.end())) {
+      if (history_.has(parent, History::reachQueued)) continue;
+      history_.set(parent, History::reachQueued);
+      fromTips_.push(history_.date(parent), parent);
+    }
+  }
+  return history_.has(wanted, History::reached);
 }
 
 void Fetch::want(const ObjectId& id, WantRule rule) {
@@ -121,12 +145,12 @@ bool Fetch::have(const ObjectId& id) {
   const auto parents = history_.parents(node);
   for (const Node parent : std::vector<Node>(parents.begin(), parents.end()))
     history_.set(parent, History::theyHave);
-  commonCommits_.push_back(node);
   return true;
 }
 
 bool Fetch::ready() {
-  if (haves_.empty()) return false;
+  if (haves_.empty() || notReadyAt_ == haves_.size()) return false;
+  notReadyAt_ = haves_.size();
   for (const ObjectId& want : wants_) {
     const auto peeled = peelObject(context_.objects, want);
     if (!peeled || peeled->type != ObjectType::commit) continue;
@@ -153,6 +177,7 @@ bool Fetch::ready() {
     if (!found) return false;
     history_.set(history_.node(peeled->id), History::reachesCommon);
   }
+  notReadyAt_.reset();
   return true;
 }
 

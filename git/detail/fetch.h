@@ -94,6 +94,8 @@ class Fetch {
  private:
   [[noreturn]] void refuseWant(const ObjectId& id);
   bool mayWant(const ObjectId& id, ObjectType type, WantRule rule);
+  bool isReachable(const ObjectId& id);
+  void startFromTips();
   std::vector<History::Node> wantedCommits();
   void tellCut(const std::vector<History::Node>& cut);
   void tellUncut();
@@ -106,10 +108,14 @@ class Fetch {
   History history_;
   std::vector<ObjectId> wants_;
   std::unordered_set<ObjectId> wanted_;
+  // From the tips on as far as somebody asked: no commit is passed twice, however many are asked for.
+  DateQueue fromTips_;
+  std::unordered_set<ObjectId> tipTags_;
+  bool startedFromTips_ = false;
   std::vector<std::pair<std::string, ObjectId>> wantedRefs_;
   std::vector<ObjectId> haves_;
   std::unordered_set<ObjectId> have_;
-  std::vector<History::Node> commonCommits_;
+  std::optional<std::size_t> notReadyAt_;  // with so many haves
   std::uint64_t oldestHave_ = 0;
   std::vector<History::Node> clientShallow_;
   std::vector<ObjectId> edges_;  // what the client has and gets the parents of

@@ -39,7 +39,9 @@ class History {
     uninteresting = 256,
     queued = 512,
     wanted = 1024,
-    scratch = 2048
+    scratch = 2048,
+    reachQueued = 4096,
+    reached = 8192  ///< a tip leads to it
   };
 
   /// `repositoryShallow` is what the repository's own "shallow" file lists. The database must outlive this.

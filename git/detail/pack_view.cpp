@@ -25,7 +25,7 @@ constexpr std::uint64_t kMaxRatio = 1040;
 }
 
 libdeflate_decompressor& threadDecompressor() {
-  thread_local const Decompressor decompressor(libdeflate_alloc_decompressor());
+  thread_local Decompressor decompressor(libdeflate_alloc_decompressor());
   if (!decompressor) throw base::Error(base::Errc::overloaded, "out of memory");
   return *decompressor;
 }

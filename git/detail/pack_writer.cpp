@@ -4,11 +4,11 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "base/c_handle.h"
 #include "base/error.h"
+#include "git/detail/entry_header.h"
 #include "git/detail/hash_object.h"
 #include "git/detail/pack_file.h"
 
@@ -23,26 +23,6 @@ constexpr std::uint64_t kMaxObject = 4ull << 30;
 // Larger loose objects are deflated in pieces.
 constexpr std::uint64_t kWholeLoose = 4u << 20;
 constexpr int kLevel = 1;  // a clone should not wait for a few per cent
-constexpr unsigned kOffsetDeltaType = 6;
-constexpr unsigned kIdDeltaType = 7;
-
-void appendEntryHeader(std::string& out, unsigned type, std::uint64_t size) {
-  unsigned byte = type << 4 | (size & 15);
-  for (size >>= 4; size != 0; size >>= 7) {
-    out.push_back(static_cast<char>(byte | 128));
-    byte = size & 127;
-  }
-  out.push_back(static_cast<char>(byte));
-}
-
-void appendDistance(std::string& out, std::uint64_t distance) {
-  std::array<char, 10> digits{};
-  std::size_t at = digits.size();
-  digits[--at] = static_cast<char>(distance & 127);
-  while ((distance >>= 7) != 0)
-    digits[--at] = static_cast<char>(128 | (--distance & 127));
-  out.append(digits.data() + at, digits.size() - at);
-}
 
 /// Where the parts of a stored pack came to lie in what we send.
 class Placement {
@@ -223,10 +203,10 @@ class PackWriter : private base::ByteSink {
     if (!sent && !(style_.thin && plan_.atClient.hasNumber(baseNumber))) return false;
     std::string header;
     if (sent && style_.offsetDeltas && baseOffset < entry.offset) {
-      appendEntryHeader(header, kOffsetDeltaType, entry.size);
-      appendDistance(header, sent_ - placement.sentAt(baseOffset));
+      appendEntryHeader(header, kOffsetDelta, entry.size);
+      appendBaseDistance(header, sent_ - placement.sentAt(baseOffset));
     } else {
-      appendEntryHeader(header, kIdDeltaType, entry.size);
+      appendEntryHeader(header, kIdDelta, entry.size);
       header.append(pack.index().idAt(*position).bytes());
     }
     write(header);

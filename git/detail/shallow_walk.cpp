@@ -95,35 +95,4 @@ std::vector<Node> reachableShallows(History& history, const std::vector<Node>& h
   return found;
 }
 
-bool allReachable(History& history, const std::vector<Node>& targets, const std::vector<Node>& starts) {
-  std::size_t missing = 0;
-  std::uint64_t oldest = ~std::uint64_t{0};
-  for (const Node target : targets) {
-    if (history.has(target, History::wanted)) continue;
-    history.set(target, History::wanted);
-    ++missing;
-    oldest = std::min(oldest, history.date(target));
-  }
-  DateQueue queue;
-  const auto add = [&](Node node) {
-    if (history.has(node, History::queued)) return;
-    history.set(node, History::queued);
-    queue.push(history.date(node), node);
-  };
-  for (const Node start : starts)
-    add(start);
-  // Clocks differ: a day is forgiven.
-  const std::uint64_t cutoff = oldest > 86'400 ? oldest - 86'400 : 0;
-  while (missing > 0 && !queue.empty()) {
-    const Node node = queue.pop();
-    if (history.has(node, History::wanted)) --missing;
-    if (history.date(node) < cutoff) continue;
-    const std::vector<Node> parents(history.parents(node).begin(), history.parents(node).end());
-    for (const Node parent : parents)
-      add(parent);
-  }
-  history.clearAll(History::queued | History::wanted);
-  return missing == 0;
-}
-
 }  // namespace git::detail

@@ -27,8 +27,4 @@ std::vector<History::Node> cutByRule(History& history, const std::vector<History
 /// The client's shallow commits that the heads lead to.
 std::vector<History::Node> reachableShallows(History& history, const std::vector<History::Node>& heads);
 
-/// True when a commit in `targets` is met on the ways from `starts`, for each of them.
-bool allReachable(History& history, const std::vector<History::Node>& targets,
-                  const std::vector<History::Node>& starts);
-
 }  // namespace git::detail
