@@ -107,6 +107,7 @@ void Connection::hangUp(ChannelIo::Gone how) {
   if (std::exchange(hungUp_, true)) return;
   for (auto& channel : channels_)
     channel->abandon(how);
+  if (how == ChannelIo::Gone::lost) outlastClient();
   channels_.clear();
   // What was just said must be out of the way, else libssh drops the sentence with its buffer.
   if (farewell_ && event_) ssh_event_dopoll(event_.get(), kFlushMs);
@@ -117,6 +118,19 @@ void Connection::hangUp(ChannelIo::Gone how) {
   const base::Fd socket(farewell_ ? ::dup(ssh_get_fd(session_.get())) : -1);
   ssh_disconnect(session_.get());
   if (socket.valid()) linger(socket);
+}
+
+/// Nobody decided anything: what is under way goes on to its end, or to the server's.
+void Connection::outlastClient() {
+  const auto busyWorker = [](const auto& channel) { return channel->busy(); };
+  if (std::none_of(channels_.begin(), channels_.end(), busyWorker)) return;
+  // Should the network come back, the client must not believe that it is still connected.
+  ::shutdown(ssh_get_fd(session_.get()), SHUT_RDWR);
+  while (!abortRequested_ && std::any_of(channels_.begin(), channels_.end(), busyWorker)) {
+    pollfd waiting{wake_.get(), POLLIN, 0};
+    ::poll(&waiting, 1, static_cast<int>(kMaxWait.count()));
+    base::drainEvent(wake_);
+  }
 }
 
 bool Connection::handshake() {

@@ -75,6 +75,7 @@ class Connection {
   void keepAlive(Clock::time_point now);
   std::chrono::milliseconds keepaliveInterval() const;
   void hangUp(ChannelIo::Gone how);
+  void outlastClient();
 
   ConnectionShared& shared_;
   base::Fd wake_;

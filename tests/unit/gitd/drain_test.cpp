@@ -1,4 +1,5 @@
-// What the end of the server means for those who are connected.
+// What the end of the server, and of the network, means for those who are connected.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 
 #include <future>
@@ -14,16 +15,17 @@ using namespace std::chrono_literals;
 
 class DrainTest : public ServerTest {
  protected:
-  void begin() {
+  void begin(const std::function<void(SshServerConfig&)>& adjust = {}) {
     handler_.onPush = [this](const PushRequest& request, base::ByteSink& output,
                              const std::stop_token& gone) {
       output.write("-----> building\n");
       building_ = true;
       while (!released_ && !gone.stop_requested())
         std::this_thread::sleep_for(1ms);
+      cancelled_ = !released_;
       return released_ ? ScriptedPushHandler::accept(request) : PushOutcome{false, "cancelled"};
     };
-    start();
+    start(adjust);
     repository_ = makeRepository("hello");
     work_ = makeWorkTree("work", "hello");
   }
@@ -33,7 +35,21 @@ class DrainTest : public ServerTest {
     return push;
   }
 
+  /// A push whose client answers nothing any more, as after the loss of its network; until the server gave
+  /// it up.
+  base::ChildProcess startLostPush() {
+    const base::Fd nowhere = base::openFile("/dev/null", O_WRONLY);
+    auto push = spawnGit(work_, {"push", "fairlead", "main"}, nowhere);
+    EXPECT_TRUE(eventually([&] { return building_.load(); }));
+    push.signalGroup(SIGSTOP);
+    std::this_thread::sleep_for(kLost);
+    return push;
+  }
+
+  static constexpr std::chrono::milliseconds kKeepalive{150};
+  static constexpr std::chrono::milliseconds kLost = 8 * kKeepalive;  // four without an answer, and some
   std::atomic<bool> building_{false};
+  std::atomic<bool> cancelled_{false};
   std::atomic<bool> released_{false};
   std::filesystem::path repository_;
   std::filesystem::path work_;
@@ -65,6 +81,24 @@ TEST_F(DrainTest, APushThatTakesTooLongIsTold) {
                         "time (setting ssh_drain_s): try again in a moment"));
   EXPECT_FALSE(readRef(repository_, "refs/heads/main"));
   EXPECT_TRUE(quarantineIsEmpty(repository_));
+}
+
+TEST_F(DrainTest, APushGoesOnWhenItsClientIsLost) {
+  begin([](SshServerConfig& config) { config.keepalive = kKeepalive; });
+  auto push = startLostPush();
+  EXPECT_FALSE(cancelled_);
+  released_ = true;
+  EXPECT_TRUE(eventually([&] { return readRef(repository_, "refs/heads/main").has_value(); }));
+  push.signalGroup(SIGKILL);
+}
+
+TEST_F(DrainTest, ALostPushDoesNotKeepTheServerFromStopping) {
+  begin([](SshServerConfig& config) { config.keepalive = kKeepalive; });
+  auto push = startLostPush();
+  server_->stop(100ms);
+  EXPECT_TRUE(cancelled_);
+  EXPECT_FALSE(readRef(repository_, "refs/heads/main"));
+  push.signalGroup(SIGKILL);
 }
 
 TEST_F(DrainTest, IdleConnectionsAreEndedAtOnce) {
