@@ -2,6 +2,7 @@
 # history.pl KIND | git fast-import: histories to push, the same on every machine.
 #   medium  5,000 files of text, 2,000 commits that change six each
 #   large   30 files of 10 MB that do not compress, one commit
+#   huge    90 of them
 #   small   800 sources of 5 to 60 kB, 8,000 commits of a few lines each: deltas and little else
 use strict;
 use warnings;
@@ -50,8 +51,9 @@ if ($kind eq 'medium') {
   texts(5000, 60, 120, 2000, 6);
 } elsif ($kind eq 'small') {
   texts(800, 100, 1000, 8000, 2);
-} elsif ($kind eq 'large') {
-  commit({map { my $n = $_; ("file$n.bin" => join '', map { sha512("$n $_") } 1 .. 156_250) } 1 .. 30});
+} elsif ($kind eq 'large' || $kind eq 'huge') {
+  my $count = $kind eq 'huge' ? 90 : 30;
+  commit({map { my $n = $_; ("file$n.bin" => join '', map { sha512("$n $_") } 1 .. 156_250) } 1 .. $count});
 } else {
-  die "usage: history.pl medium|large|small\n";
+  die "usage: history.pl medium|large|huge|small\n";
 }

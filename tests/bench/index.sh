@@ -6,6 +6,7 @@ set -euo pipefail
 
 work=$STORY_WORK
 rounds=${FAIRLEAD_BENCH_ROUNDS:-5}
+libraries=${FAIRLEAD_BENCH_LIBRARIES:-$ROOT/build/release}
 
 # make_pack KIND: $work/KIND.pack, as a client would send it.
 make_pack() {
@@ -25,7 +26,7 @@ theirs() {
 }
 
 # shellcheck disable=SC2046 # words are meant
-g++ -std=c++20 -O2 -I"$ROOT" -o "$work/index_bench" "$ROOT/tests/bench/index_bench.cpp" "$ROOT/build/release/libgit.a" "$ROOT/build/release/libbase.a" \
+g++ -std=c++20 -O2 -I"$ROOT" -o "$work/index_bench" "$ROOT/tests/bench/index_bench.cpp" "$libraries"/lib{git,base}.a \
   $(pkg-config --libs libarchive libdeflate zlib libcrypto libgit2) -lPocoNet -lPocoJSON -lPocoFoundation -pthread
 for kind in medium large small; do
   make_pack "$kind"
