@@ -5,6 +5,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
 #include "gitd/repository.h"
@@ -39,22 +40,32 @@ int listApps(const Invocation& call) {
   return 0;
 }
 
+git::ObjectFormat objectFormat(const Invocation& call) {
+  const std::string word = call.option("object-format").value_or("sha1");
+  if (const auto format = git::parseObjectFormat(word)) return *format;
+  throw base::Error(base::Errc::invalidArgument,
+                    "there is no object format \"" + base::printable(word, 20) + "\": use sha1 or sha256");
+}
+
 int createApp(const Invocation& call) {
   store::ReleaseStore& store = call.parts.store;
+  const git::ObjectFormat format = objectFormat(call);
   const store::AppName name = call.args.empty() ? inventName(store) : store::AppName::parse(call.args[0]);
   if (store.findApp(name))
     throw base::Error(base::Errc::alreadyExists, "the name " + name.str() + " is taken: choose another");
   // A repository without a row is what a crash between the two leaves: nobody can reach it, and it is empty.
   const auto repository = call.parts.folder.repository(name);
   base::removeTree(repository);
-  gitd::createRepository(repository);
+  gitd::createRepository(repository, format);
   const store::App app = store.createApp(
       {.name = name, .stack = call.option("stack").value_or("debian-12"), .owner = call.caller.user});
   call.parts.appLog.append(name, "api", "app created by " + call.caller.user);
   const std::string url = call.parts.urls.git(name);
-  call.print(renderApp(app, call.parts.urls),
-             "Creating " + name.str() + "... done\n" + call.parts.urls.web(name) + " | " + url + "\n" +
-                 "Next: git remote add fairlead " + url + " && git push fairlead main\n");
+  call.print(
+      renderApp(app, call.parts.urls),
+      "Creating " + name.str() + "... done\n" + call.parts.urls.web(name) + " | " + url + "\n" +
+          "Next: " + (format == git::ObjectFormat::sha256 ? "git init --object-format=sha256 && " : "") +
+          "git remote add fairlead " + url + " && git push fairlead main\n");
   return 0;
 }
 
@@ -106,7 +117,13 @@ int destroyApp(const Invocation& call) {
 std::vector<CommandSpec> appCommands() {
   return {
       {"apps", "", "list the apps", 0, 0, {}, listApps},
-      {"apps:create", "[NAME] [--stack STACK]", "make an app", 0, 1, {"stack="}, createApp},
+      {"apps:create",
+       "[NAME] [--stack STACK] [--object-format sha1|sha256]",
+       "make an app",
+       0,
+       1,
+       {"stack=", "object-format="},
+       createApp},
       {"apps:info", "-a APP", "show an app", 0, 0, {}, appInfo},
       {"apps:destroy",
        "-a APP --confirm APP",

@@ -201,13 +201,14 @@ std::filesystem::path Deployer::exportSource(BuildRun& run, const std::filesyste
   std::filesystem::create_directory(source);
   const std::uint32_t owner = parts_.runtime.hostId(kAppUser);
   if (::chown(source.c_str(), owner, owner) != 0) base::throwErrno(errno, "making the build's folder");
-  const gitd::ExportStats stats = gitd::exportTree(run.request().repository.path,
-                                                   run.request().quarantine.get(), run.build().commit, source,
-                                                   {.uid = owner,
-                                                    .gid = owner,
-                                                    .maxFiles = config_.exportMaxFiles,
-                                                    .maxBytes = config_.exportMaxBytes,
-                                                    .stop = run.stopToken()});
+  const git::ExportStats stats = gitd::exportTree(run.request().repository.path,
+                                                  run.request().quarantine.get(), run.build().commit, source,
+                                                  {.uid = owner,
+                                                   .gid = owner,
+                                                   .maxFiles = config_.exportMaxFiles,
+                                                   .maxBytes = config_.exportMaxBytes,
+                                                   .maxDepth = config_.exportMaxDepth,
+                                                   .stop = run.stopToken()});
   if (stats.submodules > 0)
     run.log().detail(std::to_string(stats.submodules) +
                      " submodules are left out: they are not fetched in this version");

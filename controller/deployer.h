@@ -25,6 +25,7 @@ struct DeployerConfig {
   std::uint64_t buildLogMaxBytes = 300ull << 20;  ///< setting build_log_max_bytes
   std::uint64_t exportMaxFiles = 200'000;         ///< setting export_max_files
   std::uint64_t exportMaxBytes = 2ull << 30;      ///< setting export_max_bytes
+  std::uint64_t exportMaxDepth = 128;             ///< setting export_max_depth
 };
 
 /// Everything that the deployer works with; all outlive it.

@@ -17,6 +17,7 @@
 #include "git/detail/incoming_entries.h"
 #include "git/detail/incoming_file.h"
 #include "git/detail/pack_file.h"
+#include "git/verify_pack.h"
 
 namespace git {
 namespace {
@@ -163,6 +164,28 @@ class JoinedPack {
   std::string buffer_ = std::string(12, '\0');  // the header, once the count is known
 };
 
+void removePack(fs::path index) {
+  std::error_code ignored;
+  for (const char* extension : {".idx", ".rev", ".bitmap", ".mtimes", ".pack"}) {
+    index.replace_extension(extension);
+    fs::remove(index, ignored);
+  }
+}
+
+/// What we wrote is what the originals are removed for.
+void verify(const Consolidated& joined, ObjectFormat format, const ConsolidateOptions& options) {
+  if (format != ObjectFormat::sha1) return;  // nobody else here reads it
+  try {
+    const std::uint64_t seen = verifyPack(joined.index, options.stop);
+    if (seen != joined.objects)
+      throw base::Error(base::Errc::corrupt, "a joined pack has " + std::to_string(seen) + " objects, not " +
+                                                 std::to_string(joined.objects));
+  } catch (...) {
+    removePack(joined.index);
+    throw;
+  }
+}
+
 }  // namespace
 
 Consolidated consolidatePacks(const Repository& repository, const ConsolidateOptions& options) {
@@ -176,7 +199,9 @@ Consolidated consolidatePacks(const Repository& repository, const ConsolidateOpt
     joined.add(PackFile(index, repository.format), options.stop);
   Consolidated result = joined.finish();
   // The same objects in the same order were joined before, and what was superseded then is still there.
-  std::erase_if(chosen, [&](const fs::path& index) { return index == result.index; });
+  const bool joinedBefore =
+      std::erase_if(chosen, [&](const fs::path& index) { return index == result.index; }) > 0;
+  if (!joinedBefore) verify(result, repository.format, options);
   result.superseded = std::move(chosen);
   return result;
 }
@@ -184,12 +209,8 @@ Consolidated consolidatePacks(const Repository& repository, const ConsolidateOpt
 void removeSuperseded(const Consolidated& done) {
   std::error_code ignored;
   if (!fs::exists(done.index, ignored)) return;
-  for (fs::path file : done.superseded) {
-    for (const char* extension : {".idx", ".rev", ".bitmap", ".mtimes", ".pack"}) {
-      file.replace_extension(extension);
-      fs::remove(file, ignored);
-    }
-  }
+  for (const fs::path& index : done.superseded)
+    removePack(index);
 }
 
 }  // namespace git

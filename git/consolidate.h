@@ -26,10 +26,11 @@ struct Consolidated {
 };
 
 /// Joins the packs of the smallest size class that has enough of them; entries are copied as they are stored,
-/// nothing is inflated. The new pack is durable when this returns; the old ones stay for readers that have
-/// them in their lists, until removeSuperseded(). Packs marked .keep or .promisor are left alone. Nothing happens
-/// (no superseded packs) when no class is full. One call at a time in a repository; pushes and fetches may go
-/// on. Throws corrupt for a damaged pack, cancelled, io.
+/// nothing is inflated. The new pack is durable when this returns, and another reader (verify_pack.h) found
+/// every object in it; the old ones stay for readers that have
+/// them in their lists, until removeSuperseded(). Packs marked .keep or .promisor are left alone. Nothing
+/// happens (no superseded packs) when no class is full. One call at a time in a repository; pushes and
+/// fetches may go on. Throws corrupt for a damaged pack, cancelled, io.
 Consolidated consolidatePacks(const Repository& repository, const ConsolidateOptions& options);
 
 /// Removes what was superseded, each index before its pack: without it nobody looks for the pack. Nothing is

@@ -61,6 +61,7 @@ const std::map<std::string, Setting>& settings() {
       {"slug_max_bytes", number(&Config::slugMaxBytes)},
       {"export_max_files", number(&Config::exportMaxFiles)},
       {"export_max_bytes", number(&Config::exportMaxBytes)},
+      {"export_max_depth", number(&Config::exportMaxDepth)},
       {"pack_max_bytes", number(&Config::packMaxBytes)},
       {"pack_max_objects", number(&Config::packMaxObjects)},
       {"pack_join_count", number(&Config::packJoinCount)},

@@ -146,6 +146,7 @@ controller::DeployerConfig deployerConfig(const Config& config) {
   deployer.buildLogMaxBytes = config.buildLogMaxBytes;
   deployer.exportMaxFiles = config.exportMaxFiles;
   deployer.exportMaxBytes = config.exportMaxBytes;
+  deployer.exportMaxDepth = config.exportMaxDepth;
   return deployer;
 }
 
@@ -214,7 +215,6 @@ int run(const Config& config) {
   base::TcpListener httpListener = base::listenTcp(config.httpListen, "http_listen");
   Console console;
   const base::SystemClock clock;
-  const gitd::GitLibrary git;
   store::ReleaseStore store(folder.database(), clock);
   store::DiskBlobStore blobs(folder.blobs());
   addAdminKey(config, store, clock);

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
-#include "git/detail/commit_parents.h"
+#include "git/commit.h"
 #include "git/detail/proc_receive.h"
 #include "git/detail/receive_objects.h"
 #include "git/detail/work_tree.h"

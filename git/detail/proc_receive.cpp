@@ -139,8 +139,9 @@ class Conversation {
     const auto [ref, reason] = splitWord(rest);
     if (word != "ok" && word != "ng")
       return wrong("proc-receive reported bad status '" + word + "' on ref '" + ref + "'");
-    const auto found = std::find_if(push_.commands.begin(), push_.commands.end(),
-                                    [&](const PushCommand& command) { return command.ref == ref; });
+    const auto found =
+        std::find_if(push_.commands.begin(), push_.commands.end(),
+                     [&name = ref](const PushCommand& command) { return command.ref == name; });
     if (found == push_.commands.end()) return wrong("proc-receive reported status on unknown ref: " + ref);
     if (!commands_.contains(&*found)) return wrong("proc-receive reported status on unexpected ref: " + ref);
     found->handled = true;

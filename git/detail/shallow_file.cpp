@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
-#include "git/detail/commit_parents.h"
+#include "git/commit.h"
 
 namespace git::detail {
 namespace {

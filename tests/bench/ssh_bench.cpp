@@ -83,7 +83,6 @@ int main(int argc, char** argv) {
   }
   try {
     const std::filesystem::path folder = argv[1];
-    const gitd::GitLibrary library;
     AcceptingHandler handler(folder / "repos", gitd::parsePublicKey(base::readFile(argv[2])).fingerprint);
     base::Metrics metrics;
     gitd::SshServerConfig config;

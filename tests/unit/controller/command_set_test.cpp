@@ -75,7 +75,6 @@ class CommandSetTest : public ::testing::Test {
   testing_support::TempFolder temp_;
   DataFolder folder_{temp_.path()};
   test::FakeClock clock_;
-  gitd::GitLibrary git_;
   store::ReleaseStore store_{folder_.database(), clock_};
   testing_support::MemoryBlobStore blobs_;
   test::ScriptedRuntime runtime_;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "git/object_database.h"
+#include "git/verify_pack.h"
 #include "tests/support/killer.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/git/git_program.h"
@@ -147,6 +148,27 @@ TEST_P(ConsolidateTest, AKillAtAnyWriteLosesNothing) {
   }
 }
 
+/// libgit2 reads SHA-1 only.
+class SecondReaderTest : public ConsolidateTest {};
+
+TEST_P(SecondReaderTest, FindsWhatIsDamaged) {
+  git_({"repack", "-q", "-a", "-d"});
+  const fs::path pack = packs().front();
+  const fs::path index = fs::path(pack).replace_extension(".idx");
+  const std::uint64_t objects = verifyPack(index, {});
+  EXPECT_EQ(objects, sorted(allObjects()).size());
+  fs::permissions(pack, fs::perms::owner_write, fs::perm_options::add);
+  std::fstream file(pack, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(fs::file_size(pack) / 2));
+  file.put('!').put('?');
+  file.close();
+  EXPECT_THROW(verifyPack(index, {}), base::Error);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_THROW(verifyPack(index, stop.get_token()), base::Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sha1, SecondReaderTest, ::testing::Values(ObjectFormat::sha1));
 INSTANTIATE_TEST_SUITE_P(Formats, ConsolidateTest,
                          ::testing::Values(ObjectFormat::sha1, ObjectFormat::sha256),
                          [](const auto& format) { return std::string(name(format.param)); });

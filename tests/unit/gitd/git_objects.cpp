@@ -1,22 +1,25 @@
 #include "tests/unit/gitd/git_objects.h"
 
 #include <git2.h>
-#include <git2/sys/odb_backend.h>
 
 #include <stdexcept>
 
-#include "gitd/detail/git.h"
+#include "base/c_handle.h"
 
 namespace gitd::testing {
 
 std::string writeObject(const std::filesystem::path& repository, const std::string& type,
                         const std::string& bytes) {
-  const auto odb = detail::openObjects(repository);
+  git_libgit2_init();  // counts; never shut down
+  const auto odb = base::acquire<base::CHandle<git_odb, &git_odb_free>>(
+      [&](git_odb** out) { return git_odb_open(out, (repository / "objects").c_str()); },
+      [](int, git_odb*) { throw std::runtime_error("cannot open the objects"); });
   git_oid id;
   if (git_odb_write(&id, odb.get(), bytes.data(), bytes.size(), git_object_string2type(type.c_str())) != 0) {
     throw std::runtime_error("cannot write an object");
   }
-  return detail::toHex(id);
+  char hex[GIT_OID_HEXSZ + 1];
+  return git_oid_tostr(hex, sizeof hex, &id);
 }
 
 std::string writeBlob(const std::filesystem::path& repository, const std::string& bytes) {
@@ -26,7 +29,8 @@ std::string writeBlob(const std::filesystem::path& repository, const std::string
 std::string treeBytes(const std::vector<Entry>& entries) {
   std::string bytes;
   for (const Entry& entry : entries) {
-    const git_oid id = detail::parseOid(entry.id);
+    git_oid id;
+    git_oid_fromstr(&id, entry.id.c_str());
     bytes.append(entry.mode)
         .append(" ")
         .append(entry.name)

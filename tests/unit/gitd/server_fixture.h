@@ -76,7 +76,6 @@ class ServerTest : public ::testing::Test {
   /// Nothing of any push is left aside in the repository.
   static bool quarantineIsEmpty(const std::filesystem::path& repository);
 
-  GitLibrary library_;
   testing_support::TempFolder folder_;
   ScriptedPushHandler handler_;
   SshServerConfig config_;

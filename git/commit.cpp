@@ -1,15 +1,17 @@
-#include "git/detail/commit_parents.h"
+#include "git/commit.h"
 
 #include <queue>
 #include <string_view>
 #include <unordered_set>
 
+#include "base/error.h"
 #include "base/strings.h"
 
-namespace git::detail {
+namespace git {
 namespace {
 
 constexpr std::uint64_t kMaxCommitBytes = 64u << 20;
+constexpr int kMaxTags = 100;  // on tags
 
 std::vector<ObjectId> parseParents(ObjectFormat format, std::string_view data) {
   const std::size_t hexSize = idSize(format) * 2;
@@ -50,6 +52,27 @@ std::optional<Commit> readCommit(const ObjectSource& objects, const ObjectId& id
   return Commit{committerTime(object->data), id, parseParents(id.format(), object->data)};
 }
 
+/// The id behind `key` at the beginning of an object's text.
+ObjectId idAfter(std::string_view key, const ObjectId& of, std::string_view text) {
+  if (text.starts_with(key)) {
+    const std::string_view hex = text.substr(key.size(), idSize(of.format()) * 2);
+    if (const auto id = ObjectId::parse(of.format(), hex)) return *id;
+  }
+  throw base::Error(base::Errc::corrupt, "object " + of.hex() + " is damaged");
+}
+
+/// The text of the commit that `id` names, through tags.
+std::pair<ObjectId, std::string> peelToCommit(const ObjectSource& objects, ObjectId id) {
+  for (int tags = 0; tags <= kMaxTags; ++tags) {
+    auto object = objects.find(id, kMaxCommitBytes);
+    if (!object) throw base::Error(base::Errc::corrupt, "object " + id.hex() + " is missing: push it again");
+    if (object->type == ObjectType::commit) return {id, std::move(object->data)};
+    if (object->type != ObjectType::tag) break;
+    id = idAfter("object ", id, object->data);
+  }
+  throw base::Error(base::Errc::corrupt, "object " + id.hex() + " is not a commit");
+}
+
 }  // namespace
 
 std::vector<ObjectId> commitParents(const ObjectSource& objects, const ObjectId& id) {
@@ -77,4 +100,9 @@ bool isAncestor(const ObjectSource& objects, const ObjectId& ancestor, const Obj
   return false;
 }
 
-}  // namespace git::detail
+ObjectId treeOf(const ObjectSource& objects, const ObjectId& commit) {
+  const auto [id, text] = peelToCommit(objects, commit);
+  return idAfter("tree ", id, text);
+}
+
+}  // namespace git

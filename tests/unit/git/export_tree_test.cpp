@@ -5,33 +5,34 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "gitd/repository.h"
+#include "git/commit.h"
+#include "git/export_tree.h"
 #include "tests/support/temp_folder.h"
-#include "tests/unit/gitd/git_objects.h"
+#include "tests/unit/git/pack_builder.h"
 
-namespace gitd {
+namespace git {
 namespace {
 
-using testing::Entry;
+using Entries = std::vector<testing::NamedEntry>;
 
-class ExportTest : public ::testing::Test {
+class ExportTest : public ::testing::TestWithParam<ObjectFormat> {
  protected:
   ExportTest() {
-    createRepository(repository_);
     std::filesystem::create_directory(folder_ / "out");
     options_.uid = ::getuid();
     options_.gid = ::getgid();
   }
 
-  std::string blob(const std::string& bytes) { return testing::writeBlob(repository_, bytes); }
-  std::string tree(const std::vector<Entry>& entries) { return testing::writeTree(repository_, entries); }
-  ExportStats exportOf(const std::string& treeId) {
-    return exportTree(repository_, nullptr, testing::writeCommit(repository_, treeId), folder_ / "out",
-                      options_);
+  ObjectId blob(std::string bytes) { return objects_.add(ObjectType::blob, std::move(bytes)); }
+  ObjectId tree(const Entries& entries) {
+    return objects_.add(ObjectType::tree, testing::treeBytes(entries));
   }
-  std::pair<base::Errc, std::string> refusal(const std::string& treeId) {
+  /// An id of nothing.
+  static ObjectId nowhere() { return testing::idOf(ObjectType::blob, "not there", GetParam()); }
+  ExportStats exportOf(const ObjectId& id) { return exportTree(objects_, id, folder_ / "out", options_); }
+  std::pair<base::Errc, std::string> refusal(const ObjectId& id) {
     try {
-      exportOf(treeId);
+      exportOf(id);
     } catch (const base::Error& error) {
       return {error.code(), error.what()};
     }
@@ -39,18 +40,17 @@ class ExportTest : public ::testing::Test {
   }
   bool nothingWritten() const { return std::filesystem::is_empty(folder_ / "out"); }
 
-  GitLibrary library_;
   testing_support::TempFolder folder_;
-  std::filesystem::path repository_ = folder_ / "r.git";
+  testing::MemorySource objects_{GetParam()};
   ExportOptions options_;
 };
 
-TEST_F(ExportTest, WritesFilesFoldersLinksAndEmptySubmodules) {
-  const std::string below = tree({{"100755", "run", blob("#!/bin/sh\n")}});
+TEST_P(ExportTest, WritesFilesFoldersLinksAndEmptySubmodules) {
+  const ObjectId below = tree({{"100755", "run", blob("#!/bin/sh\n")}});
   const ExportStats stats = exportOf(tree({{"100644", "a", blob("text")},
                                            {"40000", "bin", below},
                                            {"120000", "link", blob("bin/run")},
-                                           {"160000", "sub", std::string(40, '5')}}));
+                                           {"160000", "sub", nowhere()}}));
   EXPECT_EQ(stats.files, 3u);
   EXPECT_EQ(stats.bytes, 4u + 10u + 7u);
   EXPECT_EQ(stats.submodules, 1u);
@@ -67,7 +67,7 @@ TEST_F(ExportTest, WritesFilesFoldersLinksAndEmptySubmodules) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_ / "out/sub"));
 }
 
-TEST_F(ExportTest, CountsFilesWhoseContentIsElsewhere) {
+TEST_P(ExportTest, CountsFilesWhoseContentIsElsewhere) {
   const std::string pointer =
       "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, 'a') + "\nsize 12345\n";
   const ExportStats stats =
@@ -78,7 +78,7 @@ TEST_F(ExportTest, CountsFilesWhoseContentIsElsewhere) {
   EXPECT_EQ(folder_.read("out/big.bin"), pointer);
 }
 
-TEST_F(ExportTest, GivesEverythingToItsOwner) {
+TEST_P(ExportTest, GivesEverythingToItsOwner) {
   if (::getuid() != 0) GTEST_SKIP() << "only root may give files away";
   options_.uid = 12345;
   options_.gid = 54321;
@@ -92,12 +92,12 @@ TEST_F(ExportTest, GivesEverythingToItsOwner) {
   }
 }
 
-TEST_F(ExportTest, RefusesABombAtOnce) {
+TEST_P(ExportTest, RefusesABombAtOnce) {
   // Ten trees of ten entries each: 10^10 files.
-  std::string id = blob("boom");
+  ObjectId id = blob("boom");
   std::string mode = "100644";
   for (int level = 0; level < 10; ++level) {
-    std::vector<Entry> entries;
+    Entries entries;
     for (char name = 'a'; name < 'k'; ++name)
       entries.push_back({mode, std::string(1, name), id});
     id = tree(entries);
@@ -111,10 +111,10 @@ TEST_F(ExportTest, RefusesABombAtOnce) {
   EXPECT_TRUE(nothingWritten());
 }
 
-TEST_F(ExportTest, RefusesABombOfEmptyFolders) {
-  std::string id = tree({});
+TEST_P(ExportTest, RefusesABombOfEmptyFolders) {
+  ObjectId id = tree({});
   for (int level = 0; level < 10; ++level) {
-    std::vector<Entry> entries;
+    Entries entries;
     for (char name = 'a'; name < 'k'; ++name)
       entries.push_back({"40000", std::string(1, name), id});
     id = tree(entries);
@@ -122,23 +122,23 @@ TEST_F(ExportTest, RefusesABombOfEmptyFolders) {
   EXPECT_NE(refusal(id).second.find("export_max_files"), std::string::npos);
 }
 
-TEST_F(ExportTest, RefusesWhatExpandsToTooManyBytesOrIsTooDeep) {
+TEST_P(ExportTest, RefusesWhatExpandsToTooManyBytesOrIsTooDeep) {
   options_.maxBytes = 1000;
-  const std::string big = blob(std::string(400, 'x'));
+  const ObjectId big = blob(std::string(400, 'x'));
   EXPECT_NE(refusal(tree({{"100644", "a", big}, {"100644", "b", big}, {"100644", "c", big}}))
                 .second.find("export_max_bytes"),
             std::string::npos);
   options_.maxDepth = 8;
-  std::string id = tree({});
+  ObjectId id = tree({});
   for (int level = 0; level < 10; ++level)
     id = tree({{"40000", "d", id}});
   EXPECT_NE(refusal(id).second.find("nested deeper"), std::string::npos);
   EXPECT_TRUE(nothingWritten());
 }
 
-TEST_F(ExportTest, NeverWritesThroughALinkOrOutside) {
-  const std::string outside = blob((folder_ / "outside").string());
-  const std::string evil = tree({{"100644", "x", blob("evil")}});
+TEST_P(ExportTest, NeverWritesThroughALinkOrOutside) {
+  const ObjectId outside = blob((folder_ / "outside").string());
+  const ObjectId evil = tree({{"100644", "x", blob("evil")}});
   // git's own order cannot hold a link and a folder of one name, so neither can we.
   EXPECT_EQ(refusal(tree({{"120000", "d", outside}, {"40000", "d", evil}})).first, base::Errc::corrupt);
   for (const char* name : {"..", ".", "a/../../x", ".git", "/x", ".GIT"}) {
@@ -150,7 +150,7 @@ TEST_F(ExportTest, NeverWritesThroughALinkOrOutside) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "x"));
 }
 
-TEST_F(ExportTest, RefusesLinksWithoutATarget) {
+TEST_P(ExportTest, RefusesLinksWithoutATarget) {
   EXPECT_EQ(refusal(tree({{"120000", "l", blob("")}})).first, base::Errc::invalidArgument);
   EXPECT_EQ(refusal(tree({{"120000", "l", blob(std::string("a\0b", 3))}})).first,
             base::Errc::invalidArgument);
@@ -158,18 +158,32 @@ TEST_F(ExportTest, RefusesLinksWithoutATarget) {
             base::Errc::invalidArgument);
 }
 
-TEST_F(ExportTest, TellsDamageFromAbsence) {
-  EXPECT_EQ(refusal(tree({{"100644", "a", std::string(40, '7')}})).first, base::Errc::corrupt);
+TEST_P(ExportTest, TellsDamageFromAbsence) {
+  EXPECT_EQ(refusal(tree({{"100644", "a", nowhere()}})).first, base::Errc::corrupt);
   EXPECT_EQ(refusal(tree({{"40000", "a", blob("no tree")}})).first, base::Errc::corrupt);
   EXPECT_EQ(refusal(tree({{"100644", std::string(300, 'n'), blob("x")}})).first, base::Errc::invalidArgument);
 }
 
-TEST_F(ExportTest, StopsWhenAsked) {
+TEST_P(ExportTest, StopsWhenAsked) {
   std::stop_source source;
   source.request_stop();
   options_.stop = source.get_token();
   EXPECT_EQ(refusal(tree({})).first, base::Errc::cancelled);
 }
 
+TEST_P(ExportTest, FindsTheTreeOfACommitAndOfATag) {
+  const ObjectId root = tree({{"100644", "a", blob("text")}});
+  const ObjectId commit = objects_.add(ObjectType::commit, testing::commitBytes(root));
+  const ObjectId tag = objects_.add(
+      ObjectType::tag, "object " + commit.hex() + "\ntype commit\ntag t\ntagger T <t@t> 1 +0000\n\nt\n");
+  EXPECT_EQ(treeOf(objects_, commit), root);
+  EXPECT_EQ(treeOf(objects_, tag), root);
+  EXPECT_THROW(treeOf(objects_, root), base::Error);
+  EXPECT_THROW(treeOf(objects_, nowhere()), base::Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, ExportTest, ::testing::Values(ObjectFormat::sha1, ObjectFormat::sha256),
+                         [](const auto& each) { return std::string(name(each.param)); });
+
 }  // namespace
-}  // namespace gitd
+}  // namespace git
