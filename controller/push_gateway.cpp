@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "controller/app_features.h"
 #include "controller/build_watch.h"
 #include "controller/push_options.h"
 
@@ -71,7 +72,9 @@ gitd::PushOutcome PushGateway::push(const gitd::PushRequest& request, base::Byte
   output.write(submitted.attached
                    ? "-----> This commit is being built already (build " + number + "): following it\n"
                    : "-----> Build " + number + "\n       Ctrl-C cancels it until it launches\n");
-  const gitd::PushOutcome outcome = awaitBuild(deployer_, submitted, output, clientGone);
+  const bool endsWhenLost = store_.features(run.app().id).contains(std::string(kCancelWhenLost));
+  const gitd::PushOutcome outcome =
+      awaitBuild(deployer_, submitted, output, endsWhenLost ? request.clientLost : clientGone);
   keeper_.look(request.repository.path);
   return outcome;
 }

@@ -29,8 +29,8 @@ struct RepositoryAccess {
   std::filesystem::path path;  ///< bare repository
 };
 
-/// One command of a push. Ids are 40 hex digits; all zeros for "none". (gitprotocol-pack, Reference Update
-/// Request.)
+/// One command of a push. Ids are in hex, of the length of the repository's format; all zeros for "none".
+/// (gitprotocol-pack, Reference Update Request.)
 struct RefUpdate {
   std::string ref;
   std::string oldId;
@@ -47,6 +47,7 @@ struct PushRequest {
   std::shared_ptr<git::Quarantine> quarantine;  ///< shared by the session and the build, which may outlive it
   std::vector<std::string> options;             ///< git push -o
   std::int64_t receiveMs = 0;                   ///< from the first byte of the pack to the end of its checks
+  std::stop_token clientLost{};                 ///< requested also when the network has gone silent
 };
 
 /// Accepted: the ref says newId, durably. Otherwise `reason` is the one-line status that git prints beside

@@ -52,8 +52,8 @@ class HandlerBackend : public git::PushBackend {
         continue;
       }
       const auto start = Clock::now();
-      const PushRequest request{context_.identity, repository_,  updateFor(command),
-                                push.quarantine,   push.options, push.receiveMs};
+      const PushRequest request{context_.identity, repository_,    updateFor(command),      push.quarantine,
+                                push.options,      push.receiveMs, context_.io.clientGone()};
       take(command, context_.handler.push(request, screen_, context_.io.clientClosed()));
       handlerMs_ += millisecondsSince(start);
     }

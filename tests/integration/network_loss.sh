@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A pusher whose network goes away, without a word to the server: the build goes on to its end and is released; who pushes the same commit
-# meanwhile attaches to it.
+# meanwhile attaches to it. An app may have such builds cancelled.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -68,6 +68,14 @@ for mode in silent flooding; do
   build_is succeeded || fail "the build is $(newest_build state)"
   end_push
 done
+
+note "an app that wants its builds to end then"
+fairlead features:enable cancel-when-lost -a hello >/dev/null
+start_push silent
+cut_network
+wait_until 20 "the build is cancelled" build_is cancelled
+end_push
+fairlead features:disable cancel-when-lost -a hello >/dev/null
 
 note "the same commit, from elsewhere, while the first pusher is lost"
 start_push silent
