@@ -45,12 +45,11 @@ class PackReceiver::State {
         ownMemory_(kOwnMemory),
         entries_(options_.existing.format()),
         intake_({options_.existing, options_.policy, options_.shallow, entries_}),
-        stream_({options_.limits, intake_, memory(), options_.stop}) {}
+        file_(options_.folder),
+        stream_({options_.limits, intake_, file_, memory(), options_.stop}) {}
 
   std::size_t append(std::string_view bytes) {
     const std::size_t taken = stream_.append(bytes);
-    if (!file_) file_.emplace(options_.folder);
-    file_->append(bytes.substr(0, taken));
     reportReceived();
     return taken;
   }
@@ -92,8 +91,8 @@ class PackReceiver::State {
 
   void resolve(PackSummary& summary) {
     packHash_ = stream_.trailer();
-    const std::uint64_t dataEnd = file_->size() - packHash_.size();
-    detail::DeltaResolver resolver({*file_, dataEnd, intake_, options_.existing, options_.limits, memory(),
+    const std::uint64_t dataEnd = file_.size() - packHash_.size();
+    detail::DeltaResolver resolver({file_, dataEnd, intake_, options_.existing, options_.limits, memory(),
                                     stream_.refBases(), stream_.firstRefChild(), options_.stop,
                                     options_.progress});
     const auto outside = resolver.run();
@@ -112,12 +111,12 @@ class PackReceiver::State {
     if (missing.empty()) return 0;
     std::sort(missing.begin(), missing.end(),
               [](const auto& a, const auto& b) { return a.number < b.number; });
-    file_->shorten(dataEnd);
+    file_.shorten(dataEnd);
     for (const detail::OutsideBase& base : missing)
       addBase(ObjectId(entries_.format(), stream_.refBases().id(base.number)));
-    file_->writeAt(8, bigEndian32(entries_.size()));
-    packHash_ = detail::hashFile(*file_, file_->size(), entries_.format());
-    file_->append(packHash_.bytes());
+    file_.writeAt(8, bigEndian32(entries_.size()));
+    packHash_ = detail::hashFile(file_, file_.size(), entries_.format());
+    file_.append(packHash_.bytes());
     entries_.sortById();
     return missing.size();
   }
@@ -128,12 +127,12 @@ class PackReceiver::State {
     const std::string head = entryHead(object->type, object->data.size());
     const std::string data = detail::deflate(object->data);
     detail::IncomingEntry entry;
-    entry.offset = file_->size();
+    entry.offset = file_.size();
     entry.size = object->data.size();
     entry.crc = detail::crc32(detail::crc32(0, head), data);
     entry.stored = static_cast<detail::StoredType>(object->type);
-    file_->append(head);
-    file_->append(data);
+    file_.append(head);
+    file_.append(data);
     entries_.resolve(entries_.add(entry), object->type, id);
   }
 
@@ -141,7 +140,7 @@ class PackReceiver::State {
     detail::IncomingFile index(options_.folder);
     detail::writeIndex(entries_, packHash_, index);
     const std::string name = "pack-" + packHash_.hex();
-    file_->publish(name + ".pack");
+    file_.publish(name + ".pack");
     summary.index = index.publish(name + ".idx");
     base::fsyncFolder(options_.folder);
     summary.name = packHash_;
@@ -151,8 +150,8 @@ class PackReceiver::State {
   MemoryBudget ownMemory_;
   detail::IncomingEntries entries_;
   detail::ObjectIntake intake_;
+  detail::IncomingFile file_;
   detail::PackStream stream_;
-  std::optional<detail::IncomingFile> file_;
   ObjectId packHash_;
   std::chrono::steady_clock::time_point reported_{};
 };

@@ -34,7 +34,7 @@ struct ReceiveLimits {
   Limit unpackedRatio{5000,
                       "pack_unpacked_max_ratio"};  ///< unpacked to packed bytes, beyond the first 256 MiB
   Limit deltaDepth{4095, "pack_max_delta_depth"};
-  unsigned threads = 0;  ///< that resolve deltas; 0 = the number of cores, at most 8
+  unsigned threads = 0;  ///< at work on one pack; 0 = the number of cores, at most 8
 };
 
 struct PackProgress {

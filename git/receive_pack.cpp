@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kReadPiece = 64u << 10;
+constexpr std::size_t kReadPiece = 256u << 10;
 constexpr std::size_t kMaxReasonBytes = 400;
 // How long a client may go on sending what was refused, before we hang up on it.
 constexpr std::chrono::seconds kDiscardTime{60};

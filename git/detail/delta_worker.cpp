@@ -94,7 +94,7 @@ void DeltaWorker::walk(std::uint64_t budget) {
       children_.resize(frames_.size() > 1 ? frames_[frames_.size() - 2].lastChild : 0);
       frames_.pop_back();
     }
-    intake_.take(child, type_, data.view());
+    entries_.resolve(child, type_, intake_.take(child, type_, data.view()));
     ++resolved_;
     if (tick_ && resolved_ % 64 == 0) tick_();
     addChildren(entries_[child].firstChild, kNoEntry);

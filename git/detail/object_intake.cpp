@@ -87,7 +87,7 @@ void ObjectIntake::checkLeftSpecial(const ObjectId& id, const SpecialBlob& speci
 IntakeWorker::IntakeWorker(ObjectIntake& intake)
     : intake_(intake), hasher_(intake.entries().format()), recent_(intake.entries().format()) {}
 
-void IntakeWorker::take(std::uint32_t entry, ObjectType type, std::string_view bytes) {
+ObjectId IntakeWorker::take(std::uint32_t entry, ObjectType type, std::string_view bytes) {
   const ObjectId id = hasher_.object(type, bytes);
   compareWithExisting(id, type, bytes);
   current_ = entry;
@@ -107,7 +107,7 @@ void IntakeWorker::take(std::uint32_t entry, ObjectType type, std::string_view b
       intake_.checkIfSpecial(id, bytes);
       break;
   }
-  intake_.entries().resolve(entry, type, id);
+  return id;
 }
 
 void IntakeWorker::startBlob(std::uint64_t size) {
@@ -118,13 +118,12 @@ void IntakeWorker::addToBlob(std::string_view bytes) {
   hasher_.update(bytes);
 }
 
-void IntakeWorker::endBlob(std::uint32_t entry) {
+ObjectId IntakeWorker::endBlob(std::uint64_t size) {
   const ObjectId id = hasher_.finish();
-  IncomingEntries& entries = intake_.entries();
   const auto header =
       intake_.parts_.existing.contains(id) ? intake_.parts_.existing.findHeader(id) : std::nullopt;
-  if (header && (header->type != ObjectType::blob || header->size != entries[entry].size)) throwCollision(id);
-  entries.resolve(entry, ObjectType::blob, id);
+  if (header && (header->type != ObjectType::blob || header->size != size)) throwCollision(id);
+  return id;
 }
 
 void IntakeWorker::compareWithExisting(const ObjectId& id, ObjectType type, std::string_view bytes) {

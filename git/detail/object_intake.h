@@ -68,13 +68,14 @@ class ObjectIntake {
 class IntakeWorker : private LinkSink {
  public:
   explicit IntakeWorker(ObjectIntake& intake);
-  /// Throws invalidArgument: a fault that the policy refuses, a collision.
-  void take(std::uint32_t entry, ObjectType type, std::string_view bytes);
+  /// The object's name, which the caller notes among the entries. Throws invalidArgument: a fault that the
+  /// policy refuses, a collision.
+  ObjectId take(std::uint32_t entry, ObjectType type, std::string_view bytes);
 
   /// For a blob too large to be held whole: start, its bytes in pieces, end.
   void startBlob(std::uint64_t size);
   void addToBlob(std::string_view bytes);
-  void endBlob(std::uint32_t entry);
+  ObjectId endBlob(std::uint64_t size);
 
  private:
   void link(const std::uint8_t* id, ObjectType type) override;

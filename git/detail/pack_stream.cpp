@@ -1,6 +1,8 @@
 #include "git/detail/pack_stream.h"
 
 #include <algorithm>
+#include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "git/detail/delta.h"
@@ -9,7 +11,7 @@ namespace git::detail {
 namespace {
 
 // Up to this size an entry is inflated whole, by the faster library; beyond it in pieces.
-constexpr std::uint64_t kWholeBytes = 256u << 10;
+constexpr std::uint64_t kWholeBytes = IntakePipe::kMostRoom;
 // Beyond this size a blob is hashed in pieces and never held.
 constexpr std::uint64_t kHeldBlobBytes = 1u << 20;
 constexpr std::size_t kPieceBytes = 64u << 10;
@@ -28,6 +30,10 @@ std::uint32_t bigEndian32(std::string_view bytes) {
   return value;
 }
 
+bool severalThreads(const ReceiveLimits& limits) {
+  return limits.threads == 0 ? std::thread::hardware_concurrency() > 1 : limits.threads > 1;
+}
+
 }  // namespace
 
 void throwOverLimit(std::string_view what, const Limit& limit) {
@@ -38,8 +44,7 @@ void throwOverLimit(std::string_view what, const Limit& limit) {
 
 PackStream::PackStream(const Parts& parts)
     : parts_(parts),
-      packHasher_(parts.intake.entries().format()),
-      intake_(parts.intake),
+      pipe_({parts.intake, parts.file, severalThreads(parts.limits)}),
       refBases_(idSize(parts.intake.entries().format()), randomTableKey()) {}
 
 std::size_t PackStream::append(std::string_view bytes) {
@@ -53,14 +58,21 @@ std::size_t PackStream::append(std::string_view bytes) {
   if (state_ == State::complete) {
     received_ -= left;
     window_.clear();
-    at_ = 0;
+    at_ = passed_ = 0;
     return bytes.size() - left;
   }
   if (received_ > parts_.limits.packBytes.value)
     throwOverLimit("the pack's bytes are", parts_.limits.packBytes);
+  passRaw();
   window_.erase(0, at_);
-  at_ = 0;
+  at_ = passed_ = 0;
   return bytes.size();
+}
+
+/// What was read since the last time.
+void PackStream::passRaw() {
+  pipe_.raw(std::string_view(window_).substr(passed_, at_ - passed_));
+  passed_ = at_;
 }
 
 bool PackStream::step() {
@@ -81,10 +93,9 @@ bool PackStream::step() {
   return false;
 }
 
-/// Everything up to the trailer goes through here.
+/// Every entry goes through here.
 void PackStream::advance(std::size_t count) {
   const std::string_view taken = rest().substr(0, count);
-  packHasher_.update(taken);
   entry_.crc = crc32(entry_.crc, taken);
   at_ += count;
   position_ += count;
@@ -200,7 +211,7 @@ void PackStream::beginData() {
   state_ = State::stream;
   streamInflater_.restart();
   if (hashesPieces_) {
-    intake_.startBlob(plainSize_);
+    pipe_.startBlob(plainSize_);
   } else if (!entry_.isDelta()) {
     share_.emplace(parts_.memory.take(plainSize_, parts_.stop));
     plain_.clear();
@@ -210,8 +221,8 @@ void PackStream::beginData() {
 
 bool PackStream::inflateWhole() {
   const std::string_view data = rest();
-  if (plain_.size() < kWholeBytes) plain_.resize(kWholeBytes);
-  const auto taken = wholeInflater_.inflate(data, plain_.data(), plainSize_);
+  char* plain = pipe_.room(plainSize_);
+  const auto taken = wholeInflater_.inflate(data, plain, plainSize_);
   if (!taken) {
     // Damaged, or not all here: read in pieces, which tells the difference without waiting for more.
     state_ = State::stream;
@@ -221,19 +232,19 @@ bool PackStream::inflateWhole() {
   }
   advance(*taken);
   const std::uint32_t index = parts_.intake.entries().size();
-  if (entry_.isDelta()) takeDeltaHead(std::string_view(plain_).substr(0, plainSize_));
+  if (entry_.isDelta()) takeDeltaHead({plain, plainSize_});
   endEntry();
-  if (!entry_.isDelta()) intake_.take(index, entry_.type, {plain_.data(), plainSize_});
+  if (!entry_.isDelta()) pipe_.object(index, entry_.type, plainSize_);
   return true;
 }
 
 bool PackStream::inflateStream() {
-  piece_.resize(kPieceBytes);
-  const auto step = streamInflater_.inflate(rest(), piece_.data(), piece_.size());
+  char* piece = pipe_.room(kPieceBytes);
+  const auto step = streamInflater_.inflate(rest(), piece, kPieceBytes);
   advance(step.taken);
   plainDone_ += step.made;
   if (plainDone_ > plainSize_) damaged("an object is longer than it says");
-  const std::string_view made = std::string_view(piece_).substr(0, step.made);
+  const std::string_view made(piece, step.made);
   if (entry_.isDelta()) {
     if (deltaHead_.size() < kDeltaHeadMax) {
       deltaHead_.append(made.substr(0, kDeltaHeadMax - deltaHead_.size()));
@@ -241,7 +252,7 @@ bool PackStream::inflateStream() {
       if (deltaHead_.size() == kDeltaHeadMax || step.ended) takeDeltaHead(deltaHead_);
     }
   } else if (hashesPieces_) {
-    intake_.addToBlob(made);
+    pipe_.addToBlob(step.made);
   } else {
     plain_.append(made);
   }
@@ -250,11 +261,14 @@ bool PackStream::inflateStream() {
   const std::uint32_t index = parts_.intake.entries().size();
   endEntry();
   if (hashesPieces_) {
-    intake_.endBlob(index);
-  } else if (!entry_.isDelta()) {
-    intake_.take(index, entry_.type, plain_);
-    plain_ = std::string();
+    pipe_.endBlob(index, plainSize_);
+  } else if (share_) {
+    pipe_.object({index, entry_.type, std::exchange(plain_, {}), std::move(*share_)});
     share_.reset();
+  } else if (!entry_.isDelta()) {
+    std::copy(plain_.begin(), plain_.end(), pipe_.room(plain_.size()));
+    pipe_.object(index, entry_.type, plain_.size());
+    plain_.clear();
   }
   return true;
 }
@@ -296,7 +310,9 @@ bool PackStream::takeTrailer() {
   const ObjectFormat format = parts_.intake.entries().format();
   if (rest().size() < idSize(format)) return false;
   trailer_ = ObjectId(format, rest().data());
-  if (packHasher_.current() != trailer_) damaged("its checksum does not match");
+  passRaw();
+  if (pipe_.settle() != trailer_) damaged("its checksum does not match");
+  parts_.file.append(trailer_.bytes());
   at_ += idSize(format);
   position_ += idSize(format);
   state_ = State::complete;

@@ -29,15 +29,18 @@ std::size_t ChannelIo::read(char* buffer, std::size_t capacity) {
   reading_ = false;
   if (goneHow_ != Gone::no) throwGone();
   if (input_.empty()) return 0;
-  std::string& front = input_.front();
-  const std::size_t count = std::min(capacity, front.size() - inputAt_);
-  std::memcpy(buffer, front.data() + inputAt_, count);
-  inputAt_ += count;
-  inputBytes_ -= count;
-  if (inputAt_ == front.size()) {
+  std::size_t count = 0;
+  while (count < capacity && !input_.empty()) {
+    const std::string& front = input_.front();
+    const std::size_t taken = std::min(capacity - count, front.size() - inputAt_);
+    std::memcpy(buffer + count, front.data() + inputAt_, taken);
+    count += taken;
+    inputAt_ += taken;
+    if (inputAt_ < front.size()) break;
     input_.pop_front();
     inputAt_ = 0;
   }
+  inputBytes_ -= count;
   if (starved_ && inputBytes_ < kInputLimit / 2) {
     starved_ = false;
     base::signalEvent(wake_);

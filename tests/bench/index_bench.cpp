@@ -36,7 +36,7 @@ void run(int argc, char** argv) {
   if (argc > 3) options.limits.threads = static_cast<unsigned>(std::atoi(argv[3]));
   git::PackReceiver receiver(std::move(options));
   const base::Fd pack = base::openFile(argv[1], O_RDONLY);
-  std::vector<char> buffer(64u << 10);
+  std::vector<char> buffer(256u << 10);
   while (const std::size_t count = base::readSome(pack, buffer.data(), buffer.size()))
     receiver.append({buffer.data(), count});
   const auto received = std::chrono::steady_clock::now();
