@@ -1,29 +1,17 @@
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
-#include "base/fd.h"
 #include "tests/fuzz/push_inputs.h"
+#include "tests/support/fuzz_corpus.h"
 
 namespace {
 
-/// Runs every file of tests/data/fuzz/NAME; what once crashed must not crash again.
-int replay(const std::string& name, void (*body)(std::string_view)) {
-  int files = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(SOURCE_DIR) / "tests/data/fuzz" / name)) {
-    SCOPED_TRACE(entry.path().filename().string());
-    body(base::readFile(entry.path()));
-    ++files;
-  }
-  return files;
-}
+using testing_support::replayCorpus;
 
 TEST(PushFuzzCorpus, PushRequest) {
-  EXPECT_GT(replay("push_request", &fuzz::pushRequest), 0);
+  EXPECT_GT(replayCorpus("push_request", &fuzz::pushRequest), 0);
 }
 TEST(PushFuzzCorpus, PackedRefs) {
-  EXPECT_GT(replay("packed_refs", &fuzz::packedRefs), 0);
+  EXPECT_GT(replayCorpus("packed_refs", &fuzz::packedRefs), 0);
 }
 
 }  // namespace
