@@ -104,7 +104,7 @@ class FlowReader {
       if (!key || !take(':')) return std::nullopt;
       auto member = value(depth + 1);
       if (!member) return std::nullopt;
-      node.members.emplace_back(std::move(*key), std::move(*member));
+      node.members.push_back({std::move(*key), std::move(*member)});
       if (!take(',') && (at_ >= text_.size() || text_[at_] != '}')) return std::nullopt;
     }
     return node;
@@ -248,7 +248,7 @@ class BlockReader {
       ++at_;
       auto& [key, rest] = *member;
       const bool nested = rest.empty() || rest.front() == '#';
-      node.members.emplace_back(std::move(key), nested ? below(indent, depth) : value(rest, indent));
+      node.members.push_back({std::move(key), nested ? below(indent, depth) : value(rest, indent)});
     }
     return node;
   }
@@ -311,7 +311,7 @@ class BlockReader {
 
 const YamlNode* YamlNode::member(std::string_view name) const {
   for (auto it = members.rbegin(); it != members.rend(); ++it) {
-    if (it->first == name) return &it->second;
+    if (it->name == name) return &it->value;
   }
   return nullptr;
 }

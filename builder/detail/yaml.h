@@ -4,11 +4,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 namespace builder::detail {
+
+struct YamlMember;
 
 /// A value of a YAML document. Immutable once parsed.
 struct YamlNode {
@@ -16,10 +17,16 @@ struct YamlNode {
   Kind kind = Kind::null;
   std::string scalar;
   std::vector<YamlNode> items;
-  std::vector<std::pair<std::string, YamlNode>> members;
+  std::vector<YamlMember> members;
 
   /// The last member of that name, or nullptr.
   const YamlNode* member(std::string_view name) const;
+};
+
+/// One "name: value" of a map.
+struct YamlMember {
+  std::string name;
+  YamlNode value;
 };
 
 /// One sentence with the line's number.
