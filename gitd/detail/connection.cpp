@@ -229,12 +229,16 @@ int Connection::onMessage(ssh_session, ssh_message message, void* self) {
   });
 }
 
+bool Connection::clientIs(const char* software) const {
+  const char* banner = ssh_get_clientbanner(session_.get());
+  return banner != nullptr && std::strstr(banner, software) != nullptr;
+}
+
 /// When git alone is killed, its ssh lives on and says nothing but "eow@openssh.com": that nobody reads what
 /// we send. libssh keeps the request's name to itself, but it is the only one unknown to it that OpenSSH
 /// sends on a channel.
 void Connection::noteUnknownRequest(ssh_message message) {
-  const char* banner = ssh_get_clientbanner(session_.get());
-  if (banner == nullptr || std::strstr(banner, "OpenSSH") == nullptr) return;
+  if (!clientIs("OpenSSH")) return;
   ssh_channel about = ssh_message_channel_request_channel(message);
   for (const auto& channel : channels_) {
     if (channel->is(about)) channel->abandon(ChannelIo::Gone::closed);
@@ -286,7 +290,10 @@ void Connection::pumpChannels(Clock::time_point now) {
     channel->pump(now);
     violated_ = violated_ || channel->violated();
   }
-  std::erase_if(channels_, [](const auto& channel) { return channel->over(); });
+  const auto ended = std::erase_if(channels_, [](const auto& channel) { return channel->over(); });
+  // Dropbear's client looks whether it is done only when a packet comes. Whoever has closed a session just
+  // before it would look waits for the next one for hours (2022.83; with sshd as well).
+  if (ended > 0 && channels_.empty() && clientIs("dropbear")) ssh_send_ignore(session_.get(), "");
 }
 
 int Connection::pollTimeout(Clock::time_point now) const {

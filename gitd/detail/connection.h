@@ -58,6 +58,7 @@ class Connection {
   int judgeKey(ssh_key key, int state);
   int explainRefusal(ssh_message message);
   void noteUnknownRequest(ssh_message message);
+  bool clientIs(const char* software) const;
   void authenticated(Identity identity);
   ssh_channel openSession(ssh_session session);
   void pumpChannels(Clock::time_point now);

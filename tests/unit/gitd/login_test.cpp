@@ -124,6 +124,23 @@ TEST_F(LoginTest, ServesDropbear) {
   EXPECT_EQ(result.out, "hello alice\n") << result.err;
 }
 
+TEST_F(LoginTest, DropbearEndsThoughItsReaderIsSlow) {
+  // More than the pipe holds, and less than the client's window on top of it.
+  const std::string much(80'000, 'x');
+  handler_.onCommand = [&](const std::vector<std::string>&, CommandStreams& streams, const std::stop_token&) {
+    streams.out().write(much);
+    return 0;
+  };
+  start();
+  base::mustRun(
+      {"dropbearconvert", "openssh", "dropbear", folder_ / "keys/alice", folder_ / "keys/alice.db"});
+  const std::string client = "timeout 5 dbclient -y -y -i " + (folder_ / "keys/alice.db").string() + " -p " +
+                             port() + " git@127.0.0.1 much";
+  const auto result = run({"bash", "-c", "set -o pipefail; " + client + " | (sleep 0.3; wc -c)"});
+  EXPECT_EQ(result.status.code, 0) << result.err;
+  EXPECT_EQ(result.out, "80000\n");
+}
+
 TEST_F(LoginTest, ServesPutty) {
   start();
   base::mustRun({"puttygen", folder_ / "keys/alice", "-O", "private", "-o", folder_ / "keys/alice.ppk"});
