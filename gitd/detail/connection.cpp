@@ -31,6 +31,7 @@ constexpr std::chrono::milliseconds kCrowdedSilence{1500};
 constexpr std::chrono::milliseconds kLookAtDoor{500};
 constexpr std::chrono::milliseconds kLinger{300};
 constexpr int kFlushMs = 10;
+constexpr int kMaxLooks = 100;
 // A login's packet that libssh has not answered by then it never will.
 constexpr std::chrono::milliseconds kAnswerTime{1000};
 constexpr std::chrono::milliseconds kMaxWait{60'000};
@@ -109,8 +110,7 @@ void Connection::hangUp(ChannelIo::Gone how) {
     channel->abandon(how);
   if (how == ChannelIo::Gone::lost) outlastClient();
   channels_.clear();
-  // What was just said must be out of the way, else libssh drops the sentence with its buffer.
-  if (farewell_ && event_) ssh_event_dopoll(event_.get(), kFlushMs);
+  if (farewell_ && event_) quieten();
   if (event_) {
     ssh_event_remove_fd(event_.get(), wake_.get());
     ssh_event_remove_session(event_.get(), session_.get());
@@ -131,6 +131,16 @@ void Connection::outlastClient() {
     ::poll(&waiting, 1, static_cast<int>(kMaxWait.count()));
     base::drainEvent(wake_);
   }
+}
+
+/// What was just said must be out of the way, and libssh must know that the socket takes more: else it drops
+/// the sentence with its buffer. Both are so once a look at the socket finds nothing to do; what the client
+/// says meanwhile is answered no more.
+void Connection::quieten() {
+  callbacks_.auth_pubkey_function = nullptr;
+  int found = ssh_event_dopoll(event_.get(), kFlushMs);
+  for (int looks = 0; found == SSH_OK && looks < kMaxLooks; ++looks)
+    found = ssh_event_dopoll(event_.get(), 0);
 }
 
 bool Connection::handshake() {
@@ -217,7 +227,9 @@ int Connection::onMessage(ssh_session, ssh_message message, void* self) {
   const int type = ssh_message_type(message);
   const int subtype = ssh_message_subtype(message);
   connection.serviceAsked_ = connection.serviceAsked_ || type == SSH_REQUEST_SERVICE;
+  constexpr int kNoAnswer = 0;
   constexpr int kDefaultAnswer = 1;  // libssh's, which is a refusal
+  if (connection.hungUp_) return kNoAnswer;
   return base::shielded(connection.parked_, kDefaultAnswer, [&] {
     if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE) {
       return connection.explainRefusal(message);

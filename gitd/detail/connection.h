@@ -76,6 +76,7 @@ class Connection {
   void keepAlive(Clock::time_point now);
   std::chrono::milliseconds keepaliveInterval() const;
   void hangUp(ChannelIo::Gone how);
+  void quieten();
   void outlastClient();
 
   ConnectionShared& shared_;
