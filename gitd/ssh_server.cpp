@@ -173,6 +173,8 @@ void SshServer::State::serveEntry(Entry& entry) {
   } catch (const std::exception& failure) {
     base::Log("gitd").error("connection failed", {{"error", failure.what()}});
   }
+  // Here and not where it is reaped: waiting for its workers would keep everybody else at the door.
+  entry.connection->close();
   entry.done = true;
   base::signalEvent(changed);
   const std::lock_guard lock(mutex);

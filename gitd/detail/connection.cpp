@@ -24,6 +24,10 @@ namespace {
 constexpr std::size_t kExplainedChannels = 2;
 // Agents offer every key that they hold before the right one; more than this is somebody looking for a key.
 constexpr int kMaxOffers = 30;
+// Of passwords and the like, which are never taken.
+constexpr int kMaxGuesses = 6;
+// So many packets of ours that the client does not read: requests that need no reader cost it nothing.
+constexpr std::uint64_t kMaxUnreadPackets = 20'000;
 // While others wait at the door a stranger gets this long, which is many times what a login takes,
 constexpr std::chrono::seconds kCrowdedGrace{5};
 // and this long for a word.
@@ -76,6 +80,10 @@ Connection::Connection(ConnectionShared& shared, SshSession session, Admission a
       admission_(std::move(admission)) {}
 
 Connection::~Connection() {
+  close();
+}
+
+void Connection::close() {
   hangUp(ChannelIo::Gone::closed);
 }
 
@@ -183,6 +191,7 @@ bool Connection::socketLost() const {
 
 int Connection::onWake(socket_t, int, void* self) {
   base::drainEvent(connectionOf(self).wake_);
+  connectionOf(self).woken_ = true;
   return 0;
 }
 
@@ -231,7 +240,9 @@ int Connection::onMessage(ssh_session, ssh_message message, void* self) {
   constexpr int kDefaultAnswer = 1;  // libssh's, which is a refusal
   if (connection.hungUp_) return kNoAnswer;
   return base::shielded(connection.parked_, kDefaultAnswer, [&] {
-    if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE) {
+    if (type == SSH_REQUEST_AUTH && ++connection.guesses_ > kMaxGuesses) {
+      connection.refused_ = connection.end("passwords are not taken: log in with an SSH key");
+    } else if (type == SSH_REQUEST_AUTH && subtype == SSH_AUTH_METHOD_INTERACTIVE) {
       return connection.explainRefusal(message);
     }
     if (type == SSH_REQUEST_CHANNEL && subtype == SSH_CHANNEL_REQUEST_UNKNOWN) {
@@ -298,10 +309,14 @@ ssh_channel Connection::openSession(ssh_session session) {
 }
 
 void Connection::pumpChannels(Clock::time_point now) {
+  woken_ = false;
+  const auto heard = packets_.in_packets;
   for (auto& channel : channels_) {
     channel->pump(now);
     violated_ = violated_ || channel->violated();
   }
+  // Writing looks at the socket too: a channel that had its turn may have been meant.
+  woken_ = woken_ || packets_.in_packets != heard;
   const auto ended = std::erase_if(channels_, [](const auto& channel) { return channel->over(); });
   // Dropbear's client looks whether it is done only when a packet comes. Whoever has closed a session just
   // before it would look waits for the next one for hours (2022.83; with sshd as well).
@@ -309,6 +324,7 @@ void Connection::pumpChannels(Clock::time_point now) {
 }
 
 int Connection::pollTimeout(Clock::time_point now) const {
+  if (woken_) return 0;
   auto wait = kMaxWait;
   const auto until = [&](Clock::time_point then) {
     wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(then - now));
@@ -340,8 +356,15 @@ bool Connection::busy() const {
   return std::any_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->busy(); });
 }
 
+/// libssh keeps what the client does not read, however much.
+bool Connection::readsNothing() {
+  if ((ssh_get_status(session_.get()) & SSH_WRITE_PENDING) == 0) packetsRead_ = packets_.out_packets;
+  return packets_.out_packets > packetsRead_ + kMaxUnreadPackets;
+}
+
 bool Connection::shouldEnd(Clock::time_point now) {
   if (refused_) return true;
+  if (readsNothing()) return end("the client asks much and reads no answer");
   if (violated_) return end("the client sends more than its window allows");
   if (abortRequested_ || endRequested_) return wound(now);
   return identity_ ? silentTooLong(now) : loginTooSlow(now);

@@ -41,6 +41,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   void run();
+  /// After run() has thrown, on the same thread: waits for what is under way to notice.
+  void close();
   /// Ends it as soon as no push or fetch is under way; commands have a few seconds.
   void requestEnd();
   /// Tells the client why and ends it: workers are told that the client is gone.
@@ -71,6 +73,7 @@ class Connection {
   bool end(const std::string& why);
   std::chrono::milliseconds allowedSilence() const;
   bool socketLost() const;
+  bool readsNothing();
   void noteTraffic(Clock::time_point now);
   void noteUnanswered(Clock::time_point now);
   void keepAlive(Clock::time_point now);
@@ -92,12 +95,14 @@ class Connection {
   std::exception_ptr parked_;  // thrown in a callback of libssh
   std::string offeredKey_;     // of the last refused offer, for the explanation
   int offers_ = 0;
+  int guesses_ = 0;
   bool refused_ = false;       // nothing it may still try would let it in
   bool knownKey_ = false;      // it has offered a key that may log in, and may be asking for its passphrase
   bool serviceAsked_ = false;  // from here on every packet of a login asks for an answer
   bool farewell_ = false;      // a sentence goes with the disconnect
   bool hungUp_ = false;
   bool violated_ = false;
+  bool woken_ = false;  // something came that a channel may not have seen in its turn
   bool silent_ = false;
   Clock::time_point lastHeard_ = admission_.since();
   Clock::time_point lastKeepalive_ = lastHeard_;
@@ -107,6 +112,7 @@ class Connection {
   std::uint64_t bytesSaid_ = 0;
   std::uint64_t packetsHeard_ = 0;
   std::uint64_t packetsSaid_ = 0;
+  std::uint64_t packetsRead_ = 0;  // of ours, when nothing waited to be sent
   std::optional<Clock::time_point> unansweredSince_;
   std::atomic<bool> endRequested_{false};
   std::atomic<bool> abortRequested_{false};

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/c_callback.h"
+#include "base/strings.h"
 #include "gitd/detail/ssh_command.h"
 #include "gitd/detail/thread.h"
 
@@ -16,6 +17,7 @@ namespace {
 constexpr std::size_t kMaxHeldBytes = 4u << 20;
 constexpr std::size_t kMaxWrite = 128u << 10;
 constexpr std::size_t kMaxProtocolValue = 256;
+constexpr std::size_t kMaxShownName = 40;
 constexpr int kRefused = 1;     // a callback's answer to libssh
 constexpr char kInterrupt = 3;  // ^C as a terminal in raw mode sends it
 constexpr char kEndOfFile = 4;  // ^D
@@ -76,8 +78,15 @@ int SessionChannel::onEnv(ssh_session, ssh_channel, const char* name, const char
   });
 }
 
-int SessionChannel::onSubsystem(ssh_session, ssh_channel, const char*, void*) {
-  return kRefused;
+int SessionChannel::onSubsystem(ssh_session, ssh_channel, const char* name, void* self) {
+  SessionChannel& channel = channelOf(self);
+  return base::shielded(channel.parked_, kRefused, [&] {
+    if (channel.started_) return kRefused;
+    // Granted only to say so: of a refused one clients say no more than that.
+    channel.refusal_ = "\"" + base::printable(name ? name : "", kMaxShownName) +
+                       "\" is not served: git push, git clone and the commands of fairlead help are";
+    return channel.startOrRefuse("");
+  });
 }
 
 int SessionChannel::onWindowChange(ssh_session, ssh_channel, int, int, int, int, void*) {

@@ -4,10 +4,16 @@
 strangers PORT COUNT WORDS     COUNT connections that say WORDS and no more, until standard input ends; prints "ready"
 window PORT KEY COMMAND        sends without regard to the window; prints "cut off" or "served"
 borrowed PORT KEY PUBLIC       claims the key PUBLIC (a file) and signs with KEY; prints "let in" or "refused"
+loris PORT WORDS               says WORDS a byte a second; prints "cut off" or "served"
+deaf PORT KEY                  asks again and again and reads no answer; prints "cut off" or "served"
+flood PORT KEY COMMAND         sets 20,000 environment variables, opens 100 sessions, runs COMMAND in the first; prints its output
+guesses PORT COUNT             tries COUNT passwords; prints how many were answered
 requests PORT KEY COMMAND      asks for what is not served, then runs COMMAND; prints its output
 """
+import os
 import socket
 import sys
+import time
 
 HOST = "127.0.0.1"
 
@@ -52,6 +58,93 @@ def window(port, key_file, command):
     print("served" if transport.is_active() else "cut off")
 
 
+def loris(port, words):
+    stranger = socket.create_connection((HOST, int(port)))
+    stranger.settimeout(1)
+    end = time.time() + 60
+    for byte in (words * 60).encode():
+        try:
+            stranger.sendall(bytes([byte]))
+            while stranger.recv(4096):
+                pass
+            break
+        except TimeoutError:
+            if time.time() > end:
+                return print("served")
+        except OSError:
+            break
+    print("cut off")
+
+
+def deaf(port, key_file):
+    import paramiko
+
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect((HOST, int(port)))
+    transport = paramiko.Transport(narrow)
+    transport.start_client(timeout=20)
+    transport.auth_publickey("git", load(key_file))
+    # One more packet, and its reader sleeps.
+    transport.packetizer.read_message = lambda: time.sleep(3600)
+    request = paramiko.Message()
+    request.add_byte(paramiko.common.cMSG_GLOBAL_REQUEST)
+    request.add_string("keepalive@openssh.com")
+    request.add_boolean(True)
+    end = time.time() + 120
+    said = "served"
+    try:
+        while time.time() < end:
+            transport.packetizer.send_message(request)
+    except Exception:
+        said = "cut off"
+    print(said, flush=True)
+    os._exit(0)
+
+
+def flood(port, key_file, command):
+    import paramiko
+
+    transport = logged_in(port, load(key_file))
+    channel = transport.open_session()
+    for number in range(20000):
+        request = paramiko.Message()
+        request.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+        request.add_int(channel.remote_chanid)
+        request.add_string("env")
+        request.add_boolean(False)
+        request.add_string("NAME%d" % number)
+        request.add_string("x" * 1000)
+        transport.packetizer.send_message(request)
+    sessions = []
+    for _ in range(100):
+        try:
+            sessions.append(transport.open_session(timeout=10))
+        except paramiko.SSHException:
+            pass
+    channel.exec_command(command)
+    sys.stdout.write(channel.makefile().read().decode())
+    transport.close()
+
+
+def guesses(port, count):
+    import paramiko
+
+    transport = paramiko.Transport((HOST, int(port)))
+    transport.start_client(timeout=20)
+    answered = 0
+    try:
+        for number in range(int(count)):
+            try:
+                transport.auth_password("git", "guess%d" % number)
+            except paramiko.BadAuthenticationType:
+                pass
+            answered += 1
+    except Exception:
+        pass
+    print(answered)
+
+
 def borrowed(port, key_file, public_file):
     import base64
 
@@ -89,4 +182,5 @@ def requests(port, key_file, command):
     transport.close()
 
 
-{"strangers": strangers, "window": window, "borrowed": borrowed, "requests": requests}[sys.argv[1]](*sys.argv[2:])
+ways = [strangers, window, borrowed, loris, deaf, flood, guesses, requests]
+{way.__name__: way for way in ways}[sys.argv[1]](*sys.argv[2:])

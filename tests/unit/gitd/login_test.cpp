@@ -90,6 +90,21 @@ TEST_F(LoginTest, EndsALongSearchForAKeyWithASentence) {
   EXPECT_THAT(result.err, HasSubstr("fairlead: too many keys were offered (30): name the right one"));
 }
 
+TEST_F(LoginTest, EndsTheGuessingOfPasswords) {
+  start();
+  const int answered = std::stoi(hostile({"guesses", "100"}).out);
+  EXPECT_GE(answered, 1);
+  EXPECT_LE(answered, 6);
+}
+
+TEST_F(LoginTest, SaysThatASubsystemIsNotServed) {
+  start();
+  const auto result = login("alice", {"-s"});
+  EXPECT_EQ(result.status.code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("fairlead: \"apps\" is not served: git push, git clone and the commands of"));
+}
+
 TEST_F(LoginTest, DoesNotCompress) {
   start();
   const auto result = login("alice", {"-C", "-v"});

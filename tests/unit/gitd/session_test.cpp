@@ -134,6 +134,33 @@ TEST_F(SessionTest, ServesSeveralChannelsOfOneConnection) {
   server_.reset();  // before what its threads use
 }
 
+TEST_F(SessionTest, MovesALotOnSeveralChannelsAtOnce) {
+  constexpr std::size_t kEach = 3u << 20;
+  handler_.onCommand = [](const std::vector<std::string>&, CommandStreams& streams, const std::stop_token&) {
+    const std::string piece(3u << 10, 'x');
+    for (std::size_t sent = 0; sent < kEach; sent += piece.size())
+      streams.out().write(piece);
+    return 0;
+  };
+  start();
+  const std::string control = (folder_ / "ctl").string();
+  auto master = sshCommand("alice");
+  master.insert(master.end(),
+                {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
+  ASSERT_EQ(run(master).status.code, 0);
+  std::vector<std::future<base::CommandOutput>> results;
+  for (int i = 0; i < 8; ++i) {
+    results.push_back(std::async(std::launch::async, [&] {
+      return run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "much"});
+    }));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  for (auto& result : results)
+    EXPECT_EQ(result.get().out.size(), kEach);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  run({"ssh", "-o", "ControlPath=" + control, "-O", "exit", "git@127.0.0.1"});
+}
+
 TEST_F(SessionTest, HangsUpOnWhatIsNotSsh) {
   start([](SshServerConfig& config) { config.loginGrace = std::chrono::seconds(1); });
   for (const std::string& text :
