@@ -61,7 +61,7 @@ class Relay {
       if (fds[2].revents != 0 && !writeClient()) return 1;
       if (fds[0].revents != 0) readClient();
       if ((fds[1].revents & POLLOUT) != 0) writeDaemon();
-      if ((fds[1].revents & (POLLIN | POLLHUP)) != 0 && toClient_.empty()) readDaemon();
+      if ((fds[1].revents & (POLLIN | POLLHUP)) != 0 && toClient_.empty() && !status_) readDaemon();
     }
     return *status_;
   }
