@@ -147,7 +147,7 @@ void FsckPolicy::skip(ObjectFormat format, std::string_view listText) {
     const auto id = ObjectId::parse(format, word);
     if (!id)
       throw base::Error(base::Errc::invalidArgument,
-                        "invalid object name in the skip list: " + base::printable(word));
+                        "invalid object name: " + base::printable(word) + " (in the skip list)");
     skipped_.insert(*id);
   }
 }

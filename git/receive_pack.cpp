@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -75,15 +75,13 @@ class ReceivePack {
   void say(const std::string& text) { wire_.writeProgress(text + "\n"); }
 
   void refuseWhatCannotBe() {
-    std::map<std::string_view, int> uses;
-    for (const PushCommand& command : push_.commands)
-      ++uses[command.ref];
+    std::set<std::string_view> seen;
     for (PushCommand& command : push_.commands) {
       if (!isRefName(command.ref) && !(command.isDelete() && isOldRefName(command.ref))) {
         say("error: refusing to create funny ref '" + base::printable(command.ref, kMaxOldRefName) +
             "' remotely");
         command.refuse("funny refname");
-      } else if (uses[command.ref] > 1) {
+      } else if (!seen.insert(command.ref).second) {
         command.refuse("named more than once in one push");
       } else if (settings_.hiddenRefs.hides(command.ref)) {
         command.refuse(command.isDelete() ? "deny deleting a hidden ref" : "deny updating a hidden ref");

@@ -181,7 +181,18 @@ ReceiveSettings settingsOf(const FoundRepository& found) {
   return settings;
 }
 
+/// Hooks of a repository by itself see a short path in $0, as git's do.
+fs::path hooksFolder(const FoundRepository& found) {
+  if (const auto path = found.config.text("core.hookspath")) return expandPath(*path);
+  const Repository& repository = found.repository;
+  return repository.gitDir == repository.commonDir ? fs::path("hooks") : repository.commonDir / "hooks";
+}
+
 int serve(const CommandLine& line) {
+  if (const char* space = std::getenv("GIT_NAMESPACE"); space && *space != '\0') {
+    complain("fatal: namespaces are not supported: unset GIT_NAMESPACE, or push to a repository of its own");
+    return kDied;
+  }
   const auto found = detail::findRepository(line.folder, detail::PathMatch::guess);
   if (!found) {
     complain("fatal: '" + line.folder + "' does not appear to be a git repository");
@@ -194,10 +205,7 @@ int serve(const CommandLine& line) {
   sweepQuarantines(repository.commonDir);
   const auto keepalive = std::chrono::seconds(found->config.number("receive.keepalive", 5));
   StdioWire wire({}, {.keepalive = keepalive});
-  const auto hooksPath = found->config.text("core.hookspath");
-  HookBackend backend(
-      repository, rulesOf(*found),
-      detail::Hooks(hooksPath ? expandPath(*hooksPath) : repository.commonDir / "hooks", repository.gitDir));
+  HookBackend backend(repository, rulesOf(*found), detail::Hooks(hooksFolder(*found), repository.gitDir));
   return receivePack(wire, repository, settingsOf(*found), backend, line.mode);
 }
 

@@ -237,7 +237,7 @@ std::optional<std::string> HookBackend::updateWorkTree(Push& push, const PushCom
   const std::vector<std::string> environment = {"GIT_DIR=" + tree.gitDir.string(),
                                                 "GIT_WORK_TREE=" + tree.folder.string()};
   if (const auto program = hooks_.find("push-to-checkout")) {
-    const HookCall call{.program = *program,
+    const HookCall call{.program = fs::absolute(hooks_.gitDir() / *program),
                         .arguments = {command.newId.hex()},
                         .environment = environment,
                         .folder = tree.folder};

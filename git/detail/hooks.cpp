@@ -78,9 +78,10 @@ std::vector<std::string> environmentWith(const std::vector<std::string>& changes
 }
 
 std::optional<fs::path> Hooks::find(std::string_view name) const {
-  const fs::path program = folder_ / name;
+  fs::path program = folder_ / name;
+  const fs::path file = gitDir_ / program;
   std::error_code failure;
-  if (!fs::is_regular_file(program, failure) || ::access(program.c_str(), X_OK) != 0) return std::nullopt;
+  if (!fs::is_regular_file(file, failure) || ::access(file.c_str(), X_OK) != 0) return std::nullopt;
   return program;
 }
 

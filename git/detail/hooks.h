@@ -21,9 +21,10 @@ struct HookCall {
   std::filesystem::path folder = {};          ///< where it runs
 };
 
-/// Where hooks are: core.hooksPath, else GITDIR/hooks.
+/// Where hooks are: core.hooksPath, else hooks/ of the repository.
 class Hooks {
  public:
+  /// A relative `folder` is one of `gitDir`, where hooks run: they see it so in $0.
   Hooks(std::filesystem::path folder, std::filesystem::path gitDir)
       : folder_(std::move(folder)), gitDir_(std::move(gitDir)) {}
   /// The hook's program, when there is one that can be executed.

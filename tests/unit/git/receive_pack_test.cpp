@@ -119,13 +119,13 @@ TEST_F(ReceivePackTest, RunsHooksWithWhatTheyNeed) {
        "echo \"options $GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0\"; test -z \"$GIT_PUSH_OPTION_1\"\n");
   hook("update", "echo \"update $1\"; test $1 != refs/heads/no\n");
   hook("post-receive", "sed 's/^/post /'\n");
-  hook("post-update", "echo \"after $*\"\n");
+  hook("post-update", "echo \"$0 after $*\"\n");
   const auto done = push({"-o", "first", "HEAD:main", "HEAD:no"});
   EXPECT_THAT(done.err, HasSubstr("remote: options 1 first"));
   EXPECT_THAT(done.err, HasSubstr("remote: update refs/heads/main"));
   EXPECT_THAT(done.err, HasSubstr("remote rejected] HEAD -> no (hook declined)"));
   EXPECT_THAT(done.err, HasSubstr(head() + " refs/heads/main"));
-  EXPECT_THAT(done.err, HasSubstr("remote: after refs/heads/main "));
+  EXPECT_THAT(done.err, HasSubstr("remote: hooks/post-update after refs/heads/main "));
   EXPECT_THAT(done.err, Not(HasSubstr("after refs/heads/no")));
   EXPECT_EQ(ref("refs/heads/no"), "");
   commit("two");
@@ -247,6 +247,7 @@ TEST_F(ReceivePackTest, RefusesWhatIsNotTheProtocol) {
   const auto twice = answer(pktLine(some + " " + none + " refs/heads/x" + caps) +
                             pktLine(some + " " + none + " refs/heads/x") + "0000");
   EXPECT_THAT(twice.out, HasSubstr("named more than once"));
+  EXPECT_THAT(twice.out, HasSubstr("ok refs/heads/x"));  // the first of them stands
   const auto early = answer(pktLine(none + " " + some + " refs/heads/x" + caps) + "0000");
   EXPECT_THAT(early.out, HasSubstr("unpack the pack ended early"));
   EXPECT_THAT(early.out, HasSubstr("ng refs/heads/x unpacker error"));
@@ -254,6 +255,14 @@ TEST_F(ReceivePackTest, RefusesWhatIsNotTheProtocol) {
   for (int i = 0; i < 40'000; ++i)
     many += pktLine(none + " " + some + " refs/heads/a-name-that-is-somewhat-long-" + std::to_string(i));
   EXPECT_THAT(refusal(many), HasSubstr("setting push_max_command_bytes"));
+}
+
+TEST_F(ReceivePackTest, RefusesNamespaces) {
+  ::setenv("GIT_NAMESPACE", "other", 1);
+  const auto refused = answer("0000");
+  ::unsetenv("GIT_NAMESPACE");
+  EXPECT_EQ(refused.status.code, 128);
+  EXPECT_THAT(refused.err, HasSubstr("unset GIT_NAMESPACE"));
 }
 
 TEST_F(ReceivePackTest, LetsProcReceiveDoIt) {
