@@ -46,7 +46,7 @@ class PackReceiver::State {
         entries_(options_.existing.format()),
         intake_({options_.existing, options_.policy, options_.shallow, entries_}),
         file_(options_.folder),
-        stream_({options_.limits, intake_, file_, memory(), options_.stop}) {}
+        stream_({options_.limits, intake_, file_, ownMemory_, options_.stop}) {}
 
   std::size_t append(std::string_view bytes) {
     const std::size_t taken = stream_.append(bytes);
@@ -92,9 +92,11 @@ class PackReceiver::State {
   void resolve(PackSummary& summary) {
     packHash_ = stream_.trailer();
     const std::uint64_t dataEnd = file_.size() - packHash_.size();
+    constexpr std::uint64_t kYear = 365u * 24u * 3600u;
+    const auto patience = std::chrono::seconds(std::min(options_.limits.unpackSeconds.value, kYear));
     detail::DeltaResolver resolver({file_, dataEnd, intake_, options_.existing, options_.limits, memory(),
                                     stream_.refBases(), stream_.firstRefChild(), options_.stop,
-                                    options_.progress});
+                                    options_.progress, std::chrono::steady_clock::now() + patience});
     const auto outside = resolver.run();
     summary.deltas = resolver.deltas();
     entries_.sortById();

@@ -34,7 +34,9 @@ struct ReceiveLimits {
   Limit unpackedRatio{5000,
                       "pack_unpacked_max_ratio"};  ///< unpacked to packed bytes, beyond the first 256 MiB
   Limit deltaDepth{4095, "pack_max_delta_depth"};
-  unsigned threads = 0;  ///< at work on one pack; 0 = the number of cores, at most 8
+  Limit treeBytes{32u << 20, "tree_max_bytes"};   ///< one tree, commit or tag: it is held in memory
+  Limit unpackSeconds{600, "pack_unpack_max_s"};  ///< from the pack's last byte to its index
+  unsigned threads = 0;                           ///< at work on one pack; 0 = the number of cores, at most 8
 };
 
 struct PackProgress {
@@ -51,7 +53,9 @@ struct PackReceiverOptions {
       existing;  ///< the repository's objects, without the quarantine; must outlive the receiver
   ReceiveLimits limits;
   FsckPolicy policy;
-  MemoryBudget* memory = nullptr;  ///< for delta bases, shared by all receivers; none: 64 MiB of its own
+  /// For what deltas lead to, shared by all receivers; none: 64 MiB of its own. What waits for a slow client
+  /// takes nothing from it.
+  MemoryBudget* memory = nullptr;
   std::unordered_set<ObjectId> shallow{};  ///< commits whose parents need not be there
   std::function<void(const PackProgress&)>
       progress{};  ///< on the caller's thread, at most ten times a second

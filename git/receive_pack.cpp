@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -22,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReadPiece = 256u << 10;
 constexpr std::size_t kMaxReasonBytes = 400;
+constexpr std::uint64_t kCheckDiskEvery = 16u << 20;
 // How long a client may go on sending what was refused, before we hang up on it.
 constexpr std::chrono::seconds kDiscardTime{60};
 
@@ -42,6 +44,16 @@ class ReceivePack {
   void advertise() { wire_.write(detail::pushAdvertisement(refs_, settings_)); }
 
   void serve() {
+    try {
+      servePush();
+    } catch (const base::Error& error) {
+      backend_.broken(push_, error);
+      throw;
+    }
+  }
+
+ private:
+  void servePush() {
     readRequest();
     if (push_.commands.empty()) return;
     if (request_.wants("side-band-64k")) wire_.useSideBand();
@@ -62,7 +74,6 @@ class ReceivePack {
     if (packLeft) wire_.discardInput(settings_.limits.packBytes.value, Clock::now() + kDiscardTime);
   }
 
- private:
   void readRequest() {
     request_ = detail::readPushRequest(reader_, push_.repository.format, settings_);
     push_.commands = std::move(request_.commands);
@@ -154,12 +165,28 @@ class ReceivePack {
     return options;
   }
 
+  void checkDisk() const {
+    const Limit& limit = settings_.diskFree;
+    if (limit.value == 0) return;
+    const std::filesystem::space_info space = std::filesystem::space(push_.quarantine->objects());
+    if (space.available >= limit.value) return;
+    throw base::Error(base::Errc::invalidArgument,
+                      "the server's disk has less than " + std::to_string(limit.value) +
+                          " bytes left: tell its administrator (setting " + limit.setting + ")");
+  }
+
   void readPack(PackReceiver& receiver) {
     std::string buffer(kReadPiece, '\0');
+    std::uint64_t checkDiskAt = 0;
     while (!receiver.complete()) {
       const std::size_t count = reader_.read(buffer.data(), buffer.size());
       if (count == 0) throw base::Error(base::Errc::invalidArgument, "the pack ended early");
+      if (push_.pack.bytes >= checkDiskAt) {
+        checkDisk();
+        checkDiskAt = push_.pack.bytes + kCheckDiskEvery;
+      }
       const std::size_t used = receiver.append(std::string_view(buffer).substr(0, count));
+      push_.pack.bytes += used;
       if (used < count) throw base::Error(base::Errc::invalidArgument, "there are bytes behind the pack");
     }
   }

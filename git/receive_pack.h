@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/byte_sink.h"
+#include "base/error.h"
 #include "git/fsck_policy.h"
 #include "git/hidden_refs.h"
 #include "git/memory_budget.h"
@@ -79,6 +80,9 @@ class PushBackend {
   virtual void carryOut(Push& push) = 0;
   /// The client has heard the result, but for what goes to its screen.
   virtual void reported(Push& push) = 0;
+  /// It ended before there was a result: the client is gone, makes no sense, or the disk failed. What the
+  /// push asked for may not be known yet. Called in place of reported(); must not throw.
+  virtual void broken(const Push& push, const base::Error& why) noexcept = 0;
 };
 
 struct ReceiveSettings {
@@ -99,6 +103,8 @@ struct ReceiveSettings {
   Limit optionBytes{std::uint64_t{64} << 10, "push_max_option_bytes"};
   Limit shallowLines{10'000, "push_max_shallow"};
   Limit refs{1'000'000, "repository_max_refs"};
+  /// That the disk must keep free: no push goes below, so that clones and restarts still work.
+  Limit diskFree{0, "disk_min_free_bytes"};
 };
 
 enum class ReceiveMode { full, advertiseOnly, stateless };

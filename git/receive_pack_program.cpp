@@ -178,6 +178,8 @@ ReceiveSettings settingsOf(const FoundRepository& found) {
                                "receive.maxInputSize"};
   settings.limits.objectBytes = {kAny, "receive.maxInputSize"};
   settings.limits.packObjects = {UINT32_MAX, "receive.maxInputSize"};
+  settings.limits.treeBytes = {kAny, "receive.maxInputSize"};
+  settings.limits.unpackSeconds = {kAny, "receive.maxInputSize"};
   return settings;
 }
 

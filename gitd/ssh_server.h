@@ -10,9 +10,25 @@
 
 #include "base/metrics.h"
 #include "base/tcp_listener.h"
+#include "git/memory_budget.h"
 #include "gitd/push_handler.h"
 
 namespace gitd {
+
+/// What one push may bring, beside its pack's size. Whoever is refused is told the setting.
+struct PushLimits {
+  std::uint64_t commands = 1000;               ///< setting push_max_commands: ref updates
+  std::uint64_t commandBytes = 3ull << 20;     ///< setting push_max_command_bytes, of all ref updates
+  std::uint64_t optionBytes = 64ull << 10;     ///< setting push_max_option_bytes, of all git push -o
+  std::uint64_t shallow = 10'000;              ///< setting push_max_shallow: ends of a cut-off history
+  std::uint64_t refs = 100'000;                ///< setting repository_max_refs, with those of the push
+  std::uint64_t unpackedBytes = 256ull << 30;  ///< setting pack_unpacked_max_bytes
+  std::uint64_t unpackedRatio = 5000;          ///< setting pack_unpacked_max_ratio
+  std::uint64_t deltaDepth = 4095;             ///< setting pack_max_delta_depth
+  std::uint64_t treeBytes = 32ull << 20;       ///< setting tree_max_bytes: one tree, commit or tag
+  std::uint64_t unpackSeconds = 600;           ///< setting pack_unpack_max_s
+  std::uint64_t diskFreeBytes = 256ull << 20;  ///< setting disk_min_free_bytes: less refuses pushes
+};
 
 struct SshServerConfig {
   std::filesystem::path hostKeyFile;     ///< ed25519, made (0600) when missing
@@ -30,7 +46,9 @@ struct SshServerConfig {
   std::uint64_t packMaxBytes = 2ull << 30;      ///< setting pack_max_bytes
   std::uint64_t objectMaxBytes = 512ull << 20;  ///< setting object_max_bytes
   std::uint64_t packMaxObjects = 5'000'000;     ///< setting pack_max_objects
-  std::uint32_t maxCommands = 1000;             ///< setting push_max_commands: ref updates in one push
+  PushLimits push;
+  /// Setting pack_memory_bytes, for the packs of all pushes. Shared by the servers and by whoever made them.
+  std::shared_ptr<git::MemoryBudget> packMemory = nullptr;
 };
 
 /// Accepts at once after construction, one thread for accepting, one per connection, one per push or command

@@ -28,13 +28,23 @@ Setting path(std::filesystem::path Config::*member) {
           [member](const Config& config) { return (config.*member).string(); }};
 }
 
-Setting number(std::uint64_t Config::*member) {
-  return {[member](Config& config, const std::string& value) {
-            if (!base::parseNumber(value, config.*member))
+/// A whole number that `of` finds in the configuration.
+template <typename Of>
+Setting numberAt(Of of) {
+  return {[of](Config& config, const std::string& value) {
+            if (!base::parseNumber(value, of(config)))
               throw base::Error(base::Errc::invalidArgument,
                                 "\"" + base::printable(value) + "\" is no whole number");
           },
-          [member](const Config& config) { return std::to_string(config.*member); }};
+          [of](const Config& config) { return std::to_string(of(config)); }};
+}
+
+Setting number(std::uint64_t Config::*member) {
+  return numberAt([member](auto& config) -> auto& { return config.*member; });
+}
+
+Setting pushLimit(std::uint64_t gitd::PushLimits::*member) {
+  return numberAt([member](auto& config) -> auto& { return config.push.*member; });
 }
 
 const std::map<std::string, Setting>& settings() {
@@ -66,7 +76,18 @@ const std::map<std::string, Setting>& settings() {
       {"pack_max_objects", number(&Config::packMaxObjects)},
       {"pack_join_count", number(&Config::packJoinCount)},
       {"object_max_bytes", number(&Config::objectMaxBytes)},
-      {"push_max_commands", number(&Config::pushMaxCommands)},
+      {"pack_memory_bytes", number(&Config::packMemoryBytes)},
+      {"pack_unpacked_max_bytes", pushLimit(&gitd::PushLimits::unpackedBytes)},
+      {"pack_unpacked_max_ratio", pushLimit(&gitd::PushLimits::unpackedRatio)},
+      {"pack_max_delta_depth", pushLimit(&gitd::PushLimits::deltaDepth)},
+      {"pack_unpack_max_s", pushLimit(&gitd::PushLimits::unpackSeconds)},
+      {"tree_max_bytes", pushLimit(&gitd::PushLimits::treeBytes)},
+      {"push_max_commands", pushLimit(&gitd::PushLimits::commands)},
+      {"push_max_command_bytes", pushLimit(&gitd::PushLimits::commandBytes)},
+      {"push_max_option_bytes", pushLimit(&gitd::PushLimits::optionBytes)},
+      {"push_max_shallow", pushLimit(&gitd::PushLimits::shallow)},
+      {"repository_max_refs", pushLimit(&gitd::PushLimits::refs)},
+      {"disk_min_free_bytes", pushLimit(&gitd::PushLimits::diskFreeBytes)},
       {"ssh_max_connections", number(&Config::sshMaxConnections)},
       {"ssh_max_unauthenticated", number(&Config::sshMaxUnauthenticated)},
       {"ssh_max_unauthenticated_per_source", number(&Config::sshMaxUnauthenticatedPerSource)},

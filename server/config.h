@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "gitd/ssh_server.h"
+
 namespace server {
 
 /// Every setting with its default. Units stand in the names. Immutable after parsing.
@@ -37,7 +39,8 @@ struct Config {
   std::uint64_t packMaxObjects = 5'000'000;
   std::uint64_t objectMaxBytes = 512ull << 20;
   std::uint64_t packJoinCount = 8;  ///< 0: never
-  std::uint64_t pushMaxCommands = 1000;
+  std::uint64_t packMemoryBytes = 256ull << 20;
+  gitd::PushLimits push;
   std::uint64_t sshMaxConnections = 256;
   std::uint64_t sshMaxUnauthenticated = 64;
   std::uint64_t sshMaxUnauthenticatedPerSource = 16;

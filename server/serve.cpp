@@ -167,7 +167,8 @@ gitd::SshServerConfig sshConfig(const Config& config, const controller::DataFold
   ssh.packMaxBytes = config.packMaxBytes;
   ssh.objectMaxBytes = config.objectMaxBytes;
   ssh.packMaxObjects = config.packMaxObjects;
-  ssh.maxCommands = static_cast<std::uint32_t>(config.pushMaxCommands);
+  ssh.push = config.push;
+  ssh.packMemory = std::make_shared<git::MemoryBudget>(config.packMemoryBytes);
   return ssh;
 }
 

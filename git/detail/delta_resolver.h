@@ -40,6 +40,7 @@ class DeltaResolver {
     std::vector<std::uint32_t>& firstRefChild;
     const std::stop_token& stop;
     const std::function<void(const PackProgress&)>& progress;
+    std::chrono::steady_clock::time_point deadline;  ///< limits.unpackSeconds from the start
   };
   explicit DeltaResolver(const Parts& parts);
 

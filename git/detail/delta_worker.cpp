@@ -77,6 +77,8 @@ void DeltaWorker::push(std::uint32_t entry, unsigned depth, Buffer data) {
 void DeltaWorker::walk(std::uint64_t budget) {
   while (!frames_.empty()) {
     if (parts_.stop.stop_requested()) throw base::Error(base::Errc::cancelled, "the client is gone");
+    if (std::chrono::steady_clock::now() > parts_.deadline)
+      throwOverLimit("the seconds that the pack takes to unpack are", parts_.limits.unpackSeconds);
     Frame& top = frames_.back();
     if (!top.data.bytes) {
       top.data = top.entry == kNoEntry ? outsideData() : rebuild(top.entry);

@@ -38,6 +38,7 @@ class HookBackend : public PushBackend {
   void admit(Push&) override {}
   void carryOut(Push& push) override;
   void reported(Push& push) override;
+  void broken(const Push&, const base::Error&) noexcept override {}
 
  private:
   struct WorkTree {

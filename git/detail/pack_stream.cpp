@@ -162,6 +162,8 @@ bool PackStream::takeEntryHead() {
   if (plainSize_ > parts_.limits.objectBytes.value)
     throwOverLimit(entry_.isDelta() ? "a delta's bytes are" : "an object's bytes are",
                    parts_.limits.objectBytes);
+  if (!entry_.isDelta() && entry_.type != ObjectType::blob && plainSize_ > parts_.limits.treeBytes.value)
+    throwOverLimit("the bytes of a tree, commit or tag are", parts_.limits.treeBytes);
   advance(used + before - head.size());
   beginData();
   return true;

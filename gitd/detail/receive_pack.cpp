@@ -14,6 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t kMaxAudited = 20;
+constexpr std::size_t kMaxResult = 300;
+
 std::int64_t millisecondsSince(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
 }
@@ -60,26 +63,49 @@ class HandlerBackend : public git::PushBackend {
   }
 
   void reported(git::Push& push) override {
-    for (const git::PushCommand& command : push.commands) {
-      base::Log("gitd").info(
-          "push",
-          {{"user", context_.identity.user},
-           {"key", context_.identity.fingerprint},
-           {"peer", context_.peer},
-           {"app", repository_.name},
-           {"ref", base::printable(command.ref, git::kMaxRefName)},
-           {"old", command.oldId.hex()},
-           {"new", command.newId.hex()},
-           {"bytes", push.pack.bytes},
-           {"objects", push.pack.objects},
-           {"index_ms", push.indexMs},
-           {"receive_ms", push.receiveMs},
-           {"build_ms", handlerMs_},
-           {"result", !push.unpackError.empty() ? push.unpackError : command.refusal.value_or("accepted")}});
-    }
+    audit(push, [&](const git::PushCommand& command) {
+      return !push.unpackError.empty() ? push.unpackError : command.refusal.value_or("accepted");
+    });
+  }
+
+  void broken(const git::Push& push, const base::Error& why) noexcept override {
+    // Who only looked at the refs has pushed nothing.
+    if (push.commands.empty() && why.code() == base::Errc::cancelled) return;
+    const std::string result =
+        (why.code() == base::Errc::cancelled ? "dropped: " : "failed: ") + std::string(why.what());
+    audit(push, [&](const git::PushCommand& command) { return command.refusal.value_or(result); });
+    if (push.commands.empty()) auditOne(push, {}, result);
   }
 
  private:
+  /// An event for each ref, as far as one push may fill the log.
+  template <typename Result>
+  void audit(const git::Push& push, Result result) const {
+    const std::size_t shown = std::min(push.commands.size(), kMaxAudited);
+    for (std::size_t at = 0; at < shown; ++at)
+      auditOne(push, push.commands[at], result(push.commands[at]));
+    if (shown < push.commands.size())
+      base::Log("gitd").info("push", {{"user", context_.identity.user},
+                                      {"app", repository_.name},
+                                      {"more_refs", push.commands.size() - shown}});
+  }
+
+  void auditOne(const git::Push& push, const git::PushCommand& command, std::string_view result) const {
+    base::Log("gitd").info("push", {{"user", context_.identity.user},
+                                    {"key", context_.identity.fingerprint},
+                                    {"peer", context_.peer},
+                                    {"app", repository_.name},
+                                    {"ref", base::printable(command.ref, git::kMaxRefName)},
+                                    {"old", command.oldId.hex()},
+                                    {"new", command.newId.hex()},
+                                    {"bytes", push.pack.bytes},
+                                    {"objects", push.pack.objects},
+                                    {"index_ms", push.indexMs},
+                                    {"receive_ms", push.receiveMs},
+                                    {"build_ms", handlerMs_},
+                                    {"result", base::printable(result, kMaxResult)}});
+  }
+
   /// A build cannot be undone because the next one fails.
   static void refuseTwoAtOnce(git::Push& push) {
     const auto left = std::count_if(push.commands.begin(), push.commands.end(),
@@ -117,7 +143,18 @@ git::ReceiveSettings settingsFor(const ServiceContext& context) {
   settings.limits.packBytes.value = config.packMaxBytes;
   settings.limits.objectBytes.value = config.objectMaxBytes;
   settings.limits.packObjects.value = config.packMaxObjects;
-  settings.commands.value = config.maxCommands;
+  settings.limits.unpackedBytes.value = config.push.unpackedBytes;
+  settings.limits.unpackedRatio.value = config.push.unpackedRatio;
+  settings.limits.deltaDepth.value = config.push.deltaDepth;
+  settings.limits.treeBytes.value = config.push.treeBytes;
+  settings.limits.unpackSeconds.value = config.push.unpackSeconds;
+  settings.memory = config.packMemory.get();
+  settings.commands.value = config.push.commands;
+  settings.commandBytes.value = config.push.commandBytes;
+  settings.optionBytes.value = config.push.optionBytes;
+  settings.shallowLines.value = config.push.shallow;
+  settings.refs.value = config.push.refs;
+  settings.diskFree.value = config.push.diskFreeBytes;
   return settings;
 }
 

@@ -269,6 +269,9 @@ TEST_F(PackReceiverTest, EveryLimitNamesItsSetting) {
               HasSubstr("pack_unpacked_max_bytes"));
   EXPECT_THAT(with([](ReceiveLimits& limits) { limits.deltaDepth.value = 0; }),
               HasSubstr("pack_max_delta_depth"));
+  EXPECT_THAT(with([](ReceiveLimits& limits) { limits.unpackSeconds.value = 0; }),
+              HasSubstr("pack_unpack_max_s"));
+  EXPECT_EQ(with([](ReceiveLimits& limits) { limits.treeBytes.value = 10; }), "");
   EXPECT_EQ(with([](ReceiveLimits&) {}), "");
 }
 

@@ -63,6 +63,7 @@ ServerTest::ServerTest() {
   fs::create_directories(folder_ / "repos");
   fs::create_directories(folder_ / "home");
   config_.hostKeyFile = folder_ / "keys/host_ed25519";
+  config_.push.diskFreeBytes = 0;
   folder_.write("home/.gitconfig",
                 "[user]\n\tname = A Pusher\n\temail = a@example.org\n[init]\n\tdefaultBranch = "
                 "main\n[core]\n\tfsync = none\n[gc]\n\tauto = 0\n[advice]\n\tpushUpdateRejected = false\n");
