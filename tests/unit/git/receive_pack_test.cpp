@@ -12,6 +12,7 @@
 #include "git/pkt_line.h"
 #include "git/receive_pack_program.h"
 #include "git/ref_store.h"
+#include "git/ref_transaction.h"
 #include "tests/support/killer.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/git/git_program.h"
@@ -285,23 +286,35 @@ INSTANTIATE_TEST_SUITE_P(Formats, ReceivePackFormatTest,
                          ::testing::Values(ObjectFormat::sha1, ObjectFormat::sha256),
                          [](const auto& tested) { return std::string(name(tested.param)); });
 
+struct CrashCase {
+  std::string name;
+  std::string capabilities;
+  bool packedRefs = false;
+  std::size_t noise = 0;  ///< bytes of a file that does not compress
+  int stride = testing_support::kStride;
+};
+
+class ReceivePackCrashTest : public ::testing::TestWithParam<CrashCase> {};
+
 /// A push that dies at any change of the disk: plain git fsck finds nothing wrong, refs are old or new, what
-/// was acknowledged is there, and the next push works.
-TEST(ReceivePackCrash, LeavesARepositoryThatGitAccepts) {
+/// was acknowledged is there, and the next push works and leaves nothing aside.
+TEST_P(ReceivePackCrashTest, LeavesARepositoryThatGitAccepts) {
   if (!testing_support::canKill()) GTEST_SKIP() << "ptrace is not allowed here";
   const testing_support::TempFolder folder;
   const testing::GitProgram work(folder / "work");
   fs::create_directories(work.folder());
   work({"init", "-q", "."});
-  work.shell("echo 1 >f; git add f; git commit -qm 1; git branch old; echo 2 >f; git commit -qam 2");
+  work.shell("echo 1 >f; git add f; git commit -qm 1; git branch old; echo 2 >f; head -c " +
+             std::to_string(GetParam().noise) + " /dev/urandom >noise; git add -A; git commit -qm 2");
   createRepository(folder / "template.git");
   work({"push", "-q", folder / "template.git", "old:main", "old:gone"});
+  if (GetParam().packedRefs) testing::GitProgram(folder / "template.git")({"pack-refs", "--all"});
   const std::string oldId = work({"rev-parse", "old"});
   const std::string newId = work({"rev-parse", "HEAD"});
   const std::string none(40, '0');
   work.shell("printf 'main\\n^old\\n' | git pack-objects --revs --stdout -q >../pack");
   folder.write("request", pktLine(oldId + " " + newId + " refs/heads/main" + std::string(1, '\0') +
-                                  "report-status atomic object-format=sha1") +
+                                  GetParam().capabilities + " object-format=sha1") +
                               pktLine(none + " " + newId + " refs/heads/new") +
                               pktLine(oldId + " " + none + " refs/heads/gone") + "0000" +
                               folder.read("pack"));
@@ -315,35 +328,64 @@ TEST(ReceivePackCrash, LeavesARepositoryThatGitAccepts) {
     });
   };
   const testing::GitProgram bare(folder / "r.git");
+  const std::map<std::string, std::string> before{{"refs/heads/main", oldId}, {"refs/heads/gone", oldId}};
+  const std::map<std::string, std::string> after{{"refs/heads/main", newId}, {"refs/heads/new", newId}};
   const auto refs = [&] {
     std::map<std::string, std::string> all;
     for (const Ref& ref : RefStore(openBareRepository(bare.folder())).list())
       all[ref.name] = ref.id.hex();
     return all;
   };
+  const auto isEmpty = [&](const char* name) {
+    return !fs::exists(bare.folder() / name) || fs::is_empty(bare.folder() / name);
+  };
+  const bool atomic = GetParam().capabilities.find("atomic") != std::string::npos;
+  const int stride = GetParam().stride;
   int killed = 0;
-  for (int step = 1;; step += testing_support::kStride) {
-    ASSERT_LT(step, 400);
+  for (int step = 1;; step += stride) {
+    ASSERT_LT(step, 1000);
     SCOPED_TRACE("step " + std::to_string(step));
     fs::remove_all(bare.folder());
     fs::copy(folder / "template.git", bare.folder(), fs::copy_options::recursive);
     folder.write("answer", "");
     const auto result = receive(step);
     killed += result.killed ? 1 : 0;
-    const bool acknowledged = folder.read("answer").find("ok refs/heads/main") != std::string::npos;
-    const std::string before = refs().find("refs/heads/main")->second;
-    EXPECT_TRUE(before == oldId || before == newId);
-    EXPECT_TRUE(!acknowledged || before == newId) << "acknowledged and lost";
-    // The next push: the same again, when the first one came to nothing.
+    const std::string answer = folder.read("answer");
+    // Before anybody repairs anything.
+    if (step / stride % 8 == 0 || !result.killed) bare({"fsck", "--full", "--strict"});
+    const auto acknowledged = [&](const std::string& name) {
+      return answer.find("ok " + name + "\n") != std::string::npos;
+    };
+    const auto now = refs();
+    for (const auto& [name, id] : now)
+      EXPECT_TRUE(id == newId || (id == oldId && !acknowledged(name))) << name;
+    EXPECT_FALSE(acknowledged("refs/heads/gone") && now.contains("refs/heads/gone"));
+    EXPECT_FALSE(acknowledged("refs/heads/new") && !now.contains("refs/heads/new"));
+    if (atomic) {
+      recoverRefTransactions(openBareRepository(bare.folder()));
+      EXPECT_TRUE(refs() == before || refs() == after);
+    }
+    // The next push: the same again, as far as the first one came to nothing.
     const auto next = receive(1'000'000);
     EXPECT_EQ(next.exitStatus, 0);
-    EXPECT_EQ(refs(),
-              (std::map<std::string, std::string>{{"refs/heads/main", newId}, {"refs/heads/new", newId}}));
-    if (step % 16 == 1 || !result.killed) bare({"fsck", "--full", "--strict"});
+    EXPECT_EQ(refs(), after);
+    EXPECT_TRUE(isEmpty("quarantine"));
+    EXPECT_TRUE(isEmpty("ref-transactions"));
+    if (step / stride % 8 == 4 || !result.killed) bare({"fsck", "--full", "--strict"});
     if (!result.killed) break;
   }
-  EXPECT_GT(killed * testing_support::kStride, 30);
+  EXPECT_GT(killed * stride, 30);
 }
+
+// Every step where forks are fast.
+constexpr int kWide = testing_support::kStride == 1 ? 1 : 5 * testing_support::kStride;
+
+INSTANTIATE_TEST_SUITE_P(Pushes, ReceivePackCrashTest,
+                         ::testing::Values(CrashCase{"AllOrNothing", "report-status atomic"},
+                                           CrashCase{"PackedRefs", "report-status atomic", true, 0, kWide},
+                                           CrashCase{"EachByItself", "report-status", true, 0, kWide},
+                                           CrashCase{"LargePack", "report-status", false, 3u << 20, kWide}),
+                         [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace git
