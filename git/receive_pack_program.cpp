@@ -3,10 +3,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -14,6 +12,7 @@
 #include "base/version.h"
 #include "git/detail/find_repository.h"
 #include "git/detail/hook_backend.h"
+#include "git/detail/program.h"
 #include "git/receive_pack.h"
 #include "git/stdio_wire.h"
 
@@ -21,24 +20,21 @@ namespace git {
 namespace {
 
 namespace fs = std::filesystem;
+using detail::complain;
 using detail::DenyAction;
 using detail::FoundRepository;
 using detail::HookBackend;
+using detail::kDied;
+using detail::kUsage;
 using detail::PushRules;
 using detail::RepositoryConfig;
 
-constexpr int kDied = 128;
-constexpr int kUsage = 129;
 constexpr std::size_t kMaxSkipList = 64u << 20;
 
 struct CommandLine {
   std::string folder;
   ReceiveMode mode = ReceiveMode::full;
 };
-
-void complain(std::string_view text) {
-  std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
-}
 
 std::optional<CommandLine> parseWords(const std::vector<std::string>& words) {
   CommandLine line;
@@ -60,15 +56,6 @@ std::optional<CommandLine> parseWords(const std::vector<std::string>& words) {
   }
   if (line.folder.empty()) return std::nullopt;
   return line;
-}
-
-int protocolVersion() {
-  const char* text = std::getenv("GIT_PROTOCOL");
-  int version = 0;
-  for (const std::string& part : base::split(text ? text : "", ':')) {
-    if (part == "version=1" || part == "version=2") version = std::max(version, part.back() - '0');
-  }
-  return version;
 }
 
 DenyAction denyAction(const RepositoryConfig& config, std::string_view key) {
@@ -159,7 +146,7 @@ ReceiveSettings settingsOf(const FoundRepository& found) {
   const RepositoryConfig& config = found.config;
   ReceiveSettings settings;
   settings.agent = "git/fairlead-" + std::string(base::kVersion);
-  settings.protocol = protocolVersion();
+  settings.protocol = detail::requestedProtocol();
   settings.advertiseAtomic = config.flag("receive.advertiseatomic", true);
   settings.advertisePushOptions = config.flag("receive.advertisepushoptions", false);
   settings.advertiseOfsDelta = config.flag("repack.usedeltabaseoffset", true);
@@ -219,15 +206,7 @@ int runReceivePack(const std::vector<std::string>& words) {
     complain("usage: fairlead receive-pack [--stateless-rpc] [--advertise-refs] DIR");
     return kUsage;
   }
-  std::signal(SIGPIPE, SIG_IGN);
-  try {
-    return serve(*line);
-  } catch (const base::Error& error) {
-    complain("fatal: " + std::string(error.what()));
-  } catch (const std::exception& failure) {
-    complain("fatal: " + std::string(failure.what()));
-  }
-  return kDied;
+  return detail::runProgram([&] { return serve(*line); });
 }
 
 }  // namespace git

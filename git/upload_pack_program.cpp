@@ -3,14 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "git/detail/find_repository.h"
+#include "git/detail/program.h"
 #include "git/pkt_line.h"
 #include "git/stdio_wire.h"
 #include "git/upload_pack.h"
@@ -18,11 +17,11 @@
 namespace git {
 namespace {
 
+using detail::complain;
 using detail::FoundRepository;
+using detail::kDied;
+using detail::kUsage;
 using detail::RepositoryConfig;
-
-constexpr int kDied = 128;
-constexpr int kUsage = 129;
 
 struct CommandLine {
   std::string folder;
@@ -31,10 +30,6 @@ struct CommandLine {
   bool stateless = false;
   UploadPackPart part = UploadPackPart::all;
 };
-
-void complain(std::string_view text) {
-  std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
-}
 
 /// False for a word that is none of ours.
 bool takeOption(const std::string& word, CommandLine& line) {
@@ -72,15 +67,6 @@ std::optional<CommandLine> parseWords(const std::vector<std::string>& words) {
   if (line.folder.empty()) return std::nullopt;
   if (line.stateless && line.part == UploadPackPart::all) line.part = UploadPackPart::requestOnly;
   return line;
-}
-
-int protocolVersion() {
-  const char* text = std::getenv("GIT_PROTOCOL");
-  int version = 0;
-  for (const std::string& part : base::split(text ? text : "", ':')) {
-    if (part == "version=1" || part == "version=2") version = std::max(version, part.back() - '0');
-  }
-  return version;
 }
 
 void readFilterRules(const RepositoryConfig& config, UploadPackSettings& settings) {
@@ -156,7 +142,7 @@ int serve(const CommandLine& line) {
       {}, {.keepalive = std::chrono::seconds(std::max<std::int64_t>(keepalive, 0)), .timeout = line.timeout});
   try {
     const UploadPackSettings settings = settingsOf(*found);
-    uploadPack(wire, {found->repository, settings, protocolVersion(), line.part});
+    uploadPack(wire, {found->repository, settings, detail::requestedProtocol(), line.part});
     return 0;
   } catch (const std::exception& failure) {
     return fail(wire, failure);
@@ -171,13 +157,7 @@ int runUploadPack(const std::vector<std::string>& words) {
     complain("usage: fairlead upload-pack [--strict] [--timeout=N] [--stateless-rpc] [--advertise-refs] DIR");
     return kUsage;
   }
-  std::signal(SIGPIPE, SIG_IGN);
-  try {
-    return serve(*line);
-  } catch (const std::exception& failure) {
-    complain("fatal: " + std::string(failure.what()));
-    return kDied;
-  }
+  return detail::runProgram([&] { return serve(*line); });
 }
 
 }  // namespace git
