@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "git/detail/link_table.h"
 #include "git/detail/tree_reader.h"
 
 namespace git::detail {
@@ -31,7 +32,8 @@ class Planner {
         watch_(watch),
         snapshot_(objects_.packs()),
         plan_(snapshot_),
-        visited_(snapshot_) {}
+        visited_(snapshot_),
+        recent_(objects_.format()) {}
 
   PackPlan run() {
     for (const ObjectId& have : selection_.haves)
@@ -236,7 +238,7 @@ class Planner {
     const std::uint64_t below = visit.explicitly ? visit.depth : visit.depth + 1;
     TreeReader reader(objects_.format(), tree->data);
     while (const auto entry = reader.next()) {
-      if (entry->isGitlink()) continue;
+      if (entry->isGitlink() || metLately(*entry)) continue;
       const Located object = locate(ObjectId(objects_.format(), entry->id));
       if (!entry->isFolder()) {
         selectBlob(object, below);
@@ -245,6 +247,13 @@ class Planner {
       }
     }
     if (reader.malformed()) throwMissing("tree", visit.object.id);
+  }
+
+  /// Most entries of a tree are those of its previous version: spares them a search in the packs' indexes.
+  /// With a depth filter it matters where an entry was met.
+  bool metLately(const TreeEntry& entry) {
+    if (filter_.treeDepth != ObjectFilter::kNoLimit) return false;
+    return recent_.note(entry.id, entry.isFolder() ? ObjectType::tree : ObjectType::blob);
   }
 
   /// Trees need not be read when nothing in them can be selected.
@@ -282,6 +291,7 @@ class Planner {
   std::vector<Node> commits_;
   std::vector<ObjectId> explicitTrees_;
   ObjectSet visited_;                                   // trees, without a depth filter
+  RecentLinks recent_;                                  // that were selected, or are about to be
   std::unordered_map<ObjectId, std::uint64_t> depths_;  // at which a tree was met, with one
 };
 
