@@ -27,7 +27,6 @@ using testing::compressed;
 using testing::Delta;
 using ::testing::HasSubstr;
 using testing::idOf;
-using testing::NamedEntry;
 using testing::PackBuilder;
 using ::testing::StartsWith;
 using testing::treeBytes;
@@ -98,13 +97,13 @@ class HostilePushTest : public ::testing::Test {
  protected:
   HostilePushTest() { createRepository(repository_); }
 
-  const std::string kNone = std::string(40, '0');
+  const std::string none_ = std::string(40, '0');
   std::string command(const std::string& ref, const std::string& newId, const std::string& oldId) const {
     return oldId + " " + newId + " " + ref;
   }
   /// A push that makes a branch.
   std::string request(const ObjectId& tip, const std::string& pack) const {
-    return pktLine(command("refs/heads/main", tip.hex(), kNone) + std::string(1, '\0') + "report-status") +
+    return pktLine(command("refs/heads/main", tip.hex(), none_) + std::string(1, '\0') + "report-status") +
            "0000" + pack;
   }
 
@@ -132,7 +131,7 @@ class HostilePushTest : public ::testing::Test {
 
   /// Refused, and nothing of it stays.
   std::string refusal(const std::string& input) {
-    const std::string heard = serve(input);
+    std::string heard = serve(input);
     EXPECT_TRUE(heard.find("ng refs/heads/main ") != std::string::npos || heard.starts_with("fatal: "))
         << heard;
     EXPECT_FALSE(fs::exists(repository_ / "quarantine") && !fs::is_empty(repository_ / "quarantine"));
@@ -349,7 +348,7 @@ TEST_F(HostilePushTest, HistoryWithHoles) {
 TEST_F(HostilePushTest, ManyCommands) {
   std::string many;
   for (int i = 0; i < 65'000; ++i)
-    many += pktLine(command("refs/heads/b" + std::to_string(i), tip_.hex(), kNone) +
+    many += pktLine(command("refs/heads/b" + std::to_string(i), tip_.hex(), none_) +
                     (i == 0 ? std::string(1, '\0') + "report-status" : ""));
   settings_.commands.value = 1000;
   EXPECT_THAT(refusal(many + "0000"), AllOf(HasSubstr("1000"), HasSubstr("push_max_commands")));
@@ -372,12 +371,12 @@ TEST_F(HostilePushTest, RefsThatAreNone) {
         "refs/heads/a\x7f", "refs/heads/-\x01", "refs/heads/a~1", "/refs/heads/a", "refs/heads/a."}) {
     SCOPED_TRACE(name);
     const std::string heard =
-        serve(pktLine(command(name, tip_.hex(), kNone) + std::string(1, '\0') + "report-status") + "0000" +
+        serve(pktLine(command(name, tip_.hex(), none_) + std::string(1, '\0') + "report-status") + "0000" +
               pack.bytes());
     EXPECT_THAT(heard, HasSubstr("funny refname"));
   }
   const std::string longName = "refs/heads/" + std::string(300, 'a');
-  EXPECT_THAT(serve(pktLine(command(longName, tip_.hex(), kNone) + std::string(1, '\0') + "report-status") +
+  EXPECT_THAT(serve(pktLine(command(longName, tip_.hex(), none_) + std::string(1, '\0') + "report-status") +
                     "0000" + pack.bytes()),
               HasSubstr("funny refname"));
   EXPECT_FALSE(fs::exists(repository_ / "quarantine") && !fs::is_empty(repository_ / "quarantine"));
@@ -387,16 +386,16 @@ TEST_F(HostilePushTest, RefsInEachOthersWay) {
   PackBuilder pack;
   pack.add(ObjectType::blob, "what the branch shall say");
   const std::string heard =
-      serve(pktLine(command("refs/heads/a/b", tip_.hex(), kNone) + std::string(1, '\0') + "report-status") +
-            pktLine(command("refs/heads/a", tip_.hex(), kNone)) +
-            pktLine(command("refs/heads/a/b/c", tip_.hex(), kNone)) + "0000" + pack.bytes());
+      serve(pktLine(command("refs/heads/a/b", tip_.hex(), none_) + std::string(1, '\0') + "report-status") +
+            pktLine(command("refs/heads/a", tip_.hex(), none_)) +
+            pktLine(command("refs/heads/a/b/c", tip_.hex(), none_)) + "0000" + pack.bytes());
   EXPECT_EQ(RefStore(openBareRepository(repository_)).list().size(), 1u) << heard;
   EXPECT_THAT(heard, HasSubstr("ng refs/heads/a"));
 }
 
 TEST_F(HostilePushTest, OptionsWithoutEnd) {
   settings_.advertisePushOptions = true;
-  const std::string commands = pktLine(command("refs/heads/main", tip_.hex(), kNone) + std::string(1, '\0') +
+  const std::string commands = pktLine(command("refs/heads/main", tip_.hex(), none_) + std::string(1, '\0') +
                                        "report-status push-options") +
                                "0000";
   std::string large;
@@ -416,8 +415,8 @@ TEST_F(HostilePushTest, WhatIsNoPktLine) {
   for (const std::string& input :
        {std::string("GET / HTTP/1.1\r\n\r\n"), std::string("0003"), std::string("fff1"), std::string("-001"),
         std::string("00zz"), std::string(100'000, '\0'), std::string(100'000, '\xff'),
-        pktLine(command("refs/heads/main", tip_.hex(), kNone) + caps) + "0002", pktLine(std::string(90, ' ')),
-        pktLine(kNone + kNone + "refs/heads/main"), pktLine("shallow " + kNone.substr(1)),
+        pktLine(command("refs/heads/main", tip_.hex(), none_) + caps) + "0002", pktLine(std::string(90, ' ')),
+        pktLine(none_ + none_ + "refs/heads/main"), pktLine("shallow " + none_.substr(1)),
         pktLine("push-cert" + caps)}) {
     SCOPED_TRACE(input.substr(0, 20));
     EXPECT_THAT(refusal(input), StartsWith("fatal: "));

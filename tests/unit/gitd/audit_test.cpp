@@ -75,10 +75,10 @@ class AuditTest : public ServerTest {
     return base::runCommand(argv, options);
   }
   std::string create(const std::string& ref) const {
-    return kNone + " " + head_ + " " + ref + std::string(1, '\0') + "report-status side-band-64k";
+    return none_ + " " + head_ + " " + ref + std::string(1, '\0') + "report-status side-band-64k";
   }
 
-  const std::string kNone = std::string(40, '0');
+  const std::string none_ = std::string(40, '0');
   Poco::AutoPtr<LogLines> log_;
   std::filesystem::path repository_;
   std::filesystem::path work_;
@@ -89,7 +89,7 @@ TEST_F(AuditTest, NamesWhoPushedWhatAndHowLongItTook) {
   begin();
   ASSERT_TRUE(git(work_, {"push", "fairlead", "main"}).status.ok());
   EXPECT_THAT(lines(1), ElementsAre(AllOf(HasSubstr("user=alice key=SHA256:"), HasSubstr(" peer=127.0.0.1:"),
-                                          HasSubstr(" app=hello ref=refs/heads/main old=" + kNone +
+                                          HasSubstr(" app=hello ref=refs/heads/main old=" + none_ +
                                                     " new=" + head_ + " bytes="),
                                           HasSubstr(" objects=3 index_ms="), HasSubstr(" receive_ms="),
                                           HasSubstr(" build_ms="), HasSubstr(" result=accepted"))));
@@ -152,7 +152,7 @@ TEST_F(AuditTest, OnePushDoesNotFillTheLog) {
   handler_.onUpdate = [](const RefUpdate&) { return std::optional<std::string>("no"); };
   std::string request = git::pktLine(create("refs/heads/main"));
   for (int i = 1; i < 60; ++i)
-    request += git::pktLine(kNone + " " + head_ + " refs/heads/b" + std::to_string(i));
+    request += git::pktLine(none_ + " " + head_ + " refs/heads/b" + std::to_string(i));
   send(request + "0000");
   const auto all = lines(21);
   ASSERT_THAT(all, SizeIs(21));
