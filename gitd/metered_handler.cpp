@@ -27,6 +27,11 @@ MeteredHandler::MeteredHandler(PushHandler& inner, base::Metrics& metrics)
       refused_(pushes(metrics, "refused")),
       failed_(pushes(metrics, "failed")),
       cancelled_(pushes(metrics, "cancelled")),
+      packsRefused_(metrics.counter({"fairlead_push_packs_refused_total",
+                                     "Packs of which nothing was taken: damaged, harmful, over a limit.",
+                                     {}})),
+      packBytes_(metrics.counter({"fairlead_push_pack_bytes_total", "Bytes of the packs pushed.", {}})),
+      packObjects_(metrics.counter({"fairlead_push_pack_objects_total", "Objects in the packs pushed.", {}})),
       receive_(phase(metrics, "receive")),
       build_(phase(metrics, "build")) {}
 
@@ -63,6 +68,13 @@ PushOutcome MeteredHandler::push(const PushRequest& request, base::ByteSink& out
   base::Counter& failed = clientGone.stop_requested() ? cancelled_ : failed_;
   (outcome.accepted ? accepted_ : failed).add();
   return outcome;
+}
+
+void MeteredHandler::received(const PackReceived& pack) {
+  packBytes_.add(pack.bytes);
+  packObjects_.add(pack.objects);
+  if (pack.refused) packsRefused_.add();
+  inner_.received(pack);
 }
 
 int MeteredHandler::runCommand(const Identity& identity, const std::vector<std::string>& argv,

@@ -18,6 +18,7 @@ class MeteredHandler : public PushHandler {
                                           const RefUpdate& update) override;
   std::optional<std::string> refuseOptions(const std::vector<std::string>& options) override;
   PushOutcome push(const PushRequest& request, base::ByteSink& output, std::stop_token clientGone) override;
+  void received(const PackReceived& pack) override;
   int runCommand(const Identity& identity, const std::vector<std::string>& argv, CommandStreams& streams,
                  std::stop_token clientGone) override;
 
@@ -27,6 +28,9 @@ class MeteredHandler : public PushHandler {
   base::Counter& refused_;    // before anything was stored
   base::Counter& failed_;     // after: its build, or its ref
   base::Counter& cancelled_;  // its pusher went away
+  base::Counter& packsRefused_;
+  base::Counter& packBytes_;
+  base::Counter& packObjects_;
   base::Histogram& receive_;
   base::Histogram& build_;
 };

@@ -60,6 +60,13 @@ struct PushOutcome {
   std::optional<std::string> newId;
 };
 
+/// What came over the wire in one push.
+struct PackReceived {
+  std::uint64_t bytes = 0;
+  std::uint64_t objects = 0;
+  bool refused = false;  ///< damaged, harmful or over a limit: nothing of it was taken
+};
+
 /// Both streams of a command that runs over SSH.
 class CommandStreams {
  public:
@@ -91,6 +98,8 @@ class PushHandler {
   /// connection is closed (Ctrl-C).
   virtual PushOutcome push(const PushRequest& request, base::ByteSink& output,
                            std::stop_token clientGone) = 0;
+  /// The client has heard what came of its push.
+  virtual void received(const PackReceived&) {}
   /// `ssh git@host CMD ...` that is not a git command: blocks, returns the exit status. argv is empty for a
   /// plain `ssh git@host`.
   virtual int runCommand(const Identity& identity, const std::vector<std::string>& argv,

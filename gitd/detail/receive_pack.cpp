@@ -63,6 +63,7 @@ class HandlerBackend : public git::PushBackend {
   }
 
   void reported(git::Push& push) override {
+    context_.handler.received({push.pack.bytes, push.pack.objects, !push.unpackError.empty()});
     audit(push, [&](const git::PushCommand& command) {
       return !push.unpackError.empty() ? push.unpackError : command.refusal.value_or("accepted");
     });

@@ -113,3 +113,11 @@ assert_eq "$(wc -l <"$work/multi.refs")" 24 "lines of ls-remote"
 for app in hello second; do assert_contains "$(cat "$work/multi.$app")" "deployed to Fairlead" "transcript of $app"; done
 deployed_by ControlMaster "$work/hello"
 ssh -F "$HOME/.ssh/config" -o ControlPath="$work/ctl" -O exit git@localhost 2>/dev/null
+
+note "what /metrics says of all this"
+(($(metric 'fairlead_pushes_total{result="accepted"}') >= 12)) || fail "pushes accepted: $(metric 'fairlead_pushes_total{result="accepted"}')"
+for each in fairlead_ssh_connections_total 'fairlead_ssh_logins_total{result="accepted"}' fairlead_ssh_handshake_seconds_count \
+  'fairlead_ssh_bytes_total{direction="in"}' 'fairlead_ssh_sessions_total{service="upload-pack"}' fairlead_push_pack_bytes_total \
+  'fairlead_push_phase_seconds_count{phase="receive"}' 'fairlead_push_phase_seconds_count{phase="build"}'; do
+  (($(metric "$each") > 0)) || fail "$each says nothing"
+done

@@ -35,7 +35,12 @@ TEST(MeteredHandler, CountsPushesByResultAndTheirPhases) {
   gone.request_stop();
   EXPECT_FALSE(handler.push(request, output, gone.get_token()).accepted);
   EXPECT_TRUE(handler.refuseUpdate({}, {}, {}));
+  handler.received({.bytes = 1000, .objects = 3});
+  handler.received({.bytes = 500, .refused = true});
   const std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("fairlead_push_pack_bytes_total 1500\n"));
+  EXPECT_THAT(text, HasSubstr("fairlead_push_pack_objects_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("fairlead_push_packs_refused_total 1\n"));
   for (const char* result : {"accepted", "failed", "cancelled", "refused"})
     EXPECT_THAT(text, HasSubstr("fairlead_pushes_total{result=\"" + std::string(result) + "\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("fairlead_push_phase_seconds_bucket{phase=\"receive\",le=\"0.025\"} 3\n"));
