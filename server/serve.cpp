@@ -17,6 +17,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/heap.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -207,6 +208,7 @@ void writeReady(const controller::DataFolder& folder, const controller::Endpoint
 
 /// The daemon's objects in the order of their construction; destroyed in reverse.
 int run(const Config& config) {
+  base::keepHeapSmall();
   Shutdown shutdown;
   const controller::DataFolder folder(config.data);
   const base::Fd lock = takeFolder(folder);

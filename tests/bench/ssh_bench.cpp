@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/heap.h"
 #include "gitd/repository.h"
 #include "gitd/ssh_server.h"
 
@@ -81,6 +82,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: ssh_bench FOLDER KEY.pub\n", stderr);
     return 2;
   }
+  base::keepHeapSmall();
   try {
     const std::filesystem::path folder = argv[1];
     AcceptingHandler handler(folder / "repos", gitd::parsePublicKey(base::readFile(argv[2])).fingerprint);
