@@ -6,17 +6,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
-#include <list>
-#include <mutex>
 #include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "gitd/detail/session_threads.h"
 #include "gitd/detail/shell_session.h"
 #include "gitd/detail/thread.h"
 
@@ -49,12 +45,6 @@ base::Fd listenUnix(const std::filesystem::path& file, std::optional<uid_t> owne
 }  // namespace
 
 struct ShellServer::State {
-  struct Entry {
-    std::unique_ptr<detail::ShellSession> session;
-    std::atomic<bool> done{false};
-    std::jthread thread;
-  };
-
   State(ShellServerConfig settings, const SshServerConfig& pushLimits, PushHandler& pushHandler)
       : config(std::move(settings)),
         limits(pushLimits),
@@ -65,17 +55,13 @@ struct ShellServer::State {
   void acceptLoop(const std::stop_token& stop);
   void acceptOne();
   bool mayConnect(const base::Fd& socket) const;
-  void serveEntry(Entry& entry);
-  void reap();
 
   const ShellServerConfig config;
   const SshServerConfig limits;
   PushHandler& handler;
   base::Fd listener;
   base::Fd changed;
-  std::mutex mutex;  // guards entries' shape and ended
-  std::condition_variable ended;
-  std::list<Entry> entries;
+  detail::SessionThreads<detail::ShellSession> sessions{"session", changed};
   std::jthread acceptor;
 };
 
@@ -90,10 +76,8 @@ void ShellServer::State::acceptLoop(const std::stop_token& stop) {
   detail::beginThread("gitd-shell");
   const std::stop_callback wake(stop, [this] { base::signalEvent(changed); });
   while (!stop.stop_requested()) {
-    reap();
-    std::unique_lock lock(mutex);
-    const bool open = entries.size() < limits.maxConnections;
-    lock.unlock();
+    sessions.reap();
+    const bool open = sessions.size() < limits.maxConnections;
     pollfd fds[2] = {{changed.get(), POLLIN, 0}, {open ? listener.get() : -1, POLLIN, 0}};
     if (::poll(fds, 2, -1) < 0) continue;
     if (fds[0].revents != 0) base::drainEvent(changed);
@@ -112,39 +96,8 @@ void ShellServer::State::acceptOne() {
     base::Log("gitd").warn("git.sock: refused a user that ssh_shell_user does not name");
     return;
   }
-  const std::lock_guard lock(mutex);
-  Entry& entry = entries.emplace_back();
-  try {
-    entry.session = std::make_unique<detail::ShellSession>(std::move(socket), limits, handler);
-    entry.thread = std::jthread([this, &entry] { serveEntry(entry); });
-  } catch (const std::exception& failure) {
-    base::Log("gitd").error("session not taken", {{"error", failure.what()}});
-    entries.pop_back();
-  }
-}
-
-/// The top of a session's thread.
-void ShellServer::State::serveEntry(Entry& entry) {
-  detail::beginThread("gitd-session");
-  try {
-    entry.session->run();
-  } catch (const std::exception& failure) {
-    base::Log("gitd").error("session failed", {{"error", failure.what()}});
-  }
-  entry.done = true;
-  base::signalEvent(changed);
-  const std::lock_guard lock(mutex);
-  ended.notify_all();
-}
-
-void ShellServer::State::reap() {
-  std::list<Entry> finished;
-  const std::lock_guard lock(mutex);
-  for (auto at = entries.begin(); at != entries.end();) {
-    const auto next = std::next(at);
-    if (at->done) finished.splice(finished.end(), entries, at);
-    at = next;
-  }
+  sessions.start([&] { return std::make_unique<detail::ShellSession>(std::move(socket), limits, handler); },
+                 [](detail::ShellSession& session) { session.run(); });
 }
 
 ShellServer::ShellServer(ShellServerConfig config, const SshServerConfig& limits, PushHandler& handler)
@@ -163,17 +116,7 @@ void ShellServer::stop(std::chrono::milliseconds grace) {
   state_->acceptor.join();
   state_->listener.reset();
   ::unlink(state_->config.socketFile.c_str());
-  std::unique_lock lock(state_->mutex);
-  const auto allDone = [this] {
-    return std::all_of(state_->entries.begin(), state_->entries.end(),
-                       [](const State::Entry& entry) { return entry.done.load(); });
-  };
-  if (!state_->ended.wait_for(lock, grace, allDone)) {
-    for (State::Entry& entry : state_->entries)
-      entry.session->requestAbort();
-  }
-  lock.unlock();
-  state_->entries.clear();
+  state_->sessions.endAll(grace);
 }
 
 }  // namespace gitd

@@ -4,9 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <list>
-#include <mutex>
 #include <thread>
 
 #include "base/error.h"
@@ -14,6 +11,7 @@
 #include "base/log.h"
 #include "gitd/detail/acceptor.h"
 #include "gitd/detail/connection.h"
+#include "gitd/detail/session_threads.h"
 #include "gitd/detail/ssh_key.h"
 #include "gitd/detail/ssh_refusal.h"
 #include "gitd/detail/thread.h"
@@ -96,13 +94,6 @@ detail::DoorLimits doorLimits(const SshServerConfig& config) {
 }  // namespace
 
 struct SshServer::State {
-  /// A connection and its thread; reaped by the acceptor when done.
-  struct Entry {
-    std::unique_ptr<Connection> connection;
-    std::atomic<bool> done{false};
-    std::jthread thread;
-  };
-
   State(SshServerConfig settings, base::TcpListener tcp, PushHandler& pushHandler, base::Metrics& all)
       : config(std::move(settings)),
         hostKeyFingerprints(fingerprintsOf(loadHostKeys(config))),
@@ -116,9 +107,6 @@ struct SshServer::State {
 
   void serve(detail::Door::Visitor visitor);
   void start(detail::SshSession session, detail::Admission admission);
-  void serveEntry(Entry& entry);
-  void reap();
-  void endAll(std::chrono::milliseconds grace);
 
   const SshServerConfig config;
   const std::vector<std::string> hostKeyFingerprints;
@@ -129,9 +117,7 @@ struct SshServer::State {
   detail::Door door;
   detail::ConnectionShared shared;
   detail::Acceptor acceptor;
-  std::mutex mutex;  // guards entries' shape and ended
-  std::condition_variable ended;
-  std::list<Entry> entries;
+  detail::SessionThreads<Connection> connections{"connection", changed};
   std::jthread accepting;
 };
 
@@ -153,60 +139,19 @@ void SshServer::State::serve(detail::Door::Visitor visitor) {
 }
 
 void SshServer::State::start(detail::SshSession session, detail::Admission admission) {
-  const std::lock_guard lock(mutex);
-  Entry& entry = entries.emplace_back();
-  try {
-    entry.connection = std::make_unique<Connection>(shared, std::move(session), std::move(admission));
-    entry.thread = std::jthread([this, &entry] { serveEntry(entry); });
-  } catch (const std::exception& failure) {
-    // Out of threads or descriptors: this one is turned away, those under way go on.
-    base::Log("gitd").error("connection not taken", {{"error", failure.what()}});
-    entries.pop_back();
-  }
-}
-
-/// The top of a session's thread.
-void SshServer::State::serveEntry(Entry& entry) {
-  detail::beginThread("gitd-session");
-  try {
-    entry.connection->run();
-  } catch (const std::exception& failure) {
-    base::Log("gitd").error("connection failed", {{"error", failure.what()}});
-  }
-  // Here and not where it is reaped: waiting for its workers would keep everybody else at the door.
-  entry.connection->close();
-  entry.done = true;
-  base::signalEvent(changed);
-  const std::lock_guard lock(mutex);
-  ended.notify_all();
-}
-
-void SshServer::State::reap() {
-  std::list<Entry> finished;
-  {
-    const std::lock_guard lock(mutex);
-    for (auto at = entries.begin(); at != entries.end();) {
-      const auto next = std::next(at);
-      if (at->done) finished.splice(finished.end(), entries, at);
-      at = next;
-    }
-  }
-  // Joined and destroyed here, without the lock.
-}
-
-void SshServer::State::endAll(std::chrono::milliseconds grace) {
-  std::unique_lock lock(mutex);
-  for (Entry& entry : entries)
-    entry.connection->requestEnd();
-  const auto allDone = [this] {
-    return std::all_of(entries.begin(), entries.end(), [](const Entry& entry) { return entry.done.load(); });
+  const auto make = [&] {
+    return std::make_unique<Connection>(shared, std::move(session), std::move(admission));
   };
-  if (!ended.wait_for(lock, grace, allDone)) {
-    for (Entry& entry : entries)
-      entry.connection->requestAbort();
-  }
-  lock.unlock();
-  entries.clear();
+  connections.start(make, [](Connection& connection) {
+    // Closed here and not where it is reaped: waiting for its workers would keep everybody else at the door.
+    try {
+      connection.run();
+    } catch (...) {
+      connection.close();
+      throw;
+    }
+    connection.close();
+  });
 }
 
 SshServer::SshServer(SshServerConfig config, base::TcpListener listener, PushHandler& handler,
@@ -216,7 +161,7 @@ SshServer::SshServer(SshServerConfig config, base::TcpListener listener, PushHan
     detail::beginThread("gitd-accept");
     state->acceptor.run(
         stop, [state](detail::Door::Visitor visitor) { state->serve(std::move(visitor)); },
-        [state] { state->reap(); });
+        [state] { state->connections.reap(); });
   });
 }
 
@@ -238,7 +183,8 @@ void SshServer::stop(std::chrono::milliseconds grace) {
     state_->accepting.join();
     state_->listener.close();
   }
-  state_->endAll(grace);
+  state_->connections.forEach([](Connection& connection) { connection.requestEnd(); });
+  state_->connections.endAll(grace);
 }
 
 }  // namespace gitd
