@@ -21,23 +21,6 @@ const std::string kHostile = SOURCE_DIR "/tests/support/hostile_ssh.py";
 
 class LimitsTest : public ServerTest {
  protected:
-  base::Fd connectPlain() const {
-    base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port())));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    return socket;
-  }
-  static std::string readToEnd(const base::Fd& socket) {
-    std::string all;
-    char buffer[4096];
-    ssize_t count;
-    while ((count = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0)
-      all.append(buffer, static_cast<std::size_t>(count));
-    return all;
-  }
   base::CommandOutput hostile(std::vector<std::string> words) {
     words.insert(words.begin() + 1, port());
     words.insert(words.begin(), {"/usr/bin/python3", kHostile});
@@ -117,11 +100,7 @@ TEST_F(LimitsTest, AThousandStrangersDoNotKeepPeopleOut) {
 TEST_F(LimitsTest, OneConnectionHasAsManySessionsAsItsLimit) {
   holdCommands();
   start([](SshServerConfig& config) { config.maxChannels = 2; });
-  const std::string control = (folder_ / "ctl").string();
-  auto master = sshCommand("alice");
-  master.insert(master.end(),
-                {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
-  ASSERT_EQ(run(master).status.code, 0);
+  const std::string control = startMaster();
   const auto session = [&] {
     return run({"ssh", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1", "hold"});
   };

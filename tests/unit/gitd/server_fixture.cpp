@@ -1,5 +1,8 @@
 #include "tests/unit/gitd/server_fixture.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <fstream>
 #include <thread>
 
@@ -74,7 +77,8 @@ ServerTest::~ServerTest() = default;
 
 void ServerTest::start(const std::function<void(SshServerConfig&)>& adjust) {
   if (adjust) adjust(config_);
-  server_ = std::make_unique<SshServer>(config_, base::listenTcp("127.0.0.1:0", "ssh_listen"), handler_, metrics_);
+  server_ =
+      std::make_unique<SshServer>(config_, base::listenTcp("127.0.0.1:0", "ssh_listen"), handler_, metrics_);
 }
 
 std::string ServerTest::key(const std::string& name) {
@@ -176,6 +180,34 @@ base::ChildProcess ServerTest::spawnGit(const fs::path& workTree, std::vector<st
   spec.workingDirectory = workTree;
   spec.fds = {{&output, 1}, {&output, 2}};
   return base::ChildProcess::spawn(spec);
+}
+
+std::string ServerTest::startMaster() {
+  std::string control = (folder_ / "ctl").string();
+  auto master = sshCommand("alice");
+  master.insert(master.end(),
+                {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
+  EXPECT_EQ(run(master).status.code, 0);
+  return control;
+}
+
+base::Fd ServerTest::connectPlain() const {
+  base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port())));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return socket;
+}
+
+std::string ServerTest::readToEnd(const base::Fd& socket) {
+  std::string all;
+  char buffer[4096];
+  ssize_t count;
+  while ((count = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0)
+    all.append(buffer, static_cast<std::size_t>(count));
+  return all;
 }
 
 bool ServerTest::quarantineIsEmpty(const fs::path& repository) {

@@ -73,6 +73,11 @@ class ServerTest : public ::testing::Test {
   /// Starts a git command that goes on by itself.
   base::ChildProcess spawnGit(const std::filesystem::path& workTree, std::vector<std::string> arguments,
                               const base::Fd& output);
+  /// An OpenSSH master connection of alice's in the background; returns its control path.
+  std::string startMaster();
+  base::Fd connectPlain() const;
+  /// Everything the server says until it hangs up.
+  static std::string readToEnd(const base::Fd& socket);
   /// Nothing of any push is left aside in the repository.
   static bool quarantineIsEmpty(const std::filesystem::path& repository);
 

@@ -17,27 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class SessionTest : public ServerTest {
- protected:
-  base::Fd connectPlain() const {
-    base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port())));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    return socket;
-  }
-  /// Everything the server says until it hangs up.
-  static std::string readToEnd(const base::Fd& socket) {
-    std::string all;
-    char buffer[4096];
-    ssize_t count;
-    while ((count = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0)
-      all.append(buffer, static_cast<std::size_t>(count));
-    return all;
-  }
-};
+class SessionTest : public ServerTest {};
 
 TEST_F(SessionTest, RunsACommandWithItsStreamsAndStatus) {
   std::vector<std::string> seen;
@@ -115,11 +95,7 @@ TEST_F(SessionTest, ServesSeveralChannelsOfOneConnection) {
     return 0;
   };
   start();
-  const std::string control = (folder_ / "ctl").string();
-  auto master = sshCommand("alice");
-  master.insert(master.end(),
-                {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
-  ASSERT_EQ(run(master).status.code, 0);
+  const std::string control = startMaster();
   std::vector<std::future<base::CommandOutput>> results;
   for (int i = 0; i < 3; ++i) {
     results.push_back(std::async(std::launch::async, [&] {
@@ -143,11 +119,7 @@ TEST_F(SessionTest, MovesALotOnSeveralChannelsAtOnce) {
     return 0;
   };
   start();
-  const std::string control = (folder_ / "ctl").string();
-  auto master = sshCommand("alice");
-  master.insert(master.end(),
-                {"-M", "-N", "-f", "-o", "ControlPath=" + control, "-p", port(), "git@127.0.0.1"});
-  ASSERT_EQ(run(master).status.code, 0);
+  const std::string control = startMaster();
   std::vector<std::future<base::CommandOutput>> results;
   for (int i = 0; i < 8; ++i) {
     results.push_back(std::async(std::launch::async, [&] {
