@@ -178,10 +178,7 @@ fs::path hooksFolder(const FoundRepository& found) {
 }
 
 int serve(const CommandLine& line) {
-  if (const char* space = std::getenv("GIT_NAMESPACE"); space && *space != '\0') {
-    complain("fatal: namespaces are not supported: unset GIT_NAMESPACE, or push to a repository of its own");
-    return kDied;
-  }
+  if (detail::refusesNamespace()) return kDied;
   const auto found = detail::findRepository(line.folder, detail::PathMatch::guess);
   if (!found) {
     complain("fatal: '" + line.folder + "' does not appear to be a git repository");

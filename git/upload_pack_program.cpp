@@ -132,6 +132,7 @@ int fail(Wire& wire, const std::exception& failure) {
 }
 
 int serve(const CommandLine& line) {
+  if (detail::refusesNamespace()) return kDied;
   const auto found = detail::findRepository(line.folder, line.match);
   if (!found) {
     complain("fatal: '" + line.folder + "' does not appear to be a git repository");

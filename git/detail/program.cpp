@@ -24,6 +24,13 @@ int requestedProtocol() {
   return version;
 }
 
+bool refusesNamespace() {
+  const char* space = std::getenv("GIT_NAMESPACE");
+  if (!space || *space == '\0') return false;
+  complain("fatal: namespaces are not supported: unset GIT_NAMESPACE, or use a repository of its own");
+  return true;
+}
+
 int runProgram(const std::function<int()>& body) {
   std::signal(SIGPIPE, SIG_IGN);
   try {

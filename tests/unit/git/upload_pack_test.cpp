@@ -81,6 +81,14 @@ TEST_P(UploadPackTest, SendsAWholePackAsItLies) {
             git_.shell("ls origin/.git/objects/pack/*.pack | xargs -n1 basename"));
 }
 
+TEST_P(UploadPackTest, RefusesNamespaces) {
+  git_.extraEnvironment = {"GIT_NAMESPACE=other"};
+  const auto refused = git_.tryRun(client(".", {"ls-remote", kUploadPack, url()}));
+  EXPECT_FALSE(refused.status.ok());
+  EXPECT_THAT(refused.err, HasSubstr("unset GIT_NAMESPACE"));
+  EXPECT_EQ(refused.out, "");
+}
+
 TEST_P(UploadPackTest, ListsRefs) {
   const auto refs = git_.tryRun(client(".", {"ls-remote", "--symref", kUploadPack, url()}));
   EXPECT_THAT(refs.out, HasSubstr("ref: refs/heads/main\tHEAD"));
