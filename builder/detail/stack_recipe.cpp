@@ -6,16 +6,40 @@ namespace builder::detail {
 namespace {
 
 /// What processes find at run time. nginx serves static sites; usr-is-merged spares the run image a whole
-/// perl, which usrmerge would pull in.
+/// perl, which usrmerge would pull in. The small libraries are those that most native modules of Python, Ruby
+/// and Node want.
 const std::vector<std::string> kRunPackages = {
-    "usr-is-merged", "bash",    "busybox",    "ca-certificates", "curl",    "gettext-base",
-    "libatomic1",    "libssl3", "libstdc++6", "media-types",     "netbase", "nginx",
-    "openssl",       "procps",  "tzdata",     "xz-utils",        "zstd"};
+    "usr-is-merged", "bash",         "busybox",     "ca-certificates", "curl",    "gettext-base",
+    "libatomic1",    "libexpat1",    "libffi8",     "libpq5",          "libssl3", "libsqlite3-0",
+    "libstdc++6",    "libreadline8", "libyaml-0-2", "media-types",     "netbase", "nginx",
+    "openssl",       "procps",       "tzdata",      "xz-utils",        "zstd"};
 
-/// What buildpacks use on top: node-gyp needs python3, make and g++.
-const std::vector<std::string> kBuildPackages = {
-    "build-essential", "bzip2",   "file",  "git",   "jq",   "patch",
-    "pkg-config",      "python3", "rsync", "unzip", "wget", "zip"};
+/// What buildpacks use on top: node-gyp needs python3, make and g++; nginx's buildpack renders with ruby.
+const std::vector<std::string> kBuildPackages = {"autoconf",
+                                                 "automake",
+                                                 "build-essential",
+                                                 "bzip2",
+                                                 "file",
+                                                 "git",
+                                                 "gnupg",
+                                                 "jq",
+                                                 "libffi-dev",
+                                                 "libpq-dev",
+                                                 "libreadline-dev",
+                                                 "libsqlite3-dev",
+                                                 "libssl-dev",
+                                                 "libtool",
+                                                 "libyaml-dev",
+                                                 "netcat-openbsd",
+                                                 "patch",
+                                                 "pkg-config",
+                                                 "python3",
+                                                 "rsync",
+                                                 "ruby",
+                                                 "unzip",
+                                                 "wget",
+                                                 "zip",
+                                                 "zlib1g-dev"};
 
 /// Needed while the image is made and purged at its end.
 const std::vector<std::string> kMakePackages = {"locales"};
@@ -41,10 +65,20 @@ rm -f "$root/var/cache/ldconfig/aux-cache" "$root/var/lib/systemd/random-seed" "
 find "$root/var/log" -type f -delete
 )sh";
 
-/// The build image keeps the sources, so that the apt buildpack finds them, but not a mirror's password;
-/// lists come anew.
+/// Makes a build image of what is a run image until then, and leaves the list of the run image's packages
+/// there: buildpacks that install Debian's packages read it to know which libraries an app must bring along.
+constexpr const char* kExtendToBuild = R"sh(set -eu
+root=$1
+mkdir -p "$root/usr/share/stack"
+cp "$root/var/lib/dpkg/status" "$root/usr/share/stack/run-packages"
+APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes -oDir::Bin::dpkg=env -oDPkg::Options::=--unset=TMPDIR \
+  -oDPkg::Options::=dpkg -oDPkg::Chroot-Directory="$root" -oDPkg::Use-Pty=false install )sh";
+
+/// The build image keeps the sources, so that buildpacks find them, but not a mirror's password; lists come
+/// anew. Some buildpacks count on files in sources.list.d.
 constexpr const char* kFinishBuild = R"sh(set -eu
 sed -i -E 's,://[^/@ ]*@,://,' "$1/etc/apt/sources.list"
+echo '# This machine'"'"'s lists are in ../sources.list.' > "$1/etc/apt/sources.list.d/stack.list"
 )sh";
 constexpr const char* kFinishRun = R"sh(set -eu
 rm -f "$1/etc/apt/sources.list"
@@ -61,7 +95,6 @@ std::vector<std::string> mmdebstrapArguments(const StackRecipe& recipe, StackPar
                                              const std::vector<std::string>& aptSettings) {
   std::vector<std::string> packages = kRunPackages;
   packages.insert(packages.end(), kMakePackages.begin(), kMakePackages.end());
-  if (part == StackPart::build) packages.insert(packages.end(), kBuildPackages.begin(), kBuildPackages.end());
   std::vector<std::string> arguments = {"mmdebstrap",
                                         "--verbose",  // names packages as they go: that is the progress
                                         "--mode=root",
@@ -78,6 +111,10 @@ std::vector<std::string> mmdebstrapArguments(const StackRecipe& recipe, StackPar
                                         "--dpkgopt=path-exclude=/usr/share/man/*"};
   for (const auto& setting : aptSettings)
     arguments.push_back("--aptopt=" + setting);
+  if (part == StackPart::build) {
+    arguments.push_back(std::string("--customize-hook=") + kExtendToBuild + base::join(kBuildPackages, " ") +
+                        " >&2");
+  }
   arguments.push_back(std::string("--customize-hook=") + kFinish);
   arguments.push_back(std::string("--customize-hook=") +
                       (part == StackPart::build ? kFinishBuild : kFinishRun));
