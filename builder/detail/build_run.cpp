@@ -145,7 +145,7 @@ BuildRun::Stopped BuildRun::chooseSources() {
     explicitList_ = true;
     lines = parseBuildpacksFile(*text);
   } else {
-    for (const auto& name : library_.names())
+    for (const auto& name : library_.detecting())
       sources_.push_back({.name = name, .url = "", .ref = ""});
     return std::nullopt;
   }
@@ -219,7 +219,7 @@ BuildRun::Stopped BuildRun::detectAny() {
     std::uint64_t number = 0;
     if (none || lineEnd == std::string::npos ||
         !base::parseNumber(printed.text().substr(0, lineEnd), number) || number >= buildpacks_.size()) {
-      output_.detail("None of these takes the app: " + base::join(library_.names(), ", ") + ".");
+      output_.detail("None of these takes the app: " + base::join(library_.detecting(), ", ") + ".");
       output_.detail("Add a Procfile, a .buildpacks file, or set the config var BUILDPACK_URL.");
       return BuildFailed{"Unable to select a buildpack"};
     }

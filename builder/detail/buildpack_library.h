@@ -12,6 +12,14 @@ namespace builder::detail {
 /// The bundled ones, as (NAME/path, text). Made from builder/buildpacks/.
 const std::vector<std::pair<std::string_view, std::string_view>>& bundledFiles();
 
+struct BuildpackInfo {
+  enum class Origin { operators, bundled };
+  std::string name;
+  Origin origin = Origin::bundled;
+  bool detects = true;      ///< takes part in detection; else only by name
+  std::string description;  ///< the first line of its README, may be empty
+};
+
 /// Thread-safe; reads the operator's folder anew each time.
 class BuildpackLibrary {
  public:
@@ -19,7 +27,10 @@ class BuildpackLibrary {
   explicit BuildpackLibrary(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   /// In the order of detection: the operator's, sorted, then the bundled ones that they do not replace.
+  std::vector<BuildpackInfo> list() const;
   std::vector<std::string> names() const;
+  /// Those of list() that are asked in detection.
+  std::vector<std::string> detecting() const;
   bool has(const std::string& name) const;
   /// A fresh copy in `target`, which must not exist; bin/* are executable. Throws notFound, io.
   void copy(const std::string& name, const std::filesystem::path& target) const;

@@ -1,19 +1,5 @@
 # npm ci or npm install, with node_modules kept between builds.
 
-# Config vars are there for install and build scripts; some names would break the build itself.
-export_config_vars() {
-  local file name
-  for file in "$env_dir"/*; do
-    [ -f "$file" ] || continue
-    name=${file##*/}
-    [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || continue
-    case $name in
-      PATH | GIT_DIR | CPATH | CPPATH | LD_PRELOAD | LIBRARY_PATH | LD_LIBRARY_PATH | LANG | HOME | BUILD_DIR | PORT | BASH_ENV | ENV) ;;
-      *) export "$name=$(cat "$file")" ;;
-    esac
-  done
-}
-
 # Reads package.json once: each jq costs more than all questions together.
 read_scripts() {
   scripts=$(jq -r '.scripts // {} | objects | to_entries[] | select(.value | strings | length > 0) | .key' package.json)
