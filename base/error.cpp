@@ -20,6 +20,9 @@ Errc fromErrno(int errorNumber) noexcept {
       return Errc::permissionDenied;
     case ETIMEDOUT:
       return Errc::timedOut;
+    case ENOSPC:
+    case EDQUOT:
+      return Errc::unavailable;
     default:
       return Errc::io;
   }

@@ -45,8 +45,8 @@ class Error : public std::exception {
 };
 
 /// Throws Error for `errorNumber` (an errno value): ENOENT notFound, EEXIST alreadyExists, EACCES/EPERM
-/// permissionDenied, ENOSPC/EDQUOT io with "disk is full", ETIMEDOUT timedOut, else io. Message: "doing:
-/// strerror text".
+/// permissionDenied, ENOSPC/EDQUOT unavailable with "disk is full", ETIMEDOUT timedOut, else io. Message:
+/// "doing: strerror text".
 [[noreturn]] void throwErrno(int errorNumber, std::string_view doing);
 
 /// What a person outside may read of any exception: an Error's own sentence; of others (std::filesystem's

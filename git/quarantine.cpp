@@ -29,6 +29,7 @@ void makeFolder(const fs::path& path) {
 /// The folder, flocked; invalid when a living process has it or it is gone.
 base::Fd lockFolder(const fs::path& folder) {
   base::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid() && errno != ENOENT) base::throwErrno(errno, "locking a quarantine");
   if (!fd.valid() || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return {};
   struct stat found {};
   if (::fstat(fd.get(), &found) != 0 || found.st_nlink == 0) return {};
@@ -95,9 +96,34 @@ void acceptLoose(const fs::path& from, const fs::path& target) {
   }
 }
 
+/// What a quarantine without loose objects has, with one descriptor at a time.
+void removeFlat(const fs::path& objects) {
+  std::error_code ignored;
+  for (const char* folder : {"pack", "info"}) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(objects / folder, ignored))
+      files.push_back(entry.path());
+    for (const fs::path& file : files)
+      ::unlink(file.c_str());
+    ::rmdir((objects / folder).c_str());
+  }
+  ::rmdir(objects.c_str());
+  ::rmdir(objects.parent_path().c_str());
+}
+
 }  // namespace
 
 Quarantine::Quarantine(fs::path repository) : repository_(std::move(repository)) {
+  try {
+    make();
+  } catch (...) {
+    // The destructor does not run.
+    if (!objects_.empty()) remove();
+    throw;
+  }
+}
+
+void Quarantine::make() {
   for (int attempt = 0; attempt < 10 && !lock_.valid(); ++attempt) {
     makeFolder(repository_ / kFolder);
     std::string name = (repository_ / kFolder / "XXXXXX").string();
@@ -105,8 +131,8 @@ Quarantine::Quarantine(fs::path repository) : repository_(std::move(repository))
       if (errno == ENOENT) continue;  // a sweep has just removed the folder
       base::throwErrno(errno, "making a quarantine");
     }
-    lock_ = lockFolder(name);
     objects_ = fs::path(name) / "objects";
+    lock_ = lockFolder(name);
   }
   if (!lock_.valid()) throw base::Error(base::Errc::io, "making a quarantine: its folder is being removed");
   makeFolder(objects_);
@@ -115,8 +141,19 @@ Quarantine::Quarantine(fs::path repository) : repository_(std::move(repository))
 }
 
 Quarantine::~Quarantine() {
+  remove();
+}
+
+void Quarantine::remove() noexcept {
   try {
-    base::removeTree(objects_.parent_path());
+    try {
+      base::removeTree(objects_.parent_path());
+    } catch (const base::Error&) {
+      // Short of descriptors, perhaps: ours is one more.
+      lock_.reset();
+      removeFlat(objects_);
+      base::removeTree(objects_.parent_path());
+    }
   } catch (const std::exception& failure) {
     // Nothing is lost: the next sweep takes it.
     base::Log("git").warn("quarantine not removed", {{"error", failure.what()}});

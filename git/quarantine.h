@@ -29,6 +29,9 @@ class Quarantine {
   void accept();
 
  private:
+  void make();
+  void remove() noexcept;
+
   std::filesystem::path repository_;
   std::filesystem::path objects_;
   std::vector<ObjectId> shallow_;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <new>
 #include <set>
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "git/detail/receive_commands.h"
 #include "git/detail/receive_objects.h"
@@ -14,6 +16,7 @@
 #include "git/detail/shallow_file.h"
 #include "git/pkt_line.h"
 #include "git/ref_name.h"
+#include "git/ref_transaction.h"
 #include "git/side_band.h"
 
 namespace git {
@@ -29,6 +32,28 @@ constexpr std::chrono::seconds kDiscardTime{60};
 
 std::int64_t millisecondsSince(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+}
+
+/// A client that is gone hears no answer.
+bool isEndOfSession(const std::exception& failure) {
+  const auto* error = dynamic_cast<const base::Error*>(&failure);
+  return error != nullptr &&
+         (error->code() == base::Errc::cancelled || error->code() == base::Errc::timedOut);
+}
+
+/// What the pusher is told: a fault of the pusher's own as it is; one of ours, which the operator must know
+/// of, with what to do about it.
+std::string refusalFor(const std::exception& failure) {
+  const auto* error = dynamic_cast<const base::Error*>(&failure);
+  if (error != nullptr && error->code() == base::Errc::invalidArgument) return error->what();
+  base::Log("git").error("push not stored", {{"error", failure.what()}});
+  if (error != nullptr && error->code() == base::Errc::unavailable)
+    return "the server has no room for this push (" + std::string(error->what()) +
+           "): tell its administrator (setting disk_min_free_bytes keeps some room)";
+  if (dynamic_cast<const std::bad_alloc*>(&failure) != nullptr)
+    return "the server is out of memory: try again later";
+  return "the server could not store this push (" + base::publicMessage(failure) +
+         "): try again, and tell its administrator when it stays so";
 }
 
 class ReceivePack {
@@ -64,7 +89,7 @@ class ReceivePack {
                                        [](const PushCommand& command) { return !command.isDelete(); });
     bool packLeft = packComes;
     if (packComes && push_.anyLeft()) packLeft = !receive();
-    if (push_.unpackError.empty() && push_.anyLeft()) backend_.carryOut(push_);
+    if (push_.unpackError.empty() && push_.anyLeft()) carryOut();
     // Whoever needs it longer holds on to it; else nothing shall be left on disk when the client hears the
     // result.
     push_.objects.reset();
@@ -138,19 +163,42 @@ class ReceivePack {
       for (const std::string& warning : push_.pack.warnings)
         say("warning: " + warning);
       verify(receiver, *existing);
-    } catch (const base::Error& error) {
-      // The sender's fault: an answer. Everything else is ours and ends the session.
-      if (error.code() != base::Errc::invalidArgument) throw;
-      push_.unpackError = error.what();
+    } catch (const std::exception& failure) {
+      if (isEndOfSession(failure)) throw;
+      push_.unpackError = refusalFor(failure);
     }
     push_.receiveMs = millisecondsSince(start);
     if (!push_.unpackError.empty()) {
+      // What came of it may be what the disk has no room for.
+      push_.objects.reset();
+      push_.quarantine.reset();
       say("error: " + push_.unpackError);
       for (PushCommand& command : push_.commands)
         command.refuse("unpacker error");
     }
     refuseAllForOne();
     return whole;
+  }
+
+  void carryOut() {
+    try {
+      backend_.carryOut(push_);
+    } catch (const std::exception& failure) {
+      if (isEndOfSession(failure)) throw;
+      const std::string reason = refusalFor(failure);
+      say("error: " + reason);
+      refuseWhatWasNotDone(reason);
+    }
+  }
+
+  /// It failed half-way: what has become of each ref is what the ref says.
+  void refuseWhatWasNotDone(const std::string& reason) {
+    recoverRefTransactions(push_.repository);
+    for (PushCommand& command : push_.commands) {
+      if (!command.isLeft()) continue;
+      const ObjectId now = refs_.resolve(command.ref).value_or(ObjectId::null(command.newId.format()));
+      if (now != command.newId) command.refuse(reason);
+    }
   }
 
   PackReceiverOptions receiverOptions(const ObjectSource& existing) const {

@@ -76,12 +76,13 @@ class PushBackend {
   /// Before anything is stored: refuses commands that cannot be accepted whatever their objects are.
   virtual void admit(Push& push) = 0;
   /// The objects are complete and wait in the quarantine: decides about the commands that are left, accepts
-  /// the quarantine and moves the refs. Blocks as long as it takes. Throws what ends the session.
+  /// the quarantine and moves the refs. Blocks as long as it takes. What it throws refuses the commands whose
+  /// refs have not moved by then; cancelled ends the session.
   virtual void carryOut(Push& push) = 0;
   /// The client has heard the result, but for what goes to its screen.
   virtual void reported(Push& push) = 0;
-  /// It ended before there was a result: the client is gone, makes no sense, or the disk failed. What the
-  /// push asked for may not be known yet. Called in place of reported(); must not throw.
+  /// It ended before there was a result: the client is gone or makes no sense. What the push asked for may not
+  /// be known yet. Called in place of reported(); must not throw.
   virtual void broken(const Push& push, const base::Error& why) noexcept = 0;
 };
 
@@ -111,7 +112,8 @@ enum class ReceiveMode { full, advertiseOnly, stateless };
 
 /// Serves one git-receive-pack from the advertisement to the end; returns the exit status. Side-band, the
 /// report and its order are the protocol's; a malformed request throws invalidArgument, a client that went
-/// away cancelled. A pack that cannot be accepted is answered, not thrown.
+/// away cancelled. A pack that cannot be accepted, or not be stored (the disk is full, too many files are
+/// open), is answered, not thrown.
 int receivePack(Wire& wire, const Repository& repository, const ReceiveSettings& settings,
                 PushBackend& backend, ReceiveMode mode = ReceiveMode::full);
 

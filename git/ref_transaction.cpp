@@ -269,6 +269,8 @@ class Transaction {
 
   void apply() {
     const std::vector<RefChange> left = leftChanges();
+    // All that needs room on the disk comes before what cannot be undone.
+    const fs::path freshPacked = writePackedRefs();
     if (mode_ == RefMode::atomic && left.size() > 1) commitStage();
     const Head head = store_.head();
     std::set<fs::path> folders;
@@ -280,7 +282,7 @@ class Transaction {
       }
       folders.insert(fileOf(step.name).parent_path());
     }
-    rewritePackedRefs();
+    replacePackedRefs(freshPacked);
     for (Step& step : steps_) {
       if (isLeft(step) && step.change->isDelete()) deleteOne(step);
     }
@@ -318,8 +320,9 @@ class Transaction {
     stage_->forget(lock);
   }
 
-  void rewritePackedRefs() {
-    if (packedLock_.empty()) return;
+  /// What is to replace it, aside; empty when it stays.
+  fs::path writePackedRefs() {
+    if (packedLock_.empty()) return {};
     std::set<std::string_view> gone;
     for (const Step& step : steps_) {
       if (isLeft(step) && step.change->isDelete()) gone.insert(step.name);
@@ -333,6 +336,11 @@ class Transaction {
     const base::Fd file = base::openFile(fresh, O_WRONLY | O_CREAT | O_EXCL, 0644);
     base::writeAll(file, detail::PackedRefs::format(kept, packed.fullyPeeled()));
     base::fsyncOrThrow(file, "writing packed-refs");
+    return fresh;
+  }
+
+  void replacePackedRefs(const fs::path& fresh) {
+    if (fresh.empty()) return;
     if (::rename(fresh.c_str(), (common_ / "packed-refs").c_str()) != 0)
       base::throwErrno(errno, "writing packed-refs");
     base::fsyncFolder(common_);

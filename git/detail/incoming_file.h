@@ -12,7 +12,7 @@
 namespace git::detail {
 
 /// A file without its final name: removed by the destructor unless publish() ran. Several threads may
-/// readAt(). Throws io, with "disk is full" where that is why.
+/// readAt(). Throws io, and unavailable where the disk is full.
 class IncomingFile {
  public:
   explicit IncomingFile(std::filesystem::path folder);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "git/receive_pack.h"
@@ -55,9 +56,7 @@ class HandlerBackend : public git::PushBackend {
         continue;
       }
       const auto start = Clock::now();
-      const PushRequest request{context_.identity, repository_,    updateFor(command),      push.quarantine,
-                                push.options,      push.receiveMs, context_.io.clientGone()};
-      take(command, context_.handler.push(request, screen_, context_.io.clientClosed()));
+      carryOutOne(push, command);
       handlerMs_ += millisecondsSince(start);
     }
   }
@@ -79,6 +78,20 @@ class HandlerBackend : public git::PushBackend {
   }
 
  private:
+  /// One that fails takes nothing from those that were done.
+  void carryOutOne(const git::Push& push, git::PushCommand& command) {
+    const PushRequest request{context_.identity, repository_,    updateFor(command),      push.quarantine,
+                              push.options,      push.receiveMs, context_.io.clientGone()};
+    try {
+      take(command, context_.handler.push(request, screen_, context_.io.clientClosed()));
+    } catch (const std::exception& failure) {
+      const auto* error = dynamic_cast<const base::Error*>(&failure);
+      if (error != nullptr && error->code() == base::Errc::cancelled) throw;
+      base::Log("gitd").error("push failed", {{"app", repository_.name}, {"error", failure.what()}});
+      command.refuse(base::publicMessage(failure));
+    }
+  }
+
   /// An event for each ref, as far as one push may fill the log.
   template <typename Result>
   void audit(const git::Push& push, Result result) const {

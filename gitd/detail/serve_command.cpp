@@ -109,7 +109,8 @@ int fail(const ServiceContext& context, const std::exception& failure) {
     log.debug("session cancelled", {{"peer", context.peer}});
     return 1;
   }
-  const bool ours = code == base::Errc::internal || code == base::Errc::io || code == base::Errc::corrupt;
+  const bool ours = code == base::Errc::internal || code == base::Errc::io ||
+                    code == base::Errc::unavailable || code == base::Errc::corrupt;
   if (ours) {
     log.error("session failed",
               {{"peer", context.peer}, {"user", context.identity.user}, {"error", failure.what()}});

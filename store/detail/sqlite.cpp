@@ -15,11 +15,11 @@ base::Errc errcOf(int extendedCode) {
   switch (extendedCode & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_FULL:
       return base::Errc::unavailable;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return base::Errc::corrupt;
-    case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
       return base::Errc::io;
