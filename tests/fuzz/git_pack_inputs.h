@@ -29,10 +29,11 @@ void orRefusedPack(Body body) {
   }
 }
 
-/// A folder for the files of one process.
+/// A folder for the files of one process, in memory where the machine has such a file system: syncing would
+/// be nearly all that a fuzzer does.
 class PackFolder {
  public:
-  PackFolder() : path_(std::filesystem::temp_directory_path() / ("fuzz-pack-" + std::to_string(::getpid()))) {
+  PackFolder() : path_(above() / ("fuzz-pack-" + std::to_string(::getpid()))) {
     std::filesystem::create_directories(path_);
   }
   ~PackFolder() {
@@ -44,6 +45,11 @@ class PackFolder {
   const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
+  static std::filesystem::path above() {
+    const std::filesystem::path memory = "/dev/shm";
+    return ::access(memory.c_str(), W_OK | X_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+  }
+
   std::filesystem::path path_;
 };
 
