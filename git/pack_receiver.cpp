@@ -12,6 +12,7 @@
 #include "git/detail/inflate.h"
 #include "git/detail/object_intake.h"
 #include "git/detail/pack_stream.h"
+#include "git/detail/unpack_time.h"
 
 namespace git {
 namespace {
@@ -43,13 +44,16 @@ class PackReceiver::State {
   explicit State(PackReceiverOptions given)
       : options_(std::move(given)),
         ownMemory_(kOwnMemory),
+        time_(options_.limits.unpackSeconds),
         entries_(options_.existing.format()),
         intake_({options_.existing, options_.policy, options_.shallow, entries_}),
         file_(options_.folder),
-        stream_({options_.limits, intake_, file_, ownMemory_, options_.stop}) {}
+        stream_({options_.limits, intake_, file_, ownMemory_, time_, options_.stop}) {}
 
   std::size_t append(std::string_view bytes) {
+    detail::UnpackTime::Spell spell(time_);
     const std::size_t taken = stream_.append(bytes);
+    spell.check();
     reportReceived();
     return taken;
   }
@@ -62,7 +66,9 @@ class PackReceiver::State {
     summary.bytes = stream_.bytes();
     summary.objects = stream_.objects();
     if (summary.objects == 0) return summary;
-    resolve(summary);
+    detail::UnpackTime::Spell spell(time_);
+    resolve(summary, spell);
+    spell.check();
     summary.warnings = intake_.report().takeWarnings();
     summary.warningCount = intake_.report().warningCount();
     publish(summary);
@@ -89,15 +95,13 @@ class PackReceiver::State {
     options_.progress({PackProgress::Phase::receiving, entries_.size(), stream_.objects(), stream_.bytes()});
   }
 
-  void resolve(PackSummary& summary) {
+  void resolve(PackSummary& summary, detail::UnpackTime::Spell& spell) {
     packHash_ = stream_.trailer();
     const std::uint64_t dataEnd = file_.size() - packHash_.size();
-    constexpr std::uint64_t kYear = 365u * 24u * 3600u;
-    const auto patience = std::chrono::seconds(std::min(options_.limits.unpackSeconds.value, kYear));
     detail::DeltaResolver resolver({file_, dataEnd, intake_, options_.existing, options_.limits, memory(),
-                                    stream_.refBases(), stream_.firstRefChild(), options_.stop,
-                                    options_.progress, std::chrono::steady_clock::now() + patience});
-    const auto outside = resolver.run();
+                                    time_, stream_.refBases(), stream_.firstRefChild(), options_.stop,
+                                    options_.progress});
+    const auto outside = resolver.run(spell);
     summary.deltas = resolver.deltas();
     entries_.sortById();
     intake_.checkSpecialBlobs([&](std::uint32_t entry) { return resolver.read(entry); });
@@ -150,6 +154,7 @@ class PackReceiver::State {
 
   PackReceiverOptions options_;
   MemoryBudget ownMemory_;
+  detail::UnpackTime time_;
   detail::IncomingEntries entries_;
   detail::ObjectIntake intake_;
   detail::IncomingFile file_;

@@ -35,7 +35,7 @@ struct ReceiveLimits {
                       "pack_unpacked_max_ratio"};  ///< unpacked to packed bytes, beyond the first 256 MiB
   Limit deltaDepth{4095, "pack_max_delta_depth"};
   Limit treeBytes{32u << 20, "tree_max_bytes"};   ///< one tree, commit or tag: it is held in memory
-  Limit unpackSeconds{600, "pack_unpack_max_s"};  ///< from the pack's last byte to its index
+  Limit unpackSeconds{600, "pack_unpack_max_s"};  ///< of the processor, all threads together
   unsigned threads = 0;                           ///< at work on one pack; 0 = the number of cores, at most 8
 };
 

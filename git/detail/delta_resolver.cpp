@@ -25,7 +25,8 @@ constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 DeltaResolver::DeltaResolver(const Parts& parts) : parts_(parts) {}
 
-std::vector<OutsideBase> DeltaResolver::run() {
+std::vector<OutsideBase> DeltaResolver::run(UnpackTime::Spell& spell) {
+  spell_ = &spell;
   const IncomingEntries& entries = parts_.intake.entries();
   for (std::uint32_t i = 0; i < entries.size(); ++i)
     deltas_ += entries[i].isDelta() ? 1 : 0;
@@ -110,9 +111,9 @@ void DeltaResolver::runOnThreads(std::size_t jobs,
   std::mutex mutex;
   std::condition_variable ended;
   unsigned running = threads - 1;
-  const auto work = [&](const std::function<void()>& tick) {
+  const auto work = [&](const std::function<void()>& tick, UnpackTime::Spell& spell) {
     try {
-      DeltaWorker worker(parts_, resolved_, tick);
+      DeltaWorker worker(parts_, resolved_, {tick, &spell});
       for (std::size_t at = next++; at < jobs && !failed; at = next++)
         job(worker, at);
     } catch (...) {
@@ -126,13 +127,14 @@ void DeltaResolver::runOnThreads(std::size_t jobs,
     for (unsigned i = 1; i < threads; ++i) {
       others.emplace_back([&] {
         ::pthread_setname_np(::pthread_self(), "pack");
-        work({});
+        UnpackTime::Spell spell(parts_.time);
+        work({}, spell);
         const std::lock_guard lock(mutex);
         --running;
         ended.notify_one();
       });
     }
-    work([this] { report(resolved_); });
+    work([this] { report(resolved_); }, *spell_);
     std::unique_lock lock(mutex);
     while (!ended.wait_for(lock, kProgressEvery, [&] { return running == 0; })) {
       lock.unlock();
@@ -144,8 +146,7 @@ void DeltaResolver::runOnThreads(std::size_t jobs,
 }
 
 std::string DeltaResolver::read(std::uint32_t entry) {
-  const std::function<void()> noTick;
-  return std::string(DeltaWorker(parts_, resolved_, noTick).rebuild(entry).view());
+  return std::string(DeltaWorker(parts_, resolved_, {}).rebuild(entry).view());
 }
 
 void DeltaResolver::report(std::uint64_t done) {

@@ -10,6 +10,7 @@
 
 #include "git/detail/incoming_file.h"
 #include "git/detail/object_intake.h"
+#include "git/detail/unpack_time.h"
 #include "git/pack_receiver.h"
 
 namespace git::detail {
@@ -36,17 +37,17 @@ class DeltaResolver {
     const ObjectSource& existing;
     const ReceiveLimits& limits;
     MemoryBudget& memory;
+    UnpackTime& time;
     IdTable& refBases;
     std::vector<std::uint32_t>& firstRefChild;
     const std::stop_token& stop;
     const std::function<void(const PackProgress&)>& progress;
-    std::chrono::steady_clock::time_point deadline;  ///< limits.unpackSeconds from the start
   };
   explicit DeltaResolver(const Parts& parts);
 
   /// Resolves all; returns the outside bases that were needed. Throws invalidArgument, also when some delta's
-  /// base is nowhere.
-  std::vector<OutsideBase> run();
+  /// base is nowhere. `spell` is the calling thread's.
+  std::vector<OutsideBase> run(UnpackTime::Spell& spell);
 
   /// The content of one entry, by its chain of bases; when all are resolved.
   std::string read(std::uint32_t entry);
@@ -62,6 +63,7 @@ class DeltaResolver {
   void report(std::uint64_t done);
 
   Parts parts_;
+  UnpackTime::Spell* spell_ = nullptr;  // while run() is under way
   std::uint64_t deltas_ = 0;
   std::atomic<std::uint64_t> resolved_ = 0;
   std::vector<std::uint64_t> largest_;  // by entry: the largest object in its tree

@@ -1,6 +1,7 @@
 #include "git/detail/delta_worker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "git/detail/delta.h"
@@ -11,6 +12,8 @@ namespace {
 
 // A share for ordinary objects, of which a few are held at once.
 constexpr std::uint64_t kLeastShare = 2u << 20;
+// Looking at the clock costs as much as a very small object.
+constexpr unsigned kObjectsPerCheck = 16;
 
 std::uint64_t shareFor(std::uint64_t largest) {
   // A base, the result, the delta between them, and one more to come back to.
@@ -19,11 +22,10 @@ std::uint64_t shareFor(std::uint64_t largest) {
 
 }  // namespace
 
-DeltaWorker::DeltaWorker(const DeltaResolver::Parts& parts, std::atomic<std::uint64_t>& resolved,
-                         const std::function<void()>& tick)
+DeltaWorker::DeltaWorker(const DeltaResolver::Parts& parts, std::atomic<std::uint64_t>& resolved, Watch watch)
     : parts_(parts),
       resolved_(resolved),
-      tick_(tick),
+      watch_(std::move(watch)),
       entries_(parts.intake.entries()),
       reader_(parts.file, entries_, parts.dataEnd, pool_),
       intake_(parts.intake) {}
@@ -77,8 +79,7 @@ void DeltaWorker::push(std::uint32_t entry, unsigned depth, Buffer data) {
 void DeltaWorker::walk(std::uint64_t budget) {
   while (!frames_.empty()) {
     if (parts_.stop.stop_requested()) throw base::Error(base::Errc::cancelled, "the client is gone");
-    if (std::chrono::steady_clock::now() > parts_.deadline)
-      throwOverLimit("the seconds that the pack takes to unpack are", parts_.limits.unpackSeconds);
+    if (++sinceCheck_ % kObjectsPerCheck == 0) watch_.spell->check();
     Frame& top = frames_.back();
     if (!top.data.bytes) {
       top.data = top.entry == kNoEntry ? outsideData() : rebuild(top.entry);
@@ -98,7 +99,7 @@ void DeltaWorker::walk(std::uint64_t budget) {
     }
     entries_.resolve(child, type_, intake_.take(child, type_, data.view()));
     ++resolved_;
-    if (tick_ && resolved_ % 64 == 0) tick_();
+    if (watch_.tick && resolved_ % 64 == 0) watch_.tick();
     addChildren(entries_[child].firstChild, kNoEntry);
     push(child, depth, std::move(data));
     dropBeyond(budget);

@@ -15,9 +15,12 @@ namespace git::detail {
 /// Walks trees of deltas; see DeltaResolver. One thread at a time.
 class DeltaWorker {
  public:
-  /// `tick` is called now and then; it may be empty.
-  DeltaWorker(const DeltaResolver::Parts& parts, std::atomic<std::uint64_t>& resolved,
-              const std::function<void()>& tick);
+  /// Asked now and then.
+  struct Watch {
+    std::function<void()> tick{};        ///< may be empty
+    UnpackTime::Spell* spell = nullptr;  ///< this thread's; none to rebuild() only
+  };
+  DeltaWorker(const DeltaResolver::Parts& parts, std::atomic<std::uint64_t>& resolved, Watch watch);
 
   /// The deltas that lead to `root`, the largest object among them of `largest` bytes.
   void resolveTree(std::uint32_t root, std::uint64_t largest);
@@ -45,7 +48,7 @@ class DeltaWorker {
 
   DeltaResolver::Parts parts_;
   std::atomic<std::uint64_t>& resolved_;
-  const std::function<void()>& tick_;
+  Watch watch_;
   IncomingEntries& entries_;
   BufferPool pool_;
   EntryReader reader_;
@@ -56,6 +59,7 @@ class DeltaWorker {
   ObjectType type_ = ObjectType::blob;    // of all objects in the tree
   std::uint64_t held_ = 0;                // bytes in frames_
   std::uint64_t rebuilt_ = 0;
+  unsigned sinceCheck_ = 0;  // objects
 };
 
 }  // namespace git::detail

@@ -132,7 +132,9 @@ void IntakePipe::work(const std::stop_token& stop) {
     lock.unlock();
     std::exception_ptr failure;
     try {
+      UnpackTime::Spell spell(parts_.time);
       process(*batch);
+      spell.check();
     } catch (...) {
       // Handed to the calling thread, which is told by finished().
       failure = std::current_exception();

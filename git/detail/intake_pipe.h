@@ -18,6 +18,7 @@
 #include "git/detail/hash_object.h"
 #include "git/detail/incoming_file.h"
 #include "git/detail/object_intake.h"
+#include "git/detail/unpack_time.h"
 #include "git/memory_budget.h"
 
 namespace git::detail {
@@ -32,6 +33,7 @@ class IntakePipe {
   struct Parts {
     ObjectIntake& intake;
     IncomingFile& file;
+    UnpackTime& time;  ///< what the second thread uses; the caller's is the caller's business
     bool mayUseThread;
   };
   explicit IntakePipe(const Parts& parts);

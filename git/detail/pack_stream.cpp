@@ -44,7 +44,7 @@ void throwOverLimit(std::string_view what, const Limit& limit) {
 
 PackStream::PackStream(const Parts& parts)
     : parts_(parts),
-      pipe_({parts.intake, parts.file, severalThreads(parts.limits)}),
+      pipe_({parts.intake, parts.file, parts.time, severalThreads(parts.limits)}),
       refBases_(idSize(parts.intake.entries().format()), randomTableKey()) {}
 
 std::size_t PackStream::append(std::string_view bytes) {

@@ -28,6 +28,7 @@ class PackStream {
     ObjectIntake& intake;
     IncomingFile& file;
     MemoryBudget& memory;
+    UnpackTime& time;
     const std::stop_token& stop;
   };
   explicit PackStream(const Parts& parts);

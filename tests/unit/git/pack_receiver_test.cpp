@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <random>
+#include <thread>
 
 #include "base/child_process.h"
 #include "base/error.h"
@@ -303,6 +304,25 @@ TEST_F(PackReceiverTest, ACollisionWithTheRepositoryIsRefused) {
   EXPECT_THAT(refusal(size.bytes()), HasSubstr("COLLISION"));
   existing_.add(ObjectType::blob, text);
   EXPECT_EQ(refusal(size.bytes()), "");
+}
+
+TEST_F(PackReceiverTest, TheProcessorsTimeIsLimitedWithoutDeltasToo) {
+  PackBuilder pack;
+  pack.add(ObjectType::blob, "hello");
+  options_->limits.unpackSeconds.value = 0;
+  EXPECT_THAT(refusal(pack.bytes()), HasSubstr("pack_unpack_max_s"));
+}
+
+TEST_F(PackReceiverTest, TimeThatTheClientTakesIsFree) {
+  PackBuilder pack;
+  pack.add(ObjectType::blob, "hello");
+  const std::string bytes = pack.bytes();
+  options_->limits.unpackSeconds.value = 1;
+  PackReceiver receiver(*options_);
+  receiver.append(std::string_view(bytes).substr(0, 20));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  receiver.append(std::string_view(bytes).substr(20));
+  EXPECT_EQ(receiver.finish().objects, 1u);
 }
 
 TEST_F(PackReceiverTest, FindsWhatIsMissing) {
