@@ -104,7 +104,9 @@ class PackReceiver::State {
     const auto outside = resolver.run(spell);
     summary.deltas = resolver.deltas();
     entries_.sortById();
-    intake_.checkSpecialBlobs([&](std::uint32_t entry) { return resolver.read(entry); });
+    const auto read = [&](std::uint32_t entry) { return resolver.read(entry); };
+    intake_.checkSpecialBlobs(read);
+    intake_.compareTwins(read, memory(), options_.stop);
     summary.basesAdded = addBases(outside, dataEnd);
   }
 

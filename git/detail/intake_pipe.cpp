@@ -176,7 +176,7 @@ void IntakePipe::take(Batch& batch) {
         at += item.size;
         break;
       case Kind::blobEnd:
-        item.id = worker_.endBlob(item.size);
+        item.id = worker_.endBlob(item.entry, item.size);
         break;
     }
   }

@@ -84,12 +84,28 @@ void ObjectIntake::checkLeftSpecial(const ObjectId& id, const SpecialBlob& speci
   if (object) checkSpecial(id, special, object->data);
 }
 
+void ObjectIntake::noteTwin(std::uint32_t entry) {
+  const std::lock_guard lock(mutex_);
+  twins_.push_back(entry);
+}
+
+void ObjectIntake::compareTwins(const std::function<std::string(std::uint32_t)>& read, MemoryBudget& memory,
+                                const std::stop_token& stop) {
+  for (const std::uint32_t entry : twins_) {
+    const ObjectId id = parts_.entries.id(entry);
+    const std::uint64_t size = parts_.entries[entry].size;
+    const auto share = memory.take(2 * size, stop);
+    const auto object = parts_.existing.find(id, size);
+    if (object && object->data != read(entry)) throwCollision(id);
+  }
+}
+
 IntakeWorker::IntakeWorker(ObjectIntake& intake)
     : intake_(intake), hasher_(intake.entries().format()), recent_(intake.entries().format()) {}
 
 ObjectId IntakeWorker::take(std::uint32_t entry, ObjectType type, std::string_view bytes) {
   const ObjectId id = hasher_.object(type, bytes);
-  compareWithExisting(id, type, bytes);
+  compareWithExisting(entry, id, type, bytes);
   current_ = entry;
   parentsMayLack_ = false;
   switch (type) {
@@ -118,23 +134,25 @@ void IntakeWorker::addToBlob(std::string_view bytes) {
   hasher_.update(bytes);
 }
 
-ObjectId IntakeWorker::endBlob(std::uint64_t size) {
+ObjectId IntakeWorker::endBlob(std::uint32_t entry, std::uint64_t size) {
   const ObjectId id = hasher_.finish();
-  const auto header =
-      intake_.parts_.existing.contains(id) ? intake_.parts_.existing.findHeader(id) : std::nullopt;
-  if (header && (header->type != ObjectType::blob || header->size != size)) throwCollision(id);
+  if (hasTwin(id, {ObjectType::blob, size})) intake_.noteTwin(entry);
   return id;
 }
 
-void IntakeWorker::compareWithExisting(const ObjectId& id, ObjectType type, std::string_view bytes) {
-  constexpr std::size_t kMaxCompared = std::size_t{1} << 20;
+bool IntakeWorker::hasTwin(const ObjectId& id, const ObjectHeader& header) const {
   const ObjectSource& existing = intake_.parts_.existing;
-  if (!existing.contains(id)) return;
-  const auto header = existing.findHeader(id);
-  if (!header) return;
-  if (header->type != type || header->size != bytes.size()) throwCollision(id);
-  if (bytes.size() > kMaxCompared) return;
-  const auto object = existing.find(id, kMaxCompared);
+  const auto found = existing.contains(id) ? existing.findHeader(id) : std::nullopt;
+  if (found && (found->type != header.type || found->size != header.size)) throwCollision(id);
+  return found.has_value();
+}
+
+void IntakeWorker::compareWithExisting(std::uint32_t entry, const ObjectId& id, ObjectType type,
+                                       std::string_view bytes) {
+  constexpr std::size_t kComparedAtOnce = std::size_t{1} << 20;
+  if (!hasTwin(id, {type, bytes.size()})) return;
+  if (bytes.size() > kComparedAtOnce) return intake_.noteTwin(entry);
+  const auto object = intake_.parts_.existing.find(id, kComparedAtOnce);
   if (object && object->data != bytes) throwCollision(id);
 }
 

@@ -15,6 +15,7 @@
 #include "git/detail/incoming_entries.h"
 #include "git/detail/link_table.h"
 #include "git/detail/object_check.h"
+#include "git/memory_budget.h"
 #include "git/object_source.h"
 
 namespace git::detail {
@@ -45,10 +46,15 @@ class ObjectIntake {
   /// Checks the special blobs that came before the trees that name them, or did not come at all. `read` gets
   /// the content of an entry of the pack; on one thread, when all else is resolved and sorted.
   void checkSpecialBlobs(const std::function<std::string(std::uint32_t entry)>& read);
+  /// Compares the large objects whose names the repository has already: `read` as above, with memory for
+  /// both contents from the budget. Throws invalidArgument for a collision.
+  void compareTwins(const std::function<std::string(std::uint32_t entry)>& read, MemoryBudget& memory,
+                    const std::stop_token& stop);
 
  private:
   friend class IntakeWorker;
   void noteSpecialBlob(const ObjectId& id, FsckMessage whenMissing);
+  void noteTwin(std::uint32_t entry);
   /// Checks it if a tree has named it.
   void checkIfSpecial(const ObjectId& id, std::string_view bytes);
   void checkSpecial(const ObjectId& id, const SpecialBlob& special, std::string_view bytes);
@@ -61,10 +67,11 @@ class ObjectIntake {
   std::mutex mutex_;
   std::unordered_map<ObjectId, SpecialBlob> special_;
   std::atomic<bool> anySpecial_ = false;
+  std::vector<std::uint32_t> twins_;
 };
 
-/// One thread's part: names objects by their content, compares them with what the repository has, checks them
-/// and notes their links.
+/// One thread's part: names objects by their content, compares them with what the repository has under that
+/// name (large ones later), checks them and notes their links.
 class IntakeWorker : private LinkSink {
  public:
   explicit IntakeWorker(ObjectIntake& intake);
@@ -75,12 +82,14 @@ class IntakeWorker : private LinkSink {
   /// For a blob too large to be held whole: start, its bytes in pieces, end.
   void startBlob(std::uint64_t size);
   void addToBlob(std::string_view bytes);
-  ObjectId endBlob(std::uint64_t size);
+  ObjectId endBlob(std::uint32_t entry, std::uint64_t size);
 
  private:
   void link(const std::uint8_t* id, ObjectType type) override;
   void specialBlob(const std::uint8_t* id, FsckMessage whenMissing) override;
-  void compareWithExisting(const ObjectId& id, ObjectType type, std::string_view bytes);
+  void compareWithExisting(std::uint32_t entry, const ObjectId& id, ObjectType type, std::string_view bytes);
+  /// False when the repository has no such object; throws when its is of another kind.
+  bool hasTwin(const ObjectId& id, const ObjectHeader& header) const;
 
   ObjectIntake& intake_;
   Hasher hasher_;

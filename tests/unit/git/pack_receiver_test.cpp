@@ -306,6 +306,31 @@ TEST_F(PackReceiverTest, ACollisionWithTheRepositoryIsRefused) {
   EXPECT_EQ(refusal(size.bytes()), "");
 }
 
+/// Beyond 1 MiB nothing is compared while it streams in: the same must come of it.
+TEST_F(PackReceiverTest, ALargeCollisionOfOneSizeIsRefused) {
+  for (const bool asDelta : {false, true}) {
+    const std::string part(1u << 20, 'x');
+    const std::string text = part + part + "z";
+    PackBuilder pack;
+    if (asDelta) {
+      const std::uint64_t base = pack.add(ObjectType::blob, part);
+      pack.addOffsetDelta(base,
+                          Delta(part.size(), text.size()).copy(0, 1u << 20).copy(0, 1u << 20).insert("z"));
+    } else {
+      pack.add(ObjectType::blob, text);
+    }
+    std::string other = text;
+    other[other.size() / 2] = 'y';
+    std::filesystem::remove_all(pack_);
+    std::filesystem::create_directories(pack_);
+    existing_ = MemorySource();
+    existing_.addAs(idOf(ObjectType::blob, text), ObjectType::blob, other);
+    EXPECT_THAT(refusal(pack.bytes()), HasSubstr("COLLISION"));
+    existing_.addAs(idOf(ObjectType::blob, text), ObjectType::blob, text);
+    EXPECT_EQ(refusal(pack.bytes()), "");
+  }
+}
+
 TEST_F(PackReceiverTest, TheProcessorsTimeIsLimitedWithoutDeltasToo) {
   PackBuilder pack;
   pack.add(ObjectType::blob, "hello");
