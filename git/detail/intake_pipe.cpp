@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t kBatchBytes = 1u << 20;
 constexpr std::size_t kBatchRawBytes = 512u << 10;
 constexpr std::size_t kBatchItems = 4096;
+// Enough for the objects of most pushes.
+constexpr std::size_t kFewRoom = 64u << 10;
 // Batches under way, beside the one that is filled.
 constexpr std::size_t kMostUnderWay = 2;
 // Packs of fewer bytes are done before a thread has begun.
@@ -27,7 +29,7 @@ char* IntakePipe::room(std::size_t size) {
   Buffer& plain = batch_->plain;
   if (plain.room < batch_->used + size) {
     // Nothing but the threads' batches ever holds more than one object.
-    plain.room = thread_.joinable() ? kBatchBytes : kMostRoom;
+    plain.room = thread_.joinable() ? kBatchBytes : batch_->used + size <= kFewRoom ? kFewRoom : kMostRoom;
     auto larger = std::make_unique_for_overwrite<char[]>(plain.room);
     std::copy_n(plain.bytes.get(), batch_->used, larger.get());
     plain.bytes = std::move(larger);

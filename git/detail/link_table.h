@@ -54,14 +54,18 @@ class LinkTable {
 /// The links that one thread has just added: most links of a tree are those of its previous version.
 class RecentLinks {
  public:
-  explicit RecentLinks(ObjectFormat format) : idBytes_(idSize(format)), places_(kPlaces) {}
+  explicit RecentLinks(ObjectFormat format) : idBytes_(idSize(format)), places_(kFewPlaces) {}
 
   /// True when it was already there.
-  bool note(const std::uint8_t* id, ObjectType type) noexcept {
+  bool note(const std::uint8_t* id, ObjectType type) {
     std::uint32_t head;
     std::memcpy(&head, id, sizeof head);
-    Place& place = places_[(head ^ head >> 16) % kPlaces];
-    if (place.used && place.type == type && std::memcmp(place.id.data(), id, idBytes_) == 0) return true;
+    const std::size_t hash = head ^ head >> 16;
+    const Place& known = places_[hash % places_.size()];
+    if (known.used && known.type == type && std::memcmp(known.id.data(), id, idBytes_) == 0) return true;
+    // What it forgets is added once more.
+    if (++added_ == kFewPlaces) places_.assign(kPlaces, {});
+    Place& place = places_[hash % places_.size()];
     std::memcpy(place.id.data(), id, idBytes_);
     place.type = type;
     place.used = true;
@@ -70,12 +74,15 @@ class RecentLinks {
 
  private:
   static constexpr std::size_t kPlaces = 8192;
+  // Most pushes have a handful of links: 280 kB for them would be the larger part of the work.
+  static constexpr std::size_t kFewPlaces = 256;
   struct Place {
     std::array<std::uint8_t, 32> id;
     ObjectType type;
     bool used = false;
   };
   std::size_t idBytes_;
+  std::size_t added_ = 0;
   std::vector<Place> places_;
 };
 

@@ -1,8 +1,9 @@
 #include "tests/unit/git/pack_builder.h"
 
+#include <zlib.h>
+
 #include "base/error.h"
 #include "git/detail/hash_object.h"
-#include "git/detail/inflate.h"
 
 namespace git::testing {
 namespace {
@@ -21,6 +22,36 @@ std::string littleNumber(std::uint64_t value) {
   bytes.push_back(static_cast<char>(value));
   return bytes;
 }
+
+/// With small tables that are used again: making them anew is most of what compressing a few bytes costs, and
+/// a fuzzer does little else.
+class Deflater {
+ public:
+  Deflater() {
+    constexpr int kLargestWindow = 15;
+    constexpr int kLeastMemory = 1;
+    CHECK(::deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kLargestWindow, kLeastMemory,
+                         Z_DEFAULT_STRATEGY) == Z_OK);
+  }
+  ~Deflater() { ::deflateEnd(&stream_); }
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+
+  std::string deflate(std::string_view bytes) {
+    CHECK(::deflateReset(&stream_) == Z_OK);
+    std::string out(::deflateBound(&stream_, bytes.size()), '\0');
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream_.avail_in = static_cast<uInt>(bytes.size());
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream_.avail_out = static_cast<uInt>(out.size());
+    CHECK(::deflate(&stream_, Z_FINISH) == Z_STREAM_END);
+    out.resize(out.size() - stream_.avail_out);
+    return out;
+  }
+
+ private:
+  z_stream stream_{};
+};
 
 }  // namespace
 
@@ -71,7 +102,8 @@ Delta& Delta::reset(std::string_view bytes) {
 }
 
 std::string compressed(std::string_view bytes) {
-  return detail::deflate(bytes);
+  thread_local Deflater deflater;
+  return deflater.deflate(bytes);
 }
 
 std::uint64_t PackBuilder::addRaw(unsigned type, std::uint64_t size, std::string_view rest) {
