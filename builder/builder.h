@@ -23,14 +23,33 @@ namespace detail {
 class Trash;
 }
 
+/// What one build may use. Each has a setting of the same name.
+struct BuildLimits {
+  std::chrono::seconds timeout{900};       ///< build_timeout_s
+  std::chrono::seconds idleTimeout{600};   ///< build_idle_timeout_s: without output; 0: any
+  std::uint64_t memoryBytes = 4ull << 30;  ///< build_memory_bytes
+  std::int64_t pids = 4096;                ///< build_pids
+  double cpus = 0;                         ///< build_cpus; 0: all
+  std::uint64_t diskBytes = 16ull << 30;   ///< build_disk_bytes: build folder, cache, /tmp and /app together
+  std::uint64_t slugBytes = 1ull << 30;    ///< slug_max_bytes, compressed
+  std::uint64_t slugExpandedBytes = 4ull << 30;  ///< slug_max_expanded_bytes, holes of files counted
+  std::uint64_t slugFiles = 500'000;             ///< slug_max_files
+};
+
+/// What the phases of a build reach that have a network at all.
+struct BuildNetwork {
+  enum class Reach { full, none, listed };
+  Reach reach = Reach::full;
+  std::vector<sandbox::AllowedHost> hosts;  ///< when listed; the operator's proxy comes to it
+};
+
 struct BuilderConfig {
-  std::filesystem::path workFolder;         ///< DIR/run/builds: one folder per build, removed at its end
-  std::filesystem::path buildpackFolder;    ///< DIR/buildpacks: the operator's own, by folder name; looked at
-                                            ///< before the bundled ones
-  std::chrono::seconds buildTimeout{900};   ///< setting build_timeout_s
-  std::uint64_t slugMaxBytes = 1ull << 30;  ///< setting slug_max_bytes, compressed
-  std::uint64_t buildMemoryBytes = 4ull << 30;  ///< setting build_memory_bytes
-  std::int64_t buildPids = 4096;                ///< setting build_pids
+  std::filesystem::path workFolder;       ///< DIR/run/builds: one folder per build, removed at its end
+  std::filesystem::path buildpackFolder;  ///< DIR/buildpacks: the operator's own, by folder name; looked at
+                                          ///< before the bundled ones
+  unsigned cpuWeight = 25;                ///< setting build_cpu_weight; a process of an app has 100
+  std::uint64_t diskMinFreeBytes = 256ull << 20;  ///< setting disk_min_free_bytes: a build that leaves less
+                                                  ///< of the disk is stopped
   std::vector<std::pair<std::string, std::string>>
       hostEnvironment;             ///< proxy variables, npm registry: given to every phase
   std::filesystem::path caBundle;  ///< the operator's CA bundle, mounted over the stack's; empty: none
@@ -45,6 +64,8 @@ struct BuildInput {
   std::string commit;                              ///< SOURCE_VERSION
   store::ConfigVars config;                        ///< one file each in ENV_DIR
   bool useCache = true;
+  BuildLimits limits;
+  BuildNetwork network;
 };
 
 struct BuildSucceeded {

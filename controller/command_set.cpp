@@ -118,8 +118,8 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 }
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
-  for (const auto& group : {appCommands(), configCommands(), featureCommands(), releaseCommands(),
-                            processCommands(), serverCommands()})
+  for (const auto& group : {appCommands(), configCommands(), featureCommands(), limitCommands(),
+                            releaseCommands(), processCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 

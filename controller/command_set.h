@@ -12,6 +12,7 @@
 #include "base/byte_sink.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "controller/app_limits.h"
 #include "controller/app_locks.h"
 #include "controller/data_folder.h"
 #include "controller/deployer.h"
@@ -54,6 +55,7 @@ struct CommandParts {
   runner::AppLog& appLog;
   sandbox::ContainerRuntime& runtime;
   AppLocks& locks;
+  const AppLimits& limits;
   const base::Clock& clock;
   std::function<void(bool stopProcesses)> shutdown;  ///< asks the daemon to end
 };
@@ -106,6 +108,7 @@ class CommandSet {
 std::vector<CommandSpec> appCommands();
 std::vector<CommandSpec> configCommands();
 std::vector<CommandSpec> featureCommands();
+std::vector<CommandSpec> limitCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
 std::vector<CommandSpec> serverCommands();

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "controller/app_features.h"
+#include "controller/network_policy.h"
 #include "gitd/repository.h"
 
 namespace controller {
@@ -83,7 +84,7 @@ Deployer::Submitted Deployer::submit(const gitd::PushRequest& request) {
                                                        .ref = request.update.ref,
                                                        .user = request.identity.user});
   auto run = std::make_shared<BuildRun>(build, app, request, parts_.folder.buildLog(app.name, build.number),
-                                        config_.buildLogMaxBytes);
+                                        parts_.limits.logBytes(parts_.store.settings(app.id)));
   try {
     queue_.add(run);
   } catch (const base::Error& error) {
@@ -227,8 +228,14 @@ builder::BuildOutcome Deployer::build(BuildRun& run, const std::filesystem::path
                             .stack = stack.name,
                             .stackLayers = {},
                             .commit = run.build().commit,
-                            .config = parts_.store.currentRelease(run.app().id).config};
+                            .config = parts_.store.currentRelease(run.app().id).config,
+                            .useCache = true,
+                            .limits = {},
+                            .network = {}};
   input.useCache = !run.options().noCache;
+  const auto settings = parts_.store.settings(run.app().id);
+  input.limits = parts_.limits.ofBuild(settings);
+  input.network = networkOf(settings);
   if (!run.options().buildpack.empty()) input.config["BUILDPACK_URL"] = run.options().buildpack;
   for (const store::Layer& layer : stack.build.layers) {
     input.stackLayers.push_back(

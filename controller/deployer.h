@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "builder/builder.h"
+#include "controller/app_limits.h"
 #include "controller/app_locks.h"
 #include "controller/build_queue.h"
 #include "controller/build_run.h"
@@ -22,7 +23,6 @@ namespace controller {
 
 struct DeployerConfig {
   BuildQueue::Config queue;
-  std::uint64_t buildLogMaxBytes = 300ull << 20;  ///< setting build_log_max_bytes
   std::uint64_t exportMaxFiles = 200'000;         ///< setting export_max_files
   std::uint64_t exportMaxBytes = 2ull << 30;      ///< setting export_max_bytes
   std::uint64_t exportMaxDepth = 128;             ///< setting export_max_depth
@@ -40,6 +40,7 @@ struct DeployerParts {
   StackService& stacks;
   Releases& releases;
   AppLocks& locks;
+  const AppLimits& limits;
   const base::Clock& clock;
 };
 

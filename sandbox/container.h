@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -27,9 +28,25 @@ struct Mount {
 
 struct Limits {
   std::uint64_t memoryBytes = 1ull << 30;
-  double cpus = 0;  ///< 0 = no limit
+  double cpus = 0;           ///< 0 = no limit
+  unsigned cpuWeight = 100;  ///< 1..10000: its share where processors are short, beside the other containers
   std::int64_t pids = 1024;
   std::uint64_t tmpBytes = 512ull << 20;  ///< tmpfs on /tmp unless something is mounted there
+  std::uint64_t fileBytes = 0;            ///< of one file, holes counted (RLIMIT_FSIZE); 0 = no limit
+};
+
+/// A host that a filtered container may reach: "deb.debian.org", "*.npmjs.org" (what lies below it) or an
+/// IPv4 address; the port over TCP only.
+struct AllowedHost {
+  std::string name;
+  std::uint16_t port = 0;  ///< 0: 80 and 443
+  bool operator==(const AllowedHost&) const = default;
+};
+
+/// Reaches nothing but these hosts; refuses at once, by a resolver of its own and by packet rules. The rules
+/// are by address: what shares one with an allowed host is reached too.
+struct NetworkFilter {
+  std::vector<AllowedHost> hosts;
 };
 
 /// What runs isolated, and in what. User namespace (container root is an unused host id), all capabilities
@@ -48,11 +65,15 @@ struct ContainerSpec {
   std::vector<Mount> mounts;
   Limits limits;
   bool network = true;  ///< an interface on the bridge with a way out; false: loopback only
+  /// With a network: all that it reaches. Without: names are refused and told (RunOptions::onRefusedHost).
+  /// Only for run().
+  std::optional<NetworkFilter> filter;
+  bool readOnlyRoot = false;  ///< nothing but mounts can be written
 };
 
 /// How an attached run ended.
 struct RunResult {
-  enum class End { exited, timedOut, cancelled };
+  enum class End { exited, timedOut, idle, cancelled };
   End end = End::exited;
   base::ExitStatus status;   ///< when exited; a death by signal is code 128 + signal, as in a shell
   bool outOfMemory = false;  ///< the memory limit killed something in it
@@ -60,8 +81,11 @@ struct RunResult {
 
 struct RunOptions {
   std::chrono::seconds timeout = std::chrono::minutes(15);
-  std::stop_token stop;  ///< SIGTERM to all, after 10 s SIGKILL (`killGrace`)
+  std::chrono::seconds idleTimeout{0};  ///< longest time without output; 0: any
+  std::stop_token stop;                 ///< SIGTERM to all, after 10 s SIGKILL (`killGrace`)
   std::chrono::milliseconds killGrace = std::chrono::seconds(10);
+  /// Told of each host that the spec's filter refuses, once; on the caller's thread. At most 100 of them.
+  std::function<void(const std::string& host)> onRefusedHost;
 };
 
 struct RunningContainer {

@@ -47,6 +47,27 @@ Setting pushLimit(std::uint64_t gitd::PushLimits::*member) {
   return numberAt([member](auto& config) -> auto& { return config.push.*member; });
 }
 
+/// Of the limits that apps have too: read and shown as there.
+Setting limit(const char* name, std::uint64_t Config::*member) {
+  return {[name, member](Config& config, const std::string& value) {
+            config.*member = controller::parseLimit(controller::appLimit(name), value);
+          },
+          [name, member](const Config& config) {
+            return controller::showLimit(controller::appLimit(name), config.*member);
+          }};
+}
+
+Setting maxima() {
+  return {
+      [](Config& config, const std::string& value) { config.appLimitsMax = controller::parseLimits(value); },
+      [](const Config& config) {
+        std::vector<std::string> words;
+        for (const auto& [name, value] : config.appLimitsMax)
+          words.push_back(name + "=" + controller::showLimit(controller::appLimit(name), value));
+        return base::join(words, " ");
+      }};
+}
+
 const std::map<std::string, Setting>& settings() {
   static const std::map<std::string, Setting> table{
       {"data", path(&Config::data)},
@@ -64,11 +85,18 @@ const std::map<std::string, Setting>& settings() {
       {"user_namespace_base", number(&Config::userNamespaceBase)},
       {"max_parallel_builds", number(&Config::maxParallelBuilds)},
       {"build_queue_max", number(&Config::buildQueueMax)},
-      {"build_timeout_s", number(&Config::buildTimeoutS)},
-      {"build_memory_bytes", number(&Config::buildMemoryBytes)},
-      {"build_pids", number(&Config::buildPids)},
-      {"build_log_max_bytes", number(&Config::buildLogMaxBytes)},
-      {"slug_max_bytes", number(&Config::slugMaxBytes)},
+      {"build_timeout_s", limit("build_timeout_s", &Config::buildTimeoutS)},
+      {"build_memory_bytes", limit("build_memory_bytes", &Config::buildMemoryBytes)},
+      {"build_pids", limit("build_pids", &Config::buildPids)},
+      {"build_idle_timeout_s", limit("build_idle_timeout_s", &Config::buildIdleTimeoutS)},
+      {"build_cpus", limit("build_cpus", &Config::buildCpuMillis)},
+      {"build_cpu_weight", number(&Config::buildCpuWeight)},
+      {"build_disk_bytes", limit("build_disk_bytes", &Config::buildDiskBytes)},
+      {"slug_max_expanded_bytes", limit("slug_max_expanded_bytes", &Config::slugMaxExpandedBytes)},
+      {"slug_max_files", limit("slug_max_files", &Config::slugMaxFiles)},
+      {"app_limits_max", maxima()},
+      {"build_log_max_bytes", limit("build_log_max_bytes", &Config::buildLogMaxBytes)},
+      {"slug_max_bytes", limit("slug_max_bytes", &Config::slugMaxBytes)},
       {"export_max_files", number(&Config::exportMaxFiles)},
       {"export_max_bytes", number(&Config::exportMaxBytes)},
       {"export_max_depth", number(&Config::exportMaxDepth)},

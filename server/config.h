@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/app_limits.h"
 #include "gitd/ssh_server.h"
 
 namespace server {
@@ -28,10 +29,17 @@ struct Config {
   std::uint64_t maxParallelBuilds = 0;  ///< 0: number of cores
   std::uint64_t buildQueueMax = 100;
   std::uint64_t buildTimeoutS = 900;
+  std::uint64_t buildIdleTimeoutS = 600;  ///< 0: any
   std::uint64_t buildMemoryBytes = 4ull << 30;
   std::uint64_t buildPids = 4096;
+  std::uint64_t buildCpuMillis = 0;  ///< 0: all
+  std::uint64_t buildCpuWeight = 25;
+  std::uint64_t buildDiskBytes = 16ull << 30;
   std::uint64_t buildLogMaxBytes = 300ull << 20;
   std::uint64_t slugMaxBytes = 1ull << 30;
+  std::uint64_t slugMaxExpandedBytes = 4ull << 30;
+  std::uint64_t slugMaxFiles = 500'000;
+  controller::LimitValues appLimitsMax;  ///< what an app may raise its own limits to; else these defaults
   std::uint64_t exportMaxFiles = 200'000;
   std::uint64_t exportMaxBytes = 2ull << 30;
   std::uint64_t exportMaxDepth = 128;

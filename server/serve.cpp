@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <iostream>
@@ -118,10 +119,8 @@ std::filesystem::path existing(const std::filesystem::path& file) {
 builder::BuilderConfig builderConfig(const Config& config, const controller::DataFolder& folder) {
   return {.workFolder = folder.builds(),
           .buildpackFolder = folder.buildpacks(),
-          .buildTimeout = std::chrono::seconds(config.buildTimeoutS),
-          .slugMaxBytes = config.slugMaxBytes,
-          .buildMemoryBytes = config.buildMemoryBytes,
-          .buildPids = static_cast<std::int64_t>(config.buildPids),
+          .cpuWeight = static_cast<unsigned>(std::clamp<std::uint64_t>(config.buildCpuWeight, 1, 10'000)),
+          .diskMinFreeBytes = config.push.diskFreeBytes,
           .hostEnvironment = hostEnvironment(),
           .caBundle = existing(config.caBundle)};
 }
@@ -138,13 +137,26 @@ runner::LocalEngineConfig engineConfig(const Config& config, const controller::D
   return engine;
 }
 
+controller::AppLimits appLimits(const Config& config) {
+  return {{{"build_cpus", config.buildCpuMillis},
+           {"build_disk_bytes", config.buildDiskBytes},
+           {"build_idle_timeout_s", config.buildIdleTimeoutS},
+           {"build_log_max_bytes", config.buildLogMaxBytes},
+           {"build_memory_bytes", config.buildMemoryBytes},
+           {"build_pids", config.buildPids},
+           {"build_timeout_s", config.buildTimeoutS},
+           {"slug_max_bytes", config.slugMaxBytes},
+           {"slug_max_expanded_bytes", config.slugMaxExpandedBytes},
+           {"slug_max_files", config.slugMaxFiles}},
+          config.appLimitsMax};
+}
+
 controller::DeployerConfig deployerConfig(const Config& config) {
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   controller::DeployerConfig deployer;
   deployer.queue = {
       .workers = config.maxParallelBuilds == 0 ? cores : static_cast<unsigned>(config.maxParallelBuilds),
       .maxWaiting = config.buildQueueMax};
-  deployer.buildLogMaxBytes = config.buildLogMaxBytes;
   deployer.exportMaxFiles = config.exportMaxFiles;
   deployer.exportMaxBytes = config.exportMaxBytes;
   deployer.exportMaxDepth = config.exportMaxDepth;
@@ -246,11 +258,12 @@ int run(const Config& config) {
   controller::Releases releases(store, blobs, *engine, appLog, clock);
   const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks};
   controller::recoverBuilds(recovery);
+  const controller::AppLimits limits = appLimits(config);
   builder::Builder builder(builderConfig(config, folder), *runtime, blobs);
   controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
-                                                         builder, stacks, releases, locks, clock});
+                                                         builder, stacks, releases, locks, limits, clock});
   controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,
-                                   locks, clock,
+                                   locks, limits, clock,
                                    [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())

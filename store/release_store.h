@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -90,6 +91,10 @@ class ReleaseStore {
   std::set<std::string> features(AppId id);
   void enableFeature(AppId id, const std::string& name);
   void disableFeature(AppId id, const std::string& name);
+  /// What the app has set for itself, by key.
+  std::map<std::string, std::string> settings(AppId id);
+  /// All of them or none; nullopt takes one back.
+  void changeSettings(AppId id, const std::map<std::string, std::optional<std::string>>& changes);
 
   // Keys and tokens.
   void addKey(const Key& key);  ///< alreadyExists names the user who has it

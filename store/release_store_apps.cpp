@@ -141,6 +141,33 @@ void ReleaseStore::disableFeature(AppId id, const std::string& name) {
   });
 }
 
+std::map<std::string, std::string> ReleaseStore::settings(AppId id) {
+  return state_->read([&](Connection& connection) {
+    std::map<std::string, std::string> all;
+    Rows rows = connection.query("SELECT key, value FROM app_settings WHERE app = ?1", id);
+    while (rows.next())
+      all.emplace(rows.text(0), rows.text(1));
+    return all;
+  });
+}
+
+void ReleaseStore::changeSettings(AppId id,
+                                  const std::map<std::string, std::optional<std::string>>& changes) {
+  state_->write([&](Connection& connection) {
+    detail::requireApp(connection, id);
+    for (const auto& [key, value] : changes) {
+      if (value) {
+        connection.execute(
+            "INSERT INTO app_settings (app, key, value) VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (app, key) DO UPDATE SET value = excluded.value",
+            id, key, *value);
+      } else {
+        connection.execute("DELETE FROM app_settings WHERE app = ?1 AND key = ?2", id, key);
+      }
+    }
+  });
+}
+
 void ReleaseStore::addKey(const Key& key) {
   state_->write([&](Connection& connection) {
     if (const auto present = selectKey(connection, key.fingerprint)) {

@@ -38,6 +38,17 @@ void TreeCursor::enter(const std::string& name) {
   folder_ = std::move(next);
 }
 
+bool TreeCursor::tryEnter(const std::string& name) {
+  Fd next(::openat(folder_.get(), name.c_str(), kFolderFlags | O_CLOEXEC));
+  if (!next.valid()) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return false;
+    throwErrno(errno, "reading a folder");
+  }
+  identities_.push_back(identityOf(next));
+  folder_ = std::move(next);
+  return true;
+}
+
 void TreeCursor::leave() {
   CHECK(identities_.size() > 1);
   Fd parent = openAt(folder_, "..", kFolderFlags);

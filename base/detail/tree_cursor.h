@@ -24,6 +24,8 @@ class TreeCursor {
   dev_t device() const noexcept { return identities_.back().first; }
   /// Steps down into a folder.
   void enter(const std::string& name);
+  /// The same; false when it is gone, or no folder any more.
+  bool tryEnter(const std::string& name);
   /// Steps back up. Not above the root.
   void leave();
 

@@ -64,6 +64,8 @@ BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildIn
   makeFolder(root(), ::geteuid(), 0711);
   makeFolder(root() / "tmp", user_.rootId, 01777);
   mount(root() / "tmp", "/tmp", false);
+  makeFolder(root() / "var-tmp", user_.rootId, 01777);
+  mount(root() / "var-tmp", "/var/tmp", false);
   makeFolder(root() / "app", user_.appId, 0755);
   mount(root() / "app", "/app", false);
   takeSource(input);

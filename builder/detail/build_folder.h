@@ -30,13 +30,15 @@ class TreeGuard {
   Trash& trash_;
 };
 
-/// Below `workFolder`/ID: tmp, app, build, cache, env and buildpacks/N, each a mount of its own: what a
+/// Below `workFolder`/ID: tmp, var-tmp, app, build, cache, env and buildpacks/N, each a mount of its own: what a
 /// container cannot rename, the host can trust to be where it was. One thread at a time.
 class BuildFolder {
  public:
   /// Takes `input.source` and a copy of the cache, writes the config vars. Throws io.
   BuildFolder(const std::filesystem::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user);
 
+  /// All that the build can write lies below it.
+  const std::filesystem::path& path() const { return root(); }
   std::filesystem::path build() const { return root() / "build"; }
   /// Where the buildpack number `index` is to be put, before any container runs.
   std::filesystem::path buildpack(std::size_t index) const {

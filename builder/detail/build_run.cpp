@@ -7,6 +7,7 @@
 #include "builder/detail/buildpack_release.h"
 #include "builder/detail/phase_scripts.h"
 #include "builder/detail/procfile.h"
+#include "builder/detail/slug_tree.h"
 #include "builder/detail/slugignore.h"
 #include "builder/detail/tree_file.h"
 #include "store/layer_writer.h"
@@ -95,7 +96,8 @@ BuildRun::BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runti
       output_(output),
       stop_(stop),
       folder_(config.workFolder, trash, input, userOf(runtime)),
-      phases_(config, runtime, input, folder_, stop),
+      disk_(folder_.path(), {.maxBytes = input.limits.diskBytes, .minFreeBytes = config.diskMinFreeBytes}),
+      phases_({config, runtime, input, folder_, disk_}, stop),
       library_(config.buildpackFolder) {}
 
 BuildOutcome BuildRun::run() {
@@ -329,14 +331,15 @@ BuildRun::Stopped BuildRun::discoverProcessTypes() {
 }
 
 BuildRun::Stopped BuildRun::tooLarge(std::uint64_t slugBytes) const {
-  if (slugBytes <= config_.slugMaxBytes) return std::nullopt;
+  if (slugBytes <= input_.limits.slugBytes) return std::nullopt;
   return BuildFailed{"Compiled slug size: " + base::formatBytes(slugBytes) + " is too large (at most " +
-                     base::formatBytes(config_.slugMaxBytes) +
+                     base::formatBytes(input_.limits.slugBytes) +
                      ", setting slug_max_bytes); leave files out with .slugignore"};
 }
 
 BuildRun::Stopped BuildRun::packSlug() {
   const PhaseTimer timer(phaseMs_, "slug");
+  if (auto stop = refuseSlugTree(folder_.build(), input_.limits, stop_)) return stop;
   store::LayerWriter writer(blobs_);
   base::packTree(
       folder_.build(),

@@ -11,6 +11,7 @@
 #include "builder/detail/build_folder.h"
 #include "builder/detail/buildpack_library.h"
 #include "builder/detail/buildpack_source.h"
+#include "builder/detail/disk_watch.h"
 #include "builder/detail/phase.h"
 
 namespace builder::detail {
@@ -68,6 +69,7 @@ class BuildRun {
   LineKeeper output_;
   std::stop_token stop_;
   BuildFolder folder_;
+  DiskWatch disk_;
   PhaseRunner phases_;
   BuildpackLibrary library_;
 

@@ -1,6 +1,7 @@
 #include "builder/detail/phase.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include "base/digest.h"
 #include "base/strings.h"
@@ -9,6 +10,9 @@ namespace builder::detail {
 namespace {
 
 constexpr const char* kCaBundle = "/etc/ssl/certs/ca-certificates.crt";
+
+/// A build that is to end has nothing to save: well-behaved tools need no longer to stop their children.
+constexpr auto kKillGrace = std::chrono::milliseconds(300);
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
@@ -45,48 +49,69 @@ Environment phaseEnvironment(const BuilderConfig& config, const BuildInput& inpu
   return environment;
 }
 
-PhaseRunner::PhaseRunner(const BuilderConfig& config, sandbox::ContainerRuntime& runtime,
-                         const BuildInput& input, const BuildFolder& folder, std::stop_token stop)
-    : config_(config),
-      runtime_(runtime),
-      input_(input),
-      folder_(folder),
+PhaseRunner::PhaseRunner(PhaseParts parts, std::stop_token stop)
+    : parts_(parts),
+      limits_(parts.input.limits),
       stop_(std::move(stop)),
-      deadline_(std::chrono::steady_clock::now() + config.buildTimeout),
-      environment_(phaseEnvironment(config, input, base::randomUuid())) {}
+      deadline_(std::chrono::steady_clock::now() + limits_.timeout),
+      environment_(phaseEnvironment(parts.config, parts.input, base::randomUuid())) {}
 
-sandbox::RunResult PhaseRunner::run(const PhaseCall& call, base::ByteSink& output) {
+sandbox::ContainerSpec PhaseRunner::specOf(const PhaseCall& call) {
+  const BuilderConfig& config = parts_.config;
   sandbox::ContainerSpec spec;
-  spec.id = input_.id + "-" + call.name + std::to_string(++runs_);
-  spec.layers = input_.stackLayers;
+  spec.id = parts_.input.id + "-" + call.name + std::to_string(++runs_);
+  spec.layers = parts_.input.stackLayers;
   spec.argv = {"bash", "-c", call.script, call.name};
   spec.argv.insert(spec.argv.end(), call.arguments.begin(), call.arguments.end());
   spec.environment = environment_;
   spec.workingDirectory = call.folder;
   spec.hostname = "build";
-  spec.mounts = folder_.mounts();
-  if (!config_.caBundle.empty()) spec.mounts.push_back({config_.caBundle, kCaBundle, true});
-  spec.limits.memoryBytes = config_.buildMemoryBytes;
-  spec.limits.pids = config_.buildPids;
+  spec.mounts = parts_.folder.mounts();
+  if (!config.caBundle.empty()) spec.mounts.push_back({config.caBundle, kCaBundle, true});
+  // All that can be written is a mount from the build's folder, where the disk is watched.
+  spec.readOnlyRoot = true;
+  spec.limits.memoryBytes = limits_.memoryBytes;
+  spec.limits.pids = limits_.pids;
+  spec.limits.cpus = limits_.cpus;
+  spec.limits.cpuWeight = config.cpuWeight;
+  spec.limits.fileBytes = limits_.diskBytes;
   spec.network = call.network;
+  return spec;
+}
 
+sandbox::RunResult PhaseRunner::run(const PhaseCall& call, base::ByteSink& output) {
+  const sandbox::ContainerSpec spec = specOf(call);
   const auto left = std::chrono::ceil<std::chrono::seconds>(deadline_ - std::chrono::steady_clock::now());
   buildDeadlineRules_ = left <= call.timeout;
   const auto timeout = std::clamp(left, std::chrono::seconds(0), call.timeout);
-  return runtime_.run(spec, output, {.timeout = timeout, .stop = stop_});
+  std::stop_source end;
+  const std::stop_callback onStop(stop_, [&] { end.request_stop(); });
+  const DiskWatch::Phase watched(parts_.disk, end);
+  return parts_.runtime.run(spec, output,
+                            {.timeout = timeout,
+                             .idleTimeout = limits_.idleTimeout,
+                             .stop = end.get_token(),
+                             .killGrace = kKillGrace,
+                             .onRefusedHost = nullptr});
 }
 
 std::optional<BuildStop> PhaseRunner::judge(const sandbox::RunResult& result, const std::string& what) const {
   using End = sandbox::RunResult::End;
-  if (result.end == End::cancelled || stop_.stop_requested()) return BuildCancelled{};
+  if (stop_.stop_requested()) return BuildCancelled{};
+  if (const auto full = parts_.disk.verdict()) return BuildFailed{what + " was stopped: " + *full};
+  if (result.end == End::cancelled) return BuildCancelled{};
+  if (result.end == End::idle) {
+    return BuildFailed{what + " was stopped: it printed nothing for " +
+                       std::to_string(limits_.idleTimeout.count()) + " s (setting build_idle_timeout_s)"};
+  }
   if (result.end == End::timedOut && buildDeadlineRules_) {
     return BuildFailed{what + " was stopped: the build took longer than " +
-                       std::to_string(config_.buildTimeout.count()) + " s (setting build_timeout_s)"};
+                       std::to_string(limits_.timeout.count()) + " s (setting build_timeout_s)"};
   }
   if (result.end == End::timedOut) return BuildFailed{what + " took too long"};
   if (result.status.ok()) return std::nullopt;
   if (result.outOfMemory) {
-    return BuildFailed{what + " ran out of memory: more than " + base::formatBytes(config_.buildMemoryBytes) +
+    return BuildFailed{what + " ran out of memory: more than " + base::formatBytes(limits_.memoryBytes) +
                        " (setting build_memory_bytes)"};
   }
   // The containers' init reports its child's signal as the shell does.
@@ -95,6 +120,10 @@ std::optional<BuildStop> PhaseRunner::judge(const sandbox::RunResult& result, co
   const int encoded = result.status.code > kSignalBase ? result.status.code - kSignalBase : 0;
   if (const int signal = result.status.signal != 0 ? result.status.signal : encoded;
       signal > 0 && signal <= kLastSignal) {
+    if (signal == SIGXFSZ) {
+      return BuildFailed{what + " wrote a file of more than " + base::formatBytes(limits_.diskBytes) +
+                         " (setting build_disk_bytes)"};
+    }
     return BuildFailed{what + " was killed by signal " + std::to_string(signal)};
   }
   return BuildFailed{what + " exited with status " + std::to_string(result.status.code)};

@@ -11,6 +11,7 @@
 
 #include "builder/builder.h"
 #include "builder/detail/build_folder.h"
+#include "builder/detail/disk_watch.h"
 
 namespace builder::detail {
 
@@ -32,11 +33,19 @@ std::vector<std::pair<std::string, std::string>> phaseEnvironment(const BuilderC
                                                                   const BuildInput& input,
                                                                   const std::string& requestId);
 
-/// Runs the phases of one build against its deadline. One thread at a time.
+/// What phases work with; all outlive them.
+struct PhaseParts {
+  const BuilderConfig& config;
+  sandbox::ContainerRuntime& runtime;
+  const BuildInput& input;
+  const BuildFolder& folder;
+  DiskWatch& disk;
+};
+
+/// Runs the phases of one build against its limits. One thread at a time.
 class PhaseRunner {
  public:
-  PhaseRunner(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, const BuildInput& input,
-              const BuildFolder& folder, std::stop_token stop);
+  PhaseRunner(PhaseParts parts, std::stop_token stop);
 
   /// stdout and stderr go to `output` as they come. Throws unavailable when no container can be made.
   sandbox::RunResult run(const PhaseCall& call, base::ByteSink& output);
@@ -46,10 +55,10 @@ class PhaseRunner {
   std::optional<BuildStop> judge(const sandbox::RunResult& result, const std::string& what) const;
 
  private:
-  const BuilderConfig& config_;
-  sandbox::ContainerRuntime& runtime_;
-  const BuildInput& input_;
-  const BuildFolder& folder_;
+  sandbox::ContainerSpec specOf(const PhaseCall& call);
+
+  const PhaseParts parts_;
+  const BuildLimits& limits_;
   std::stop_token stop_;
   std::chrono::steady_clock::time_point deadline_;
   std::vector<std::pair<std::string, std::string>> environment_;

@@ -40,7 +40,8 @@ AttachedRun::AttachedRun(Container container, base::ByteSink& sink, const RunOpt
       sink_(sink),
       options_(options),
       stopEvent_(base::makeEventFd()),
-      deadline_(steady_clock::now() + std::min<std::chrono::seconds>(options.timeout, kLongest)) {}
+      deadline_(steady_clock::now() + std::min<std::chrono::seconds>(options.timeout, kLongest)),
+      lastOutput_(steady_clock::now()) {}
 
 RunResult::End AttachedRun::drive() {
   const std::stop_callback onStop(options_.stop, [this] { base::signalEvent(stopEvent_); });
@@ -55,7 +56,7 @@ bool AttachedRun::step() {
   std::array<pollfd, 3> entries = {{{container_.output.get(), POLLIN, 0},
                                     {container_.monitor.get(), POLLIN, 0},
                                     {phase_ == Phase::running ? stopEvent_.get() : -1, POLLIN, 0}}};
-  const int ready = pollEntries(entries.data(), entries.size(), pollTimeout(deadline_));
+  const int ready = pollEntries(entries.data(), entries.size(), pollTimeout(nextDeadline()));
   if (ready > 0 && entries[0].revents != 0) passOutput();
   if (ready > 0 && entries[1].revents != 0) return false;
   if (ready > 0 && entries[2].revents != 0) beginStop(RunResult::End::cancelled);
@@ -67,10 +68,19 @@ void AttachedRun::passOutput() {
   std::array<char, kChunk> buffer;
   const std::size_t count = base::readSome(container_.output, buffer.data(), buffer.size());
   if (count == 0) return container_.output.reset();
+  lastOutput_ = steady_clock::now();
   sink_.write({buffer.data(), count});
 }
 
+// Silence counts only while it runs as it likes.
+AttachedRun::SteadyTime AttachedRun::nextDeadline() const {
+  if (phase_ != Phase::running || options_.idleTimeout.count() == 0) return deadline_;
+  return std::min(deadline_, lastOutput_ + std::min<std::chrono::seconds>(options_.idleTimeout, kLongest));
+}
+
 void AttachedRun::actOnTime() {
+  const auto now = steady_clock::now();
+  if (now >= nextDeadline() && now < deadline_) return beginStop(RunResult::End::idle);
   if (steady_clock::now() < deadline_) return;
   if (phase_ == Phase::running) return beginStop(RunResult::End::timedOut);
   if (phase_ == Phase::killing)

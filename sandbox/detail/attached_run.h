@@ -33,6 +33,7 @@ class AttachedRun {
   void passOutput();
   void actOnTime();
   void beginStop(RunResult::End reason);
+  SteadyTime nextDeadline() const;
   void drain();
 
   Container container_;
@@ -40,7 +41,8 @@ class AttachedRun {
   const RunOptions& options_;
   base::Fd stopEvent_;
   enum class Phase { running, terminating, killing } phase_ = Phase::running;
-  SteadyTime deadline_;  // of the phase
+  SteadyTime deadline_;    // of the phase
+  SteadyTime lastOutput_;  // or the start
   RunResult::End end_ = RunResult::End::exited;
 };
 

@@ -75,6 +75,14 @@ JsonArray::Ptr mounts(const ContainerSpec& spec, const BundleSettings& settings)
   return list;
 }
 
+JsonObject::Ptr resourceLimit(const char* type, std::uint64_t value) {
+  auto limit = makeJsonObject();
+  limit->set("type", type);
+  limit->set("hard", value);
+  limit->set("soft", value);
+  return limit;
+}
+
 JsonObject::Ptr process(const ContainerSpec& spec) {
   auto user = makeJsonObject();
   user->set("uid", spec.uid);
@@ -93,12 +101,9 @@ JsonObject::Ptr process(const ContainerSpec& spec) {
 
   // No core files into a disk that has no quota. Other limits stay as they are: raising one needs rights that
   // a daemon in a container may lack.
-  auto noCore = makeJsonObject();
-  noCore->set("type", "RLIMIT_CORE");
-  noCore->set("hard", 0);
-  noCore->set("soft", 0);
   auto limits = makeJsonArray();
-  limits->add(noCore);
+  limits->add(resourceLimit("RLIMIT_CORE", 0));
+  if (spec.limits.fileBytes > 0) limits->add(resourceLimit("RLIMIT_FSIZE", spec.limits.fileBytes));
 
   auto object = makeJsonObject();
   object->set("terminal", false);
@@ -141,15 +146,18 @@ JsonObject::Ptr resources(const Limits& limits, bool limitSwap) {
   object->set("devices", devices);
   object->set("memory", memory);
   object->set("pids", pids);
+  // Of cgroup v1; the runtimes make a weight of them for v2.
+  constexpr std::uint64_t kSharesOfWeight100 = 1024;
+  auto cpu = makeJsonObject();
+  cpu->set("shares", std::max<std::uint64_t>(2, limits.cpuWeight * kSharesOfWeight100 / 100));
   if (limits.cpus > 0) {
     constexpr std::int64_t kPeriodUs = 100'000;
     constexpr std::int64_t kLeastQuotaUs = 1'000;  // the kernel's own minimum
-    auto cpu = makeJsonObject();
     cpu->set("period", kPeriodUs);
     cpu->set("quota", std::max(kLeastQuotaUs,
                                static_cast<std::int64_t>(limits.cpus * static_cast<double>(kPeriodUs))));
-    object->set("cpu", cpu);
   }
+  object->set("cpu", cpu);
   return object;
 }
 
@@ -186,7 +194,7 @@ bool mountsTmp(const ContainerSpec& spec) {
 std::string bundleConfig(const ContainerSpec& spec, const BundleSettings& settings) {
   auto root = makeJsonObject();
   root->set("path", settings.rootfs.string());
-  root->set("readonly", false);  // what is written goes to the container's own upper layer
+  root->set("readonly", spec.readOnlyRoot);  // what is written goes to the container's own upper layer
   auto config = makeJsonObject();
   config->set("ociVersion", "1.0.2");
   config->set("process", process(spec));

@@ -389,7 +389,7 @@ TEST_F(BuildTest, CancellingStopsTheBuild) {
 }
 
 TEST_F(BuildTest, SlugTooLargeNamesTheSetting) {
-  config.slugMaxBytes = 10;
+  input.limits.slugBytes = 10;
   source("a.txt", "some text");
   runtime.queueRun("0\nX\n");
   EXPECT_THAT(fail(), testing::AllOf(StartsWith("Compiled slug size"), HasSubstr("slug_max_bytes")));

@@ -83,15 +83,27 @@ class CommandSetTest : public ::testing::Test {
   sandbox::LayerStore layers_{folder_.layers(), 0};
   PublicUrls urls_{"localhost"};
   AppLocks locks_;
+  AppLimits limits_{{{"build_cpus", 0},
+                     {"build_disk_bytes", 16ull << 30},
+                     {"build_idle_timeout_s", 600},
+                     {"build_log_max_bytes", 300u << 20},
+                     {"build_memory_bytes", 4ull << 30},
+                     {"build_pids", 4096},
+                     {"build_timeout_s", 900},
+                     {"slug_max_bytes", 1u << 30},
+                     {"slug_max_expanded_bytes", 4ull << 30},
+                     {"slug_max_files", 500'000}},
+                    {{"build_memory_bytes", 8ull << 30}}};
   StackService stacks_{store_, blobs_, clock_};
   Releases releases_{store_, blobs_, engine_, log_, clock_};
   builder::Builder builder_{
       {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_};
-  Deployer deployer_{
-      {}, {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_, clock_}};
+  Deployer deployer_{{},
+                     {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
+                      limits_, clock_}};
   bool stopped_ = false;
   CommandSet commands_{{folder_, urls_, store_, deployer_, releases_, stacks_, engine_, log_, runtime_,
-                        locks_, clock_, [this](bool) { stopped_ = true; }}};
+                        locks_, limits_, clock_, [this](bool) { stopped_ = true; }}};
 };
 
 TEST_F(CommandSetTest, AMistypedCommandNamesTheNearestAndIsAUsageError) {
@@ -240,6 +252,33 @@ TEST_F(CommandSetTest, OnlyTheMachinesOwnAdministratorStopsTheServer) {
   EXPECT_FALSE(stopped_);
   EXPECT_EQ(run({"server:stop"}).code, 0);
   EXPECT_TRUE(stopped_);
+}
+
+TEST_F(CommandSetTest, LimitsOfAnAppAreSetShownAndTakenBack) {
+  run({"apps:create", "hello"});
+  EXPECT_THAT(run({"limits", "-a", "hello"}).out, HasSubstr("build_memory_bytes       4G"));
+  const Answer set = run({"limits:set", "build_memory_bytes=6G", "build_cpus=0.5", "-a", "hello", "--json"});
+  EXPECT_EQ(set.code, 0) << set.err;
+  EXPECT_THAT(set.out, HasSubstr(R"("name":"build_cpus","value":"0.5")"));
+  EXPECT_THAT(run({"limits", "-a", "hello"}).out, HasSubstr("set; default 4G, at most 8G"));
+  EXPECT_EQ(limits_.ofBuild(store_.settings(store_.getApp(store::AppName::parse("hello")).id)).memoryBytes,
+            6ull << 30);
+  EXPECT_EQ(run({"limits:unset", "build_memory_bytes", "-a", "hello"}).code, 0);
+  EXPECT_THAT(run({"limits", "-a", "hello"}).out,
+              HasSubstr("build_memory_bytes       4G      default, at most 8G"));
+}
+
+TEST_F(CommandSetTest, LimitsBeyondTheOperatorsAreRefusedWhole) {
+  run({"apps:create", "hello"});
+  const Answer more = run({"limits:set", "build_pids=10", "build_memory_bytes=9G", "-a", "hello"});
+  EXPECT_EQ(more.code, 1);
+  EXPECT_THAT(more.err, HasSubstr("at most 8G"));
+  EXPECT_THAT(more.err, HasSubstr("app_limits_max"));
+  EXPECT_TRUE(store_.settings(store_.getApp(store::AppName::parse("hello")).id).empty());
+  EXPECT_THAT(run({"limits:set", "build_timeout_s=901", "-a", "hello"}).err, HasSubstr("at most 900"));
+  EXPECT_THAT(run({"limits:set", "build_idle_timeout_s=0", "-a", "hello"}).err, HasSubstr("at most 600"));
+  EXPECT_THAT(run({"limits:set", "build_memry_bytes=1G", "-a", "hello"}).err,
+              HasSubstr("did you mean build_memory_bytes?"));
 }
 
 }  // namespace

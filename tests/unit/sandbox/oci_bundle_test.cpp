@@ -95,8 +95,24 @@ TEST(OciBundle, LeavesOutWhatIsNotLimited) {
   ContainerSpec spec = webProcess();
   spec.limits.cpus = 0;
   const auto resources = configOf(spec, false)->getObject("linux")->getObject("resources");
-  EXPECT_FALSE(resources->has("cpu"));
+  EXPECT_FALSE(resources->getObject("cpu")->has("quota"));
+  EXPECT_EQ(resources->getObject("cpu")->getValue<int>("shares"), 1024);
+  spec.limits.cpuWeight = 25;
+  const auto lighter = configOf(spec)->getObject("linux")->getObject("resources");
+  EXPECT_EQ(lighter->getObject("cpu")->getValue<int>("shares"), 256);
   EXPECT_FALSE(resources->getObject("memory")->has("swap"));
+}
+
+TEST(OciBundle, BoundsFilesAndProtectsTheRootOnDemand) {
+  ContainerSpec spec = webProcess();
+  EXPECT_EQ(configOf(spec)->getObject("process")->getArray("rlimits")->size(), 1u);
+  EXPECT_FALSE(configOf(spec)->getObject("root")->getValue<bool>("readonly"));
+  spec.limits.fileBytes = 5ull << 30;
+  spec.readOnlyRoot = true;
+  const auto file = configOf(spec)->getObject("process")->getArray("rlimits")->getObject(1);
+  EXPECT_EQ(base::jsonString(file, "type"), "RLIMIT_FSIZE");
+  EXPECT_EQ(file->getValue<std::uint64_t>("hard"), 5ull << 30);
+  EXPECT_TRUE(configOf(spec)->getObject("root")->getValue<bool>("readonly"));
 }
 
 TEST(OciBundle, MountsTmpUnlessTheSpecDoes) {

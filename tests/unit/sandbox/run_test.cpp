@@ -211,6 +211,38 @@ TEST_F(RunTest, TimeoutEndsWhatIgnoresSigtermWithItsDaemons) {
   EXPECT_LT(steady_clock::now() - ready, milliseconds(1000 + 300 + 1000));
 }
 
+TEST_F(RunTest, SilenceEndsItOutputDoesNot) {
+  RunOptions options;
+  options.idleTimeout = seconds(1);
+  options.killGrace = milliseconds(100);
+  EXPECT_EQ(run(shell("for i in 1 2 3 4; do sleep 0.4; echo $i; done"), options).end, RunResult::End::exited);
+  const auto start = steady_clock::now();
+  EXPECT_EQ(run(shell("echo said; sleep 20"), options).end, RunResult::End::idle);
+  EXPECT_LT(steady_clock::now() - start, seconds(4));
+  EXPECT_EQ(output_, "said\n");
+}
+
+TEST_F(RunTest, AFileCanBeNoLongerThanItsLimit) {
+  ContainerSpec spec = shell("truncate -s 11M /tmp/f; dd if=/dev/zero of=/tmp/g bs=1M count=11");
+  spec.limits.fileBytes = 10u << 20;
+  EXPECT_FALSE(run(spec).status.ok());
+  EXPECT_EQ(run(spec).status.code, 128 + SIGXFSZ);
+}
+
+TEST_F(RunTest, AReadOnlyRootTakesNothingButMountsDo) {
+  std::filesystem::create_directory(folder_->path() / "app");
+  const std::uint32_t owner = runtime_->hostId(0);
+  ASSERT_EQ(::chown((folder_->path() / "app").c_str(), owner, owner), 0);
+  ContainerSpec spec = shell("touch /app/x && echo app; touch /tmp/x && echo tmp; touch /home/x || echo no");
+  spec.mounts = {{folder_->path() / "app", "/app", false}};
+  spec.readOnlyRoot = true;
+  spec.uid = 0;
+  run(spec);
+  EXPECT_THAT(output_, HasSubstr("app\ntmp\n"));
+  EXPECT_THAT(output_, HasSubstr("no\n"));
+  EXPECT_THAT(output_, HasSubstr("Read-only file system"));
+}
+
 TEST_F(RunTest, CancelGivesTimeToEndInOrder) {
   std::stop_source source;
   ReactingSink sink([&] { source.request_stop(); });

@@ -45,8 +45,19 @@ TEST(Config, UnknownFlagNamesTheNearest) {
 
 TEST(Config, AValueThatIsMissingOrOfTheWrongKindIsRefused) {
   EXPECT_NE(failureOf({"--data"}).find("needs a value"), std::string::npos);
-  EXPECT_NE(failureOf({"--build-timeout-s", "soon"}).find("no whole number"), std::string::npos);
+  EXPECT_NE(failureOf({"--stop-grace-s", "soon"}).find("no whole number"), std::string::npos);
   EXPECT_NE(failureOf({"serve"}).find("no option"), std::string::npos);
+}
+
+TEST(Config, LimitsAreWrittenAsAppsWriteThem) {
+  const Config config = parseConfig(
+      {"--build-memory-bytes", "2G", "--build-cpus=1.5", "--app-limits-max", "build_cpus=4 build_pids=9"});
+  EXPECT_EQ(config.buildMemoryBytes, 2ull << 30);
+  EXPECT_EQ(config.buildCpuMillis, 1500u);
+  EXPECT_EQ(config.appLimitsMax.at("build_pids"), 9u);
+  EXPECT_NE(failureOf({"--build-memory-bytes", "two"}).find("512M"), std::string::npos);
+  EXPECT_NE(failureOf({"--app-limits-max", "build_cpu=4"}).find("did you mean build_cpus"),
+            std::string::npos);
 }
 
 TEST_F(ConfigFile, IsReadFirstAndFlagsWin) {

@@ -36,7 +36,7 @@ TEST_F(StoreTest, SyncsEachCommitAndChecksForeignKeys) {
   EXPECT_EQ(pragma("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(pragma("PRAGMA synchronous"), "2");
   EXPECT_EQ(pragma("PRAGMA foreign_keys"), "1");
-  EXPECT_EQ(pragma("PRAGMA user_version"), "2");
+  EXPECT_EQ(pragma("PRAGMA user_version"), "3");
   EXPECT_EQ(pragma("PRAGMA integrity_check"), "ok");
 }
 
@@ -45,6 +45,18 @@ TEST_F(StoreTest, KeepsEverythingOverAReopen) {
   reopen();
   EXPECT_EQ(store_->getApp(app.name).uuid, app.uuid);
   EXPECT_EQ(store_->getApp(app.id).createdAt, clock_.now());
+}
+
+TEST_F(StoreTest, KeepsAnAppsSettings) {
+  const App app = makeApp();
+  EXPECT_THAT(store_->settings(app.id), IsEmpty());
+  store_->changeSettings(app.id, {{"a", "1"}, {"b", "2"}});
+  store_->changeSettings(app.id, {{"a", std::nullopt}, {"b", "3"}, {"c", std::nullopt}});
+  reopen();
+  EXPECT_THAT(store_->settings(app.id), ElementsAre(::testing::Pair("b", "3")));
+  store_->destroyApp(app.id);
+  EXPECT_THAT(store_->settings(app.id), IsEmpty());
+  EXPECT_EQ(codeOf([&] { store_->changeSettings(app.id, {{"a", "1"}}); }), Errc::notFound);
 }
 
 TEST_F(StoreTest, RefusesADatabaseOfANewerProgram) {

@@ -1,0 +1,64 @@
+// What bounds a build's disk and its slug.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "builder/detail/disk_watch.h"
+#include "builder/detail/slug_tree.h"
+#include "tests/support/temp_folder.h"
+
+namespace builder::detail {
+namespace {
+
+using testing::HasSubstr;
+
+std::string failure(const std::optional<BuildStop>& stop) {
+  const auto* failed = stop ? std::get_if<BuildFailed>(&*stop) : nullptr;
+  return failed != nullptr ? failed->reason : "";
+}
+
+bool endsSoon(const std::stop_source& end) {
+  const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(8);
+  while (!end.stop_requested() && std::chrono::steady_clock::now() < last)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return end.stop_requested();
+}
+
+TEST(DiskWatch, EndsThePhaseThatWritesTooMuch) {
+  const testing_support::TempFolder folder;
+  DiskWatch watch(folder.path(), {.maxBytes = 8u << 20, .minFreeBytes = 0});
+  const std::stop_source end;
+  const DiskWatch::Phase phase(watch, end);
+  folder.write("small", std::string(1 << 20, 'x'));
+  EXPECT_EQ(watch.verdict(), std::nullopt);
+  folder.write("deep/large", std::string(16 << 20, 'x'));
+  EXPECT_TRUE(endsSoon(end));
+  EXPECT_THAT(watch.verdict().value_or(""), HasSubstr("setting build_disk_bytes"));
+}
+
+TEST(DiskWatch, KeepsTheServersDiskFromFilling) {
+  const testing_support::TempFolder folder;
+  DiskWatch watch(folder.path(), {.maxBytes = UINT64_MAX, .minFreeBytes = UINT64_MAX});
+  const std::stop_source end;
+  {
+    const DiskWatch::Phase phase(watch, end);
+    EXPECT_TRUE(endsSoon(end));
+  }
+  EXPECT_THAT(watch.verdict().value_or(""), HasSubstr("setting disk_min_free_bytes"));
+}
+
+TEST(SlugTree, IsAskedBeforeItIsRead) {
+  const testing_support::TempFolder folder;
+  BuildLimits limits;
+  folder.write("a/b", "text");
+  EXPECT_EQ(refuseSlugTree(folder.path(), limits, {}), std::nullopt);
+  limits.slugFiles = 1;
+  EXPECT_THAT(failure(refuseSlugTree(folder.path(), limits, {})), HasSubstr("setting slug_max_files"));
+  limits.slugFiles = 100;
+  ASSERT_EQ(::truncate(folder.write("hole", "").c_str(), 10ll << 30), 0);
+  EXPECT_THAT(failure(refuseSlugTree(folder.path(), limits, {})),
+              testing::AllOf(HasSubstr("10.0G"), HasSubstr("setting slug_max_expanded_bytes")));
+}
+
+}  // namespace
+}  // namespace builder::detail
