@@ -1,9 +1,9 @@
 #include "git/detail/history.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/error.h"
+#include "git/detail/commit_text.h"
 
 namespace git::detail {
 namespace {
@@ -16,27 +16,6 @@ constexpr int kMaxTags = 1000;
   throw base::Error(base::Errc::corrupt,
                     std::string(what) + " " + id.hex() +
                         " is missing or damaged: restore it from a backup or another clone");
-}
-
-/// Takes "KEY REST\n" off the text; false when it begins with something else.
-bool takeLine(std::string_view& text, std::string_view key, std::string_view& rest) {
-  if (!text.starts_with(key)) return false;
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos) return false;
-  rest = text.substr(key.size(), end - key.size());
-  text.remove_prefix(end + 1);
-  return true;
-}
-
-std::uint64_t committerDate(std::string_view line) {
-  // "NAME <EMAIL> SECONDS ZONE"
-  const std::size_t close = line.rfind('>');
-  if (close == std::string_view::npos) return 0;
-  line.remove_prefix(close + 1);
-  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
-  std::uint64_t seconds = 0;
-  std::from_chars(line.data(), line.data() + line.size(), seconds);
-  return seconds;
 }
 
 }  // namespace
@@ -83,24 +62,16 @@ const History::Commit& History::parse(Node node) {
 }
 
 void History::parseText(Node node, std::string_view text) {
-  const ObjectId self = commits_[node].id;
-  std::string_view rest;
-  if (!takeLine(text, "tree ", rest)) throwBad(self, "commit");
-  const auto tree = ObjectId::parse(objects_.format(), rest);
-  if (!tree) throwBad(self, "commit");
+  const auto parsedText = parseCommitText(objects_.format(), text);
+  if (!parsedText) throwBad(commits_[node].id, "commit");
   const auto first = static_cast<std::uint32_t>(parents_.size());
-  while (takeLine(text, "parent ", rest)) {
-    const auto parent = ObjectId::parse(objects_.format(), rest);
-    if (!parent) throwBad(self, "commit");
-    const Node other = this->node(*parent);
-    parents_.push_back(other);
-  }
+  for (const ObjectId& parent : parsedText->parents)
+    parents_.push_back(this->node(parent));
   Commit& commit = commits_[node];
-  commit.tree = *tree;
+  commit.tree = parsedText->tree;
   commit.firstParent = first;
   commit.parentCount = static_cast<std::uint32_t>(parents_.size()) - first;
-  if (takeLine(text, "author ", rest) && takeLine(text, "committer ", rest))
-    commit.date = committerDate(rest);
+  commit.date = parsedText->date;
   commit.flags |= parsed;
 }
 
