@@ -11,6 +11,7 @@
 #include "git/detail/incoming_file.h"
 #include "git/detail/inflate.h"
 #include "git/detail/object_intake.h"
+#include "git/detail/outside_objects.h"
 #include "git/detail/pack_stream.h"
 #include "git/detail/unpack_time.h"
 
@@ -46,7 +47,7 @@ class PackReceiver::State {
         ownMemory_(kOwnMemory),
         time_(options_.limits.unpackSeconds),
         entries_(options_.existing.format()),
-        intake_({options_.existing, options_.policy, options_.shallow, entries_}),
+        intake_({options_.existing, options_.policy, options_.shallow, entries_, options_.outside}),
         file_(options_.folder),
         stream_({options_.limits, intake_, file_, ownMemory_, time_, options_.stop}) {}
 
@@ -67,7 +68,13 @@ class PackReceiver::State {
     summary.objects = stream_.objects();
     if (summary.objects == 0) return summary;
     detail::UnpackTime::Spell spell(time_);
-    resolve(summary, spell);
+    try {
+      resolve(summary, spell);
+    } catch (const base::Error& error) {
+      // What went wrong with a delta may tell of its base.
+      if (error.code() == base::Errc::invalidArgument && options_.outside) checkBases();
+      throw;
+    }
     spell.check();
     summary.warnings = intake_.report().takeWarnings();
     summary.warningCount = intake_.report().warningCount();
@@ -84,7 +91,63 @@ class PackReceiver::State {
     return std::nullopt;
   }
 
+  detail::OutsideObjects takeOutside() {
+    detail::OutsideObjects outside(entries_.format());
+    addBasesTo(outside);
+    intake_.links().takeOutside(entries_, stream_.objects(), outside);
+    return outside;
+  }
+
+  std::vector<std::string> checkOutside() {
+    intake_.checkOutsideBlobs();
+    return intake_.report().takeWarnings();
+  }
+
+  bool brings(const ObjectId& id) const noexcept {
+    const auto entry = entries_.find(id.data());
+    return entry && *entry < stream_.objects();
+  }
+
+  std::uint64_t objects() const noexcept { return stream_.objects(); }
+
+  std::vector<ObjectId> commits() const {
+    std::vector<ObjectId> found;
+    for (std::uint32_t entry = 0; entry < stream_.objects(); ++entry) {
+      if (entries_[entry].type == ObjectType::commit) found.push_back(entries_.id(entry));
+    }
+    return found;
+  }
+
+  ObjectId entryId(std::uint32_t entry) const { return entries_.id(entry); }
+
  private:
+  /// The bases that were taken from the repository, and those that are nowhere. A pack may bring what it is
+  /// itself made of.
+  void addBasesTo(detail::OutsideObjects& outside) {
+    detail::IdTable& bases = stream_.refBases();
+    if (bases.size() == 0) return;
+    std::vector<bool> brought(bases.size());
+    for (std::uint32_t entry = 0; entry < stream_.objects(); ++entry) {
+      if (!entries_[entry].resolved) continue;
+      if (const auto base = bases.find(entries_.idBytes(entry))) brought[*base] = true;
+    }
+    for (std::uint32_t base = 0; base < bases.size(); ++base) {
+      if (!brought[base]) addBaseTo(outside, base);
+    }
+    for (const detail::OutsideBase& base : usedBases_)
+      addBaseTo(outside, base.number);
+  }
+
+  void addBaseTo(detail::OutsideObjects& outside, std::uint32_t base) {
+    outside.add(stream_.refBases().id(base), {.role = detail::OutsideObjects::base});
+  }
+
+  void checkBases() {
+    detail::OutsideObjects bases(entries_.format());
+    addBasesTo(bases);
+    if (!options_.mayUse(bases)) throw base::Error(base::Errc::invalidArgument, kLostBases);
+  }
+
   MemoryBudget& memory() noexcept { return options_.memory != nullptr ? *options_.memory : ownMemory_; }
 
   void reportReceived() {
@@ -100,20 +163,20 @@ class PackReceiver::State {
     const std::uint64_t dataEnd = file_.size() - packHash_.size();
     detail::DeltaResolver resolver({file_, dataEnd, intake_, options_.existing, options_.limits, memory(),
                                     time_, stream_.refBases(), stream_.firstRefChild(), options_.stop,
-                                    options_.progress});
-    const auto outside = resolver.run(spell);
+                                    options_.progress, usedBases_});
+    resolver.run(spell);
     summary.deltas = resolver.deltas();
     entries_.sortById();
     const auto read = [&](std::uint32_t entry) { return resolver.read(entry); };
     intake_.checkSpecialBlobs(read);
     intake_.compareTwins(read, memory(), options_.stop);
-    summary.basesAdded = addBases(outside, dataEnd);
+    summary.basesAdded = addBases(dataEnd);
   }
 
   /// What a thin pack left out goes to its end, so that the pack stands for itself.
-  std::uint64_t addBases(const std::vector<detail::OutsideBase>& outside, std::uint64_t dataEnd) {
+  std::uint64_t addBases(std::uint64_t dataEnd) {
     std::vector<detail::OutsideBase> missing;
-    for (const detail::OutsideBase& base : outside) {
+    for (const detail::OutsideBase& base : usedBases_) {
       if (!entries_.find(stream_.refBases().id(base.number))) missing.push_back(base);
     }
     if (missing.empty()) return 0;
@@ -161,6 +224,7 @@ class PackReceiver::State {
   detail::ObjectIntake intake_;
   detail::IncomingFile file_;
   detail::PackStream stream_;
+  std::vector<detail::OutsideBase> usedBases_;
   ObjectId packHash_;
   std::chrono::steady_clock::time_point reported_{};
 };
@@ -180,6 +244,30 @@ bool PackReceiver::complete() const noexcept {
 
 PackSummary PackReceiver::finish() {
   return state_->finish();
+}
+
+detail::OutsideObjects PackReceiver::takeOutside() {
+  return state_->takeOutside();
+}
+
+std::vector<std::string> PackReceiver::checkOutside() {
+  return state_->checkOutside();
+}
+
+bool PackReceiver::brings(const ObjectId& id) const noexcept {
+  return state_->brings(id);
+}
+
+std::uint64_t PackReceiver::objects() const noexcept {
+  return state_->objects();
+}
+
+std::vector<ObjectId> PackReceiver::commits() const {
+  return state_->commits();
+}
+
+ObjectId PackReceiver::entryId(std::uint32_t entry) const {
+  return state_->entryId(entry);
 }
 
 std::optional<MissingObject> PackReceiver::findMissing(const std::vector<ObjectId>& tips) const {

@@ -19,6 +19,11 @@
 
 namespace git {
 
+class PackSnapshot;
+namespace detail {
+class OutsideObjects;
+}
+
 /// A bound, and what the setting is called that changes it.
 struct Limit {
   std::uint64_t value = 0;
@@ -57,6 +62,12 @@ struct PackReceiverOptions {
   /// takes nothing from it.
   MemoryBudget* memory = nullptr;
   std::unordered_set<ObjectId> shallow{};  ///< commits whose parents need not be there
+  /// Given, with `mayUse`: a push may lean on what its pusher can read only. Then nothing that the pusher
+  /// hears depends on what else `existing` holds; links that leave the pack are not looked up there but come
+  /// out of outside(). `outside` lists the packs of `existing`.
+  std::shared_ptr<const PackSnapshot> outside{};
+  /// Whether all of these, bases of deltas, can be read by the pusher.
+  std::function<bool(detail::OutsideObjects&)> mayUse{};
   std::function<void(const PackProgress&)>
       progress{};  ///< on the caller's thread, at most ten times a second
   std::stop_token stop{};
@@ -72,6 +83,10 @@ struct PackSummary {
   std::optional<ObjectId> name;                ///< pack-NAME.pack and pack-NAME.idx; none when no object came
   std::optional<std::filesystem::path> index;  ///< FOLDER/pack-NAME.idx
 };
+
+/// What is said with options.outside of deltas whose bases the pusher cannot read, wherever they are.
+inline constexpr const char* kLostBases =
+    "pack has unresolved deltas: their bases are neither in it nor in the repository";
 
 struct MissingObject {
   ObjectId id;
@@ -102,6 +117,19 @@ class PackReceiver {
   /// in the pack nor in `existing`. No history is walked: `existing` is closed, since nothing gets in without
   /// this check. Throws invalidArgument for a link to an object of another type.
   std::optional<MissingObject> findMissing(const std::vector<ObjectId>& tips) const;
+
+  /// With options.outside, after finish(), once: what the pack leans on, and a link in it to an object of
+  /// another type.
+  detail::OutsideObjects takeOutside();
+  /// When all of that can be read: checks what it has of special blobs; returns further warnings.
+  std::vector<std::string> checkOutside();
+  /// Whether the object came in the pack, as a sender counts.
+  bool brings(const ObjectId& id) const noexcept;
+  /// How many came.
+  std::uint64_t objects() const noexcept;
+  /// In the order of the pack.
+  std::vector<ObjectId> commits() const;
+  ObjectId entryId(std::uint32_t entry) const;
 
  private:
   class State;

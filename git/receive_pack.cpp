@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "git/detail/push_reach.h"
 #include "git/detail/receive_commands.h"
 #include "git/detail/receive_objects.h"
 #include "git/detail/ref_advertisement.h"
@@ -66,7 +67,11 @@ class ReceivePack {
         reader_(wire),
         push_{.repository = repository, .refs = refs_, .wire = wire} {}
 
-  void advertise() { wire_.write(detail::pushAdvertisement(refs_, settings_)); }
+  void advertise() {
+    detail::PushAdvertisement advertisement = detail::pushAdvertisement(refs_, settings_);
+    wire_.write(advertisement.text);
+    if (settings_.links == ReceiveSettings::Links::reachable) advertised_ = std::move(advertisement.ids);
+  }
 
   void serve() {
     try {
@@ -154,12 +159,16 @@ class ReceivePack {
     try {
       push_.quarantine = std::make_shared<Quarantine>(push_.repository.commonDir);
       const auto existing = detail::openObjects(push_.repository, nullptr);
+      if (settings_.links == ReceiveSettings::Links::reachable)
+        reach_.emplace(
+            detail::PushReach::Parts{refs_, settings_, advertised_, *existing, wire_.clientGone()});
       PackReceiver receiver(receiverOptions(*existing));
       readPack(receiver);
       whole = true;
       push_.pack = receiver.finish();
       push_.indexMs = millisecondsSince(start);
       push_.objects = detail::openObjects(push_.repository, push_.quarantine.get());
+      if (reach_) searchReach(receiver);
       for (const std::string& warning : push_.pack.warnings)
         say("warning: " + warning);
       verify(receiver, *existing);
@@ -167,6 +176,8 @@ class ReceivePack {
       if (isEndOfSession(failure)) throw;
       push_.unpackError = refusalFor(failure);
     }
+    reach_.reset();
+    advertised_ = {};
     push_.receiveMs = millisecondsSince(start);
     if (!push_.unpackError.empty()) {
       // What came of it may be what the disk has no room for.
@@ -201,7 +212,7 @@ class ReceivePack {
     }
   }
 
-  PackReceiverOptions receiverOptions(const ObjectSource& existing) const {
+  PackReceiverOptions receiverOptions(const ObjectDatabase& existing) {
     PackReceiverOptions options{.folder = push_.quarantine->objects() / "pack",
                                 .existing = existing,
                                 .limits = settings_.limits,
@@ -210,6 +221,10 @@ class ReceivePack {
     for (const ObjectId& id : request_.shallow)
       options.shallow.insert(id);
     options.stop = wire_.clientGone();
+    if (reach_) {
+      options.outside = existing.packs();
+      options.mayUse = [this](detail::OutsideObjects& bases) { return reach_->mayUse(bases); };
+    }
     return options;
   }
 
@@ -239,34 +254,57 @@ class ReceivePack {
     }
   }
 
-  void verify(const PackReceiver& receiver, const ObjectSource& existing) {
+  void searchReach(PackReceiver& receiver) {
+    std::vector<ObjectId> tips;
+    for (const PushCommand& command : push_.commands) {
+      if (command.isLeft() && !command.isDelete()) tips.push_back(command.newId);
+    }
+    reach_->check({receiver, *push_.quarantine, std::move(tips), request_.shallow});
+  }
+
+  void verify(PackReceiver& receiver, const ObjectSource& existing) {
     std::vector<ObjectId> tips;
     for (PushCommand& command : push_.commands) {
       if (!command.isLeft() || command.isDelete()) continue;
-      if (push_.objects->contains(command.newId)) {
+      if (reach_ ? reach_->isThere(command.newId) : push_.objects->contains(command.newId)) {
         tips.push_back(command.newId);
       } else {
         command.refuse("missing necessary objects");
       }
     }
-    if (const auto missing = receiver.findMissing(tips)) {
+    if (const auto missing = reach_ ? reach_->missing() : missingLink(receiver, tips)) {
       // With checks on, git finds this while it unpacks.
-      if (settings_.policy.enabled() && missing->neededBy) {
-        throw base::Error(base::Errc::invalidArgument, "missing object " + missing->id.hex() + ", which " +
-                                                           missing->neededBy->hex() + " needs");
-      }
-      say("error: missing object " + missing->id.hex() +
-          (missing->neededBy ? ", which " + missing->neededBy->hex() + " needs" : ""));
+      if (settings_.policy.enabled()) throw base::Error(base::Errc::invalidArgument, *missing);
+      say("error: " + *missing);
       for (PushCommand& command : push_.commands) {
         if (!command.isDelete()) command.refuse("missing necessary objects");
       }
       return;
     }
-    if (!request_.shallow.empty()) takeShallow(existing);
+    if (reach_) {
+      for (const std::string& warning : receiver.checkOutside())
+        say("warning: " + warning);
+    }
+    if (!request_.shallow.empty()) takeShallow(receiver, existing);
   }
 
-  void takeShallow(const ObjectSource& existing) {
-    const detail::ShallowPush shallow = detail::findShallow(push_, existing, request_.shallow);
+  /// The tips are known to be there.
+  static std::optional<std::string> missingLink(const PackReceiver& receiver,
+                                                const std::vector<ObjectId>& tips) {
+    const auto missing = receiver.findMissing(tips);
+    if (!missing) return std::nullopt;
+    return "missing object " + missing->id.hex() +
+           (missing->neededBy ? ", which " + missing->neededBy->hex() + " needs" : "");
+  }
+
+  void takeShallow(const PackReceiver& receiver, const ObjectSource& existing) {
+    detail::ShallowRules rules{[&](const ObjectId& id) { return existing.contains(id); },
+                               [&](const ObjectId& id) { return push_.objects->contains(id); }};
+    if (reach_) {
+      rules = {[&](const ObjectId& id) { return !receiver.brings(id); },
+               [&](const ObjectId& id) { return reach_->isThere(id); }};
+    }
+    const detail::ShallowPush shallow = detail::findShallow(push_, rules, request_.shallow);
     if (settings_.shallowUpdate) {
       push_.quarantine->setShallow(shallow.boundary);
       return;
@@ -330,6 +368,8 @@ class ReceivePack {
   RefStore refs_;
   PktReader reader_;
   detail::PushRequestLines request_;
+  std::vector<ObjectId> advertised_;        // kept as long as it may be asked about
+  std::optional<detail::PushReach> reach_;  // none: a push may lean on all that is stored
   Push push_;
 };
 

@@ -94,6 +94,9 @@ struct ReceiveSettings {
   bool advertisePushOptions = true;
   bool advertiseOfsDelta = true;
   HiddenRefs hiddenRefs;
+  /// Whether a push may lean on any object that the repository holds, as with git, or only on what the pusher
+  /// can read: what refs lead to that were advertised or are there now, hidden ones excepted.
+  enum class Links : std::uint8_t { stored, reachable } links = Links::stored;
   /// A push whose history is cut off may make the repository shallow. (receive.shallowUpdate.)
   bool shallowUpdate = false;
   ReceiveLimits limits;

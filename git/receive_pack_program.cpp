@@ -156,6 +156,7 @@ ReceiveSettings settingsOf(const FoundRepository& found) {
   std::vector<std::string> hidden = config.all("transfer.hiderefs");
   const auto more = config.all("receive.hiderefs");
   hidden.insert(hidden.end(), more.begin(), more.end());
+  if (config.flag("fairlead.reachableonly", false)) settings.links = ReceiveSettings::Links::reachable;
   settings.hiddenRefs = HiddenRefs(std::move(hidden));
   settings.policy = policyOf(config, found.repository.format);
   // The owner of the machine sets the bounds here: all but the ones that no honest push comes near are off.

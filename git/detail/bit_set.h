@@ -20,6 +20,13 @@ class BitSet {
     words_[number >> 6] |= bit;
     return fresh;
   }
+  /// True when it was in.
+  bool remove(std::uint32_t number) noexcept {
+    const std::uint64_t bit = std::uint64_t{1} << (number & 63);
+    const bool was = (words_[number >> 6] & bit) != 0;
+    words_[number >> 6] &= ~bit;
+    return was;
+  }
   /// Of [first, last).
   std::uint32_t count(std::uint32_t first, std::uint32_t last) const noexcept {
     std::uint32_t total = 0;

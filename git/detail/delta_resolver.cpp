@@ -25,25 +25,23 @@ constexpr auto kProgressEvery = std::chrono::milliseconds(100);
 
 DeltaResolver::DeltaResolver(const Parts& parts) : parts_(parts) {}
 
-std::vector<OutsideBase> DeltaResolver::run(UnpackTime::Spell& spell) {
+void DeltaResolver::run(UnpackTime::Spell& spell) {
   spell_ = &spell;
   const IncomingEntries& entries = parts_.intake.entries();
   for (std::uint32_t i = 0; i < entries.size(); ++i)
     deltas_ += entries[i].isDelta() ? 1 : 0;
-  std::vector<OutsideBase> used;
-  if (deltas_ == 0) return used;
+  if (deltas_ == 0) return;
   weigh();
   resolveInside(Kind::structure);
-  resolveOutside(Kind::structure, used);
+  resolveOutside(Kind::structure);
   resolveInside(Kind::blobs);
-  resolveOutside(Kind::blobs, used);
+  resolveOutside(Kind::blobs);
   if (resolved_ < deltas_) {
     throw base::Error(base::Errc::invalidArgument,
                       "pack has " + std::to_string(deltas_ - resolved_) +
                           " unresolved deltas: their bases are neither in it nor in the repository");
   }
   report(deltas_);
-  return used;
 }
 
 /// How many entries hang below each one, and how large the largest is. A base comes before its deltas.
@@ -78,7 +76,7 @@ void DeltaResolver::resolveInside(Kind kind) {
 
 /// Bases that only the repository has, in the order in which the pack first names them: what a delta to one
 /// of them yields may be the base of a later one.
-void DeltaResolver::resolveOutside(Kind kind, std::vector<OutsideBase>& used) {
+void DeltaResolver::resolveOutside(Kind kind) {
   std::vector<std::uint32_t> wanted;
   for (std::uint32_t number = 0; number < parts_.refBases.size(); ++number) {
     if (parts_.firstRefChild[number] != kNoEntry) wanted.push_back(number);
@@ -93,9 +91,13 @@ void DeltaResolver::resolveOutside(Kind kind, std::vector<OutsideBase>& used) {
     if (header->size > parts_.limits.objectBytes.value)
       throw base::Error(base::Errc::invalidArgument, "a delta's base is larger than the setting " +
                                                          parts_.limits.objectBytes.setting + " allows");
-    if (!worker.resolveOutsideTree(number, *header)) return;
-    const std::lock_guard lock(mutex);
-    used.push_back({number, header->type});
+    const std::uint32_t first = std::atomic_ref(parts_.firstRefChild[number]).exchange(kNoEntry);
+    if (first == kNoEntry) return;
+    {
+      const std::lock_guard lock(mutex);
+      parts_.used.push_back({number, header->type});
+    }
+    worker.resolveOutsideTree({number, header->type}, first, header->size);
   });
 }
 

@@ -42,12 +42,13 @@ class DeltaResolver {
     std::vector<std::uint32_t>& firstRefChild;
     const std::stop_token& stop;
     const std::function<void(const PackProgress&)>& progress;
+    std::vector<OutsideBase>& used;  ///< gets the outside bases, each before it is used
   };
   explicit DeltaResolver(const Parts& parts);
 
-  /// Resolves all; returns the outside bases that were needed. Throws invalidArgument, also when some delta's
-  /// base is nowhere. `spell` is the calling thread's.
-  std::vector<OutsideBase> run(UnpackTime::Spell& spell);
+  /// Resolves all. Throws invalidArgument, also when some delta's base is nowhere. `spell` is the calling
+  /// thread's.
+  void run(UnpackTime::Spell& spell);
 
   /// The content of one entry, by its chain of bases; when all are resolved.
   std::string read(std::uint32_t entry);
@@ -58,7 +59,7 @@ class DeltaResolver {
   enum class Kind : std::uint8_t { structure, blobs };
   void weigh();
   void resolveInside(Kind kind);
-  void resolveOutside(Kind kind, std::vector<OutsideBase>& used);
+  void resolveOutside(Kind kind);
   void runOnThreads(std::size_t jobs, const std::function<void(DeltaWorker&, std::size_t)>& job);
   void report(std::uint64_t done);
 

@@ -40,18 +40,15 @@ void DeltaWorker::resolveTree(std::uint32_t root, std::uint64_t largest) {
   walk(share.bytes());
 }
 
-bool DeltaWorker::resolveOutsideTree(std::uint32_t number, const ObjectHeader& header) {
-  const std::uint32_t first = std::atomic_ref(parts_.firstRefChild[number]).exchange(kNoEntry);
-  if (first == kNoEntry) return false;
-  const auto share = parts_.memory.take(shareFor(header.size), parts_.stop);
-  outside_ = number;
-  type_ = header.type;
+void DeltaWorker::resolveOutsideTree(const OutsideBase& base, std::uint32_t first, std::uint64_t size) {
+  const auto share = parts_.memory.take(shareFor(size), parts_.stop);
+  outside_ = base.number;
+  type_ = base.type;
   children_.clear();
   addChildren(first, kNoEntry);
   frames_.push_back({kNoEntry, 0, children_.size(), 0, outsideData()});
   held_ = frames_.back().data.room;
   walk(share.bytes());
-  return true;
 }
 
 /// Adds a list of siblings to those of the frame that comes next. `base` is set where it was not known.

@@ -24,8 +24,8 @@ class DeltaWorker {
 
   /// The deltas that lead to `root`, the largest object among them of `largest` bytes.
   void resolveTree(std::uint32_t root, std::uint64_t largest);
-  /// Those to an object of the repository; false when another thread has them, or none are left.
-  bool resolveOutsideTree(std::uint32_t number, const ObjectHeader& header);
+  /// Those to an object of the repository, of `size` bytes; `first` is the first of them.
+  void resolveOutsideTree(const OutsideBase& base, std::uint32_t first, std::uint64_t size);
   /// The content of an entry whose bases are all known.
   Buffer rebuild(std::uint32_t entry);
 

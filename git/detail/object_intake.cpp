@@ -15,9 +15,7 @@ namespace {
 }  // namespace
 
 ObjectIntake::ObjectIntake(const Parts& parts)
-    : parts_(parts),
-      report_(parts.policy),
-      links_(parts.entries.format(), parts.existing, randomTableKey()) {}
+    : parts_(parts), report_(parts.policy), links_(parts.existing, randomTableKey(), parts.outside) {}
 
 void ObjectIntake::noteSpecialBlob(const ObjectId& id, FsckMessage whenMissing) {
   const std::lock_guard lock(mutex_);
@@ -55,7 +53,15 @@ void ObjectIntake::checkSpecial(const ObjectId& id, const SpecialBlob& special, 
 
 void ObjectIntake::checkSpecialBlobs(const std::function<std::string(std::uint32_t)>& read) {
   for (auto& [id, special] : special_) {
-    if (!special.checked) checkLeftSpecial(id, special, read);
+    if (special.checked || (parts_.outside && !parts_.entries.find(id.data()))) continue;
+    checkLeftSpecial(id, special, read);
+    special.checked = true;
+  }
+}
+
+void ObjectIntake::checkOutsideBlobs() {
+  for (auto& [id, special] : special_) {
+    if (!special.checked) checkOutsideSpecial(id, special, parts_.existing.findHeader(id));
     special.checked = true;
   }
 }
@@ -63,25 +69,36 @@ void ObjectIntake::checkSpecialBlobs(const std::function<std::string(std::uint32
 void ObjectIntake::checkLeftSpecial(const ObjectId& id, const SpecialBlob& special,
                                     const std::function<std::string(std::uint32_t)>& read) {
   const auto entry = parts_.entries.find(id.data());
-  const auto header = entry ? ObjectHeader{parts_.entries[*entry].type, parts_.entries[*entry].size}
-                            : parts_.existing.findHeader(id);
+  if (!entry) return checkOutsideSpecial(id, special, parts_.existing.findHeader(id));
+  if (isReadable(id, special, ObjectHeader{parts_.entries[*entry].type, parts_.entries[*entry].size}))
+    checkSpecial(id, special, read(*entry));
+}
+
+void ObjectIntake::checkOutsideSpecial(const ObjectId& id, const SpecialBlob& special,
+                                       const std::optional<ObjectHeader>& header) {
+  if (!isReadable(id, special, header)) return;
+  const auto object = parts_.existing.find(id, kMaxGitattributes);
+  if (object) checkSpecial(id, special, object->data);
+}
+
+bool ObjectIntake::isReadable(const ObjectId& id, const SpecialBlob& special,
+                              const std::optional<ObjectHeader>& header) {
   const auto tell = [&](FsckMessage gitmodules, FsckMessage gitattributes, const std::string& text) {
     if (special.gitmodules) report_.add(id, gitmodules, text + " .gitmodules blob");
     if (special.gitattributes) report_.add(id, gitattributes, text + " .gitattributes blob");
   };
-  if (!header)
-    return tell(FsckMessage::gitmodulesMissing, FsckMessage::gitattributesMissing, "unable to read");
-  if (header->type != ObjectType::blob)
-    return tell(FsckMessage::gitmodulesBlob, FsckMessage::gitattributesBlob, "not a");
-  if (header->size > kMaxGitattributes) {
+  if (!header) {
+    tell(FsckMessage::gitmodulesMissing, FsckMessage::gitattributesMissing, "unable to read");
+  } else if (header->type != ObjectType::blob) {
+    tell(FsckMessage::gitmodulesBlob, FsckMessage::gitattributesBlob, "not a");
+  } else if (header->size > kMaxGitattributes) {
     if (special.gitmodules) report_.add(id, FsckMessage::gitmodulesLarge, ".gitmodules too large to parse");
     if (special.gitattributes)
       report_.add(id, FsckMessage::gitattributesLarge, ".gitattributes too large to parse");
-    return;
+  } else {
+    return true;
   }
-  if (entry) return checkSpecial(id, special, read(*entry));
-  const auto object = parts_.existing.find(id, kMaxGitattributes);
-  if (object) checkSpecial(id, special, object->data);
+  return false;
 }
 
 void ObjectIntake::noteTwin(std::uint32_t entry) {

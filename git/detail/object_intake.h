@@ -35,6 +35,7 @@ class ObjectIntake {
     const FsckPolicy& policy;
     const std::unordered_set<ObjectId>& shallow;
     IncomingEntries& entries;
+    const std::shared_ptr<const PackSnapshot>& outside;  ///< see PackReceiverOptions
   };
   explicit ObjectIntake(const Parts& parts);
 
@@ -44,8 +45,11 @@ class ObjectIntake {
   FsckReport& report() noexcept { return report_; }
 
   /// Checks the special blobs that came before the trees that name them, or did not come at all. `read` gets
-  /// the content of an entry of the pack; on one thread, when all else is resolved and sorted.
+  /// the content of an entry of the pack; on one thread, when all else is resolved and sorted. With `outside`
+  /// those that did not come are left to checkOutsideBlobs().
   void checkSpecialBlobs(const std::function<std::string(std::uint32_t entry)>& read);
+  /// The others, which the pusher is known to be able to read.
+  void checkOutsideBlobs();
   /// Compares the large objects whose names the repository has already: `read` as above, with memory for
   /// both contents from the budget. Throws invalidArgument for a collision.
   void compareTwins(const std::function<std::string(std::uint32_t entry)>& read, MemoryBudget& memory,
@@ -60,6 +64,10 @@ class ObjectIntake {
   void checkSpecial(const ObjectId& id, const SpecialBlob& special, std::string_view bytes);
   void checkLeftSpecial(const ObjectId& id, const SpecialBlob& special,
                         const std::function<std::string(std::uint32_t entry)>& read);
+  void checkOutsideSpecial(const ObjectId& id, const SpecialBlob& special,
+                           const std::optional<ObjectHeader>& header);
+  /// Else it is reported.
+  bool isReadable(const ObjectId& id, const SpecialBlob& special, const std::optional<ObjectHeader>& header);
 
   Parts parts_;
   FsckReport report_;

@@ -68,23 +68,26 @@ std::vector<ObjectId> alternateTips(const Repository& repository) {
   return tips;
 }
 
-std::string pushAdvertisement(const RefStore& refs, const ReceiveSettings& settings) {
+PushAdvertisement pushAdvertisement(const RefStore& refs, const ReceiveSettings& settings) {
   const Repository& repository = refs.repository();
   Advertisement advertisement(capabilities(repository.format, settings));
   if (settings.protocol == 1) appendPkt(advertisement.text(), "version 1\n");
   std::unordered_set<ObjectId> seen;
+  std::vector<ObjectId> ids;
   for (const Ref& ref : refs.list()) {
     if (settings.hiddenRefs.hides(ref.name)) continue;
-    seen.insert(ref.id);
+    if (seen.insert(ref.id).second) ids.push_back(ref.id);
     advertisement.add(ref.id, ref.name);
   }
   for (const ObjectId& tip : alternateTips(repository)) {
-    if (seen.insert(tip).second) advertisement.add(tip, ".have");
+    if (!seen.insert(tip).second) continue;
+    ids.push_back(tip);
+    advertisement.add(tip, ".have");
   }
   if (!advertisement.begun()) advertisement.add(ObjectId::null(repository.format), "capabilities^{}");
   for (const ObjectId& id : readShallowFile(repository.commonDir, repository.format))
     appendPkt(advertisement.text(), "shallow " + id.hex());
-  return std::move(advertisement.text().append(kFlushPkt));
+  return {std::move(advertisement.text().append(kFlushPkt)), std::move(ids)};
 }
 
 }  // namespace git::detail

@@ -71,14 +71,12 @@ void addToShallowFile(const fs::path& commonDir, const std::vector<ObjectId>& co
   base::fsyncFolder(commonDir);
 }
 
-ShallowPush findShallow(Push& push, const ObjectSource& existing, const std::vector<ObjectId>& shallow) {
+ShallowPush findShallow(Push& push, const ShallowRules& rules, const std::vector<ObjectId>& shallow) {
   std::unordered_set<ObjectId> candidates;
   for (const ObjectId& id : shallow) {
-    if (existing.contains(id) || !push.objects->contains(id)) continue;
+    if (rules.isOld(id) || !push.objects->contains(id)) continue;
     const auto parents = commitParents(*push.objects, id);
-    const bool whole = std::all_of(parents.begin(), parents.end(),
-                                   [&](const ObjectId& parent) { return push.objects->contains(parent); });
-    if (!whole) candidates.insert(id);
+    if (!std::all_of(parents.begin(), parents.end(), rules.isThere)) candidates.insert(id);
   }
   ShallowPush found;
   if (candidates.empty()) return found;
@@ -91,7 +89,7 @@ ShallowPush findShallow(Push& push, const ObjectSource& existing, const std::vec
     while (!left.empty()) {
       const ObjectId at = left.back();
       left.pop_back();
-      if (existing.contains(at) || !seen.insert(at).second) continue;
+      if (rules.isOld(at) || !seen.insert(at).second) continue;
       if (candidates.contains(at)) {
         reached.insert(at);
         cut = true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "git/object_id.h"
@@ -23,8 +24,13 @@ struct ShallowPush {
   std::vector<PushCommand*> commands;  ///< the ones whose history reaches them
 };
 
-/// What of the client's `shallow` list matters: commits of the pack (not in `existing`) whose parents are
-/// nowhere in push.objects, as far as the new history reaches them.
-ShallowPush findShallow(Push& push, const ObjectSource& existing, const std::vector<ObjectId>& shallow);
+/// What a push finds in the repository.
+struct ShallowRules {
+  std::function<bool(const ObjectId&)> isOld;    ///< the commit was there before, with its history
+  std::function<bool(const ObjectId&)> isThere;  ///< before or now
+};
+/// What of the client's `shallow` list matters: new commits whose parents are not there, as far as the new
+/// history reaches them.
+ShallowPush findShallow(Push& push, const ShallowRules& rules, const std::vector<ObjectId>& shallow);
 
 }  // namespace git::detail

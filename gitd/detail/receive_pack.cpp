@@ -154,6 +154,8 @@ git::ReceiveSettings settingsFor(const ServiceContext& context) {
   settings.protocol = context.protocol;
   // Continuous integration pushes from clones that are cut off; what is deployed is the newest commit.
   settings.shallowUpdate = true;
+  // What a forced push took away is nobody's to bring back by its name.
+  settings.links = git::ReceiveSettings::Links::reachable;
   settings.limits.packBytes.value = config.packMaxBytes;
   settings.limits.objectBytes.value = config.objectMaxBytes;
   settings.limits.packObjects.value = config.packMaxObjects;

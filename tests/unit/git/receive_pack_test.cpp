@@ -266,6 +266,42 @@ TEST_F(ReceivePackTest, RefusesNamespaces) {
   EXPECT_THAT(refused.err, HasSubstr("unset GIT_NAMESPACE"));
 }
 
+TEST_P(ReceivePackFormatTest, CanAskForWhatIsReachable) {
+  bare_({"config", "fairlead.reachableOnly", "true"});
+  work_.shell("mkdir -p a/b c; seq 300 >a/b/long; seq 200 >c/other");
+  commit("files");
+  ASSERT_TRUE(push({"HEAD:main"}).status.ok());
+  work_({"branch", "start"});
+  // Thin packs: deltas of what is there.
+  work_.shell("seq 2 301 >a/b/long; git mv c/other a/other");
+  commit("changed");
+  EXPECT_TRUE(push({"HEAD:main"}).status.ok());
+  work_.shell("git revert --no-edit HEAD >/dev/null; git checkout -q -b side start; seq 3 299 >a/b/long");
+  commit("side");
+  work_({"merge", "-q", "-X", "ours", "-m", "merged", "main"});
+  EXPECT_TRUE(push({"HEAD:main", "start:old"}).status.ok());
+  const std::string lost = work_({"rev-parse", "HEAD:a/b/long"});
+  ASSERT_TRUE(push({"-f", "start:main"}).status.ok());
+  EXPECT_TRUE(bare_.tryRun({"git", "cat-file", "-e", lost}).status.ok());
+  expectClean();
+  // The branch that was lost may come again from who has it.
+  EXPECT_TRUE(push({"HEAD:main"}).status.ok());
+  ASSERT_TRUE(push({"-f", "start:main"}).status.ok());
+  const std::string stolen =
+      work_.shell("commit=$(git commit-tree -p start -m x $(printf '100644 blob " + lost +
+                  "\tf' | git mktree)); printf '%s\n%s\n' $commit $(git rev-parse $commit^{tree}) | git "
+                  "pack-objects --stdout "
+                  "-q >../pack; "
+                  "echo $commit");
+  const std::string request = ref("refs/heads/main") + " " + stolen + " refs/heads/main" +
+                              std::string(1, '\0') +
+                              " report-status object-format=" + std::string(name(format_));
+  EXPECT_THAT(answer(pktLine(request) + "0000" + folder_.read("pack")).out,
+              HasSubstr("ng refs/heads/main missing necessary objects"));
+  bare_({"config", "fairlead.reachableOnly", "false"});
+  EXPECT_THAT(answer(pktLine(request) + "0000" + folder_.read("pack")).out, HasSubstr("ok refs/heads/main"));
+}
+
 TEST_F(ReceivePackTest, LetsProcReceiveDoIt) {
   bare_({"config", "receive.procReceiveRefs", "refs/for"});
   EXPECT_THAT(push({"HEAD:refs/for/main"}).err, HasSubstr("cannot find hook 'proc-receive'"));
