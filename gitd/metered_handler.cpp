@@ -27,9 +27,10 @@ MeteredHandler::MeteredHandler(PushHandler& inner, base::Metrics& metrics)
       refused_(pushes(metrics, "refused")),
       failed_(pushes(metrics, "failed")),
       cancelled_(pushes(metrics, "cancelled")),
-      packsRefused_(metrics.counter({"fairlead_push_packs_refused_total",
-                                     "Packs of which nothing was taken: damaged, harmful, over a limit.",
-                                     {}})),
+      packsRefused_(
+          metrics.counter({"fairlead_push_packs_refused_total",
+                           "Packs of which nothing was taken: damaged, harmful, over a limit, or no room.",
+                           {}})),
       packBytes_(metrics.counter({"fairlead_push_pack_bytes_total", "Bytes of the packs pushed.", {}})),
       packObjects_(metrics.counter({"fairlead_push_pack_objects_total", "Objects in the packs pushed.", {}})),
       receive_(phase(metrics, "receive")),
@@ -47,15 +48,11 @@ std::optional<RepositoryAccess> MeteredHandler::openRepository(const Identity& i
 std::optional<std::string> MeteredHandler::refuseUpdate(const Identity& identity,
                                                         const RepositoryAccess& repository,
                                                         const RefUpdate& update) {
-  auto reason = inner_.refuseUpdate(identity, repository, update);
-  if (reason) refused_.add();
-  return reason;
+  return inner_.refuseUpdate(identity, repository, update);
 }
 
 std::optional<std::string> MeteredHandler::refuseOptions(const std::vector<std::string>& options) {
-  auto reason = inner_.refuseOptions(options);
-  if (reason) refused_.add();
-  return reason;
+  return inner_.refuseOptions(options);
 }
 
 PushOutcome MeteredHandler::push(const PushRequest& request, base::ByteSink& output,
@@ -74,6 +71,8 @@ void MeteredHandler::received(const PackReceived& pack) {
   packBytes_.add(pack.bytes);
   packObjects_.add(pack.objects);
   if (pack.refused) packsRefused_.add();
+  refused_.add(pack.refsRefused);
+  cancelled_.add(pack.refsCancelled);
   inner_.received(pack);
 }
 

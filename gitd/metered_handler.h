@@ -25,7 +25,7 @@ class MeteredHandler : public PushHandler {
  private:
   PushHandler& inner_;
   base::Counter& accepted_;
-  base::Counter& refused_;    // before anything was stored
+  base::Counter& refused_;    // before it was a build, whatever the reason
   base::Counter& failed_;     // after: its build, or its ref
   base::Counter& cancelled_;  // its pusher went away
   base::Counter& packsRefused_;

@@ -60,11 +60,13 @@ struct PushOutcome {
   std::optional<std::string> newId;
 };
 
-/// What came over the wire in one push.
+/// What came over the wire in one push, and what of it never became a call of push().
 struct PackReceived {
   std::uint64_t bytes = 0;
   std::uint64_t objects = 0;
-  bool refused = false;  ///< damaged, harmful or over a limit: nothing of it was taken
+  bool refused = false;  ///< damaged, harmful, over a limit, or no room for it: nothing of it was taken
+  std::uint64_t refsRefused = 0;
+  std::uint64_t refsCancelled = 0;  ///< their pusher went away before
 };
 
 /// Both streams of a command that runs over SSH.

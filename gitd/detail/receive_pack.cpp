@@ -49,20 +49,28 @@ class HandlerBackend : public git::PushBackend {
   }
 
   void carryOut(git::Push& push) override {
-    for (git::PushCommand& command : push.commands) {
+    handlerMs_.resize(push.commands.size());
+    for (std::size_t at = 0; at < push.commands.size(); ++at) {
+      git::PushCommand& command = push.commands[at];
       if (!command.isLeft()) continue;
       if (context_.io.clientClosed().stop_requested()) {
         command.refuse("cancelled by the pusher");
+        ++cancelled_;
         continue;
       }
       const auto start = Clock::now();
+      ++asked_;
       carryOutOne(push, command);
-      handlerMs_ += millisecondsSince(start);
+      handlerMs_[at] = millisecondsSince(start);
     }
   }
 
   void reported(git::Push& push) override {
-    context_.handler.received({push.pack.bytes, push.pack.objects, !push.unpackError.empty()});
+    context_.handler.received({.bytes = push.pack.bytes,
+                               .objects = push.pack.objects,
+                               .refused = !push.unpackError.empty(),
+                               .refsRefused = push.commands.size() - asked_ - cancelled_,
+                               .refsCancelled = cancelled_});
     audit(push, [&](const git::PushCommand& command) {
       return !push.unpackError.empty() ? push.unpackError : command.refusal.value_or("accepted");
     });
@@ -74,7 +82,7 @@ class HandlerBackend : public git::PushBackend {
     const std::string result =
         (why.code() == base::Errc::cancelled ? "dropped: " : "failed: ") + std::string(why.what());
     audit(push, [&](const git::PushCommand& command) { return command.refusal.value_or(result); });
-    if (push.commands.empty()) auditOne(push, {}, result);
+    if (push.commands.empty()) auditOne(push, {}, {result, 0});
   }
 
  private:
@@ -97,14 +105,19 @@ class HandlerBackend : public git::PushBackend {
   void audit(const git::Push& push, Result result) const {
     const std::size_t shown = std::min(push.commands.size(), kMaxAudited);
     for (std::size_t at = 0; at < shown; ++at)
-      auditOne(push, push.commands[at], result(push.commands[at]));
+      auditOne(push, push.commands[at],
+               {result(push.commands[at]), at < handlerMs_.size() ? handlerMs_[at] : 0});
     if (shown < push.commands.size())
       base::Log("gitd").info("push", {{"user", context_.identity.user},
                                       {"app", repository_.name},
                                       {"more_refs", push.commands.size() - shown}});
   }
 
-  void auditOne(const git::Push& push, const git::PushCommand& command, std::string_view result) const {
+  struct Ending {
+    std::string result;
+    std::int64_t buildMs = 0;
+  };
+  void auditOne(const git::Push& push, const git::PushCommand& command, const Ending& ending) const {
     base::Log("gitd").info("push", {{"user", context_.identity.user},
                                     {"key", context_.identity.fingerprint},
                                     {"peer", context_.peer},
@@ -116,8 +129,8 @@ class HandlerBackend : public git::PushBackend {
                                     {"objects", push.pack.objects},
                                     {"index_ms", push.indexMs},
                                     {"receive_ms", push.receiveMs},
-                                    {"build_ms", handlerMs_},
-                                    {"result", base::printable(result, kMaxResult)}});
+                                    {"build_ms", ending.buildMs},
+                                    {"result", base::printable(ending.result, kMaxResult)}});
   }
 
   /// A build cannot be undone because the next one fails.
@@ -144,7 +157,9 @@ class HandlerBackend : public git::PushBackend {
   const ServiceContext& context_;
   const RepositoryAccess& repository_;
   ScreenSink screen_;
-  std::int64_t handlerMs_ = 0;
+  std::vector<std::int64_t> handlerMs_;  // by command
+  std::size_t asked_ = 0;                // refs that the layer above was asked to push
+  std::size_t cancelled_ = 0;
 };
 
 git::ReceiveSettings settingsFor(const ServiceContext& context) {

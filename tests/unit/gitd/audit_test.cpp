@@ -5,8 +5,10 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <thread>
 
 #include "git/pkt_line.h"
+#include "gitd/metered_handler.h"
 #include "tests/unit/gitd/git_objects.h"
 #include "tests/unit/gitd/server_fixture.h"
 
@@ -119,6 +121,53 @@ TEST_F(AuditTest, TellsWhyAPushWasRefused) {
   const std::string bad = writeCommit(work_ / ".git", writeTree(work_ / ".git", {{"100644", ".git", blob}}));
   EXPECT_FALSE(git(work_, {"push", "fairlead", bad + ":refs/heads/main"}).status.ok());
   EXPECT_THAT(lines(1), ElementsAre(AllOf(HasSubstr(bad), HasSubstr("hasDotgit"))));
+}
+
+TEST_F(AuditTest, EachRefHasItsOwnTime) {
+  handler_.onPush = [](const PushRequest& request, base::ByteSink&, const std::stop_token&) {
+    if (request.update.ref == "refs/heads/a") std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return ScriptedPushHandler::accept(request);
+  };
+  begin();
+  ASSERT_TRUE(git(work_, {"push", "fairlead", "main:a", "main:b"}).status.ok());
+  const auto all = lines(2);
+  ASSERT_THAT(all, SizeIs(2));
+  const auto buildMs = [](const std::string& line) {
+    return std::stoi(line.substr(line.find(" build_ms=") + 10));
+  };
+  EXPECT_GE(buildMs(all[0]), 300);
+  EXPECT_LT(buildMs(all[1]), buildMs(all[0]));
+}
+
+TEST_F(AuditTest, CountsEveryRefThatIsRefused) {
+  MeteredHandler metered(handler_, metrics_);
+  config_.push.refs = 100;
+  server_ =
+      std::make_unique<SshServer>(config_, base::listenTcp("127.0.0.1:0", "ssh_listen"), metered, metrics_);
+  repository_ = makeRepository("hello");
+  work_ = makeWorkTree("work", "hello");
+  std::size_t refused = 0;
+  const auto expectMore = [&](std::size_t count) {
+    refused += count;
+    const std::string line = "fairlead_pushes_total{result=\"refused\"} " + std::to_string(refused) + "\n";
+    EXPECT_TRUE(eventually([&] { return metrics_.text().find(line) != std::string::npos; }))
+        << line << metrics_.text();
+  };
+  handler_.onOptions = [](const std::vector<std::string>& options) -> std::optional<std::string> {
+    return options.empty() ? std::nullopt : std::optional<std::string>("unknown option");
+  };
+  EXPECT_FALSE(git(work_, {"push", "-o", "x", "fairlead", "main:a", "main:b"}).status.ok());
+  expectMore(2);
+  handler_.onUpdate = [](const RefUpdate& update) -> std::optional<std::string> {
+    return update.ref == "refs/heads/a" ? std::optional<std::string>("not this one") : std::nullopt;
+  };
+  EXPECT_FALSE(git(work_, {"push", "fairlead", "main:a", "main:b"}).status.ok());
+  expectMore(1);
+  const std::string blob = writeBlob(work_ / ".git", "evil");
+  const std::string bad = writeCommit(work_ / ".git", writeTree(work_ / ".git", {{"100644", ".git", blob}}));
+  EXPECT_FALSE(git(work_, {"push", "fairlead", bad + ":refs/heads/c"}).status.ok());
+  expectMore(1);
+  server_.reset();  // before the handler that is in front
 }
 
 TEST_F(AuditTest, KnowsOfPushesThatEndedEarly) {

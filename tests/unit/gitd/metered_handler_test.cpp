@@ -24,7 +24,6 @@ TEST(MeteredHandler, CountsPushesByResultAndTheirPhases) {
     outcome.accepted = accept;
     return outcome;
   };
-  inner.onUpdate = [](const RefUpdate&) { return "not this one"; };
   NoOutput output;
   PushRequest request;
   request.receiveMs = 20;
@@ -34,9 +33,8 @@ TEST(MeteredHandler, CountsPushesByResultAndTheirPhases) {
   std::stop_source gone;
   gone.request_stop();
   EXPECT_FALSE(handler.push(request, output, gone.get_token()).accepted);
-  EXPECT_TRUE(handler.refuseUpdate({}, {}, {}));
   handler.received({.bytes = 1000, .objects = 3});
-  handler.received({.bytes = 500, .refused = true});
+  handler.received({.bytes = 500, .refused = true, .refsRefused = 1});
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("fairlead_push_pack_bytes_total 1500\n"));
   EXPECT_THAT(text, HasSubstr("fairlead_push_pack_objects_total 3\n"));
