@@ -45,10 +45,12 @@ base::Fd listenUnix(const std::filesystem::path& file, std::optional<uid_t> owne
 }  // namespace
 
 struct ShellServer::State {
-  State(ShellServerConfig settings, const SshServerConfig& pushLimits, PushHandler& pushHandler)
+  State(ShellServerConfig settings, const SshServerConfig& pushLimits, PushHandler& pushHandler,
+        base::Metrics& all)
       : config(std::move(settings)),
         limits(pushLimits),
-        handler(pushHandler),
+        metrics(all),
+        shared{limits, pushHandler, metrics},
         listener(listenUnix(config.socketFile, config.user)),
         changed(base::makeEventFd()) {}
 
@@ -58,7 +60,8 @@ struct ShellServer::State {
 
   const ShellServerConfig config;
   const SshServerConfig limits;
-  PushHandler& handler;
+  const detail::SessionMetrics metrics;
+  const detail::ShellShared shared;
   base::Fd listener;
   base::Fd changed;
   detail::SessionThreads<detail::ShellSession> sessions{"session", changed};
@@ -96,12 +99,13 @@ void ShellServer::State::acceptOne() {
     base::Log("gitd").warn("git.sock: refused a user that ssh_shell_user does not name");
     return;
   }
-  sessions.start([&] { return std::make_unique<detail::ShellSession>(std::move(socket), limits, handler); },
+  sessions.start([&] { return std::make_unique<detail::ShellSession>(std::move(socket), shared); },
                  [](detail::ShellSession& session) { session.run(); });
 }
 
-ShellServer::ShellServer(ShellServerConfig config, const SshServerConfig& limits, PushHandler& handler)
-    : state_(std::make_unique<State>(std::move(config), limits, handler)) {
+ShellServer::ShellServer(ShellServerConfig config, const SshServerConfig& limits, PushHandler& handler,
+                         base::Metrics& metrics)
+    : state_(std::make_unique<State>(std::move(config), limits, handler, metrics)) {
   state_->acceptor =
       std::jthread([state = state_.get()](const std::stop_token& stop) { state->acceptLoop(stop); });
 }

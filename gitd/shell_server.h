@@ -25,7 +25,8 @@ struct ShellServerConfig {
 class ShellServer {
  public:
   /// All outlive it. `limits` are those of pushes; maxConnections counts here, too.
-  ShellServer(ShellServerConfig config, const SshServerConfig& limits, PushHandler& handler);
+  ShellServer(ShellServerConfig config, const SshServerConfig& limits, PushHandler& handler,
+              base::Metrics& metrics);
   ~ShellServer();
   ShellServer(const ShellServer&) = delete;
   ShellServer& operator=(const ShellServer&) = delete;

@@ -280,7 +280,7 @@ int run(const Config& config) {
   gitd::SshServer ssh(sshConfig(config, folder), std::move(sshListener), metered, metrics);
   for (const std::string& fingerprint : ssh.hostKeyFingerprints())
     base::Log("server").info("ssh host key", {{"fingerprint", fingerprint}});
-  gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered);
+  gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered, metrics);
   const controller::Endpoints endpoints{ssh.address(), http->address(), router->address()};
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });

@@ -211,7 +211,14 @@ int Connection::judgeKey(ssh_key key, int state) {
   if (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID) return SSH_AUTH_DENIED;
   if (!isAcceptedKeyType(key)) return SSH_AUTH_DENIED;
   const std::string fingerprint = fingerprintOf(key);
-  auto identity = shared_.handler.findIdentity(fingerprint);
+  std::optional<Identity> identity;
+  try {
+    identity = shared_.handler.findIdentity(fingerprint);
+  } catch (const std::exception& failure) {
+    base::Log("gitd").error("keys cannot be looked up", {{"error", failure.what()}});
+    refused_ = end(std::string(kNoLookup));
+    return SSH_AUTH_DENIED;
+  }
   if (!identity) {
     offeredKey_ = fingerprint;
     shared_.metrics.unknownKeys.add();
@@ -301,7 +308,7 @@ ssh_channel Connection::openSession(ssh_session session) {
   ssh_channel raw = ssh_channel_new(session);
   if (raw == nullptr) return nullptr;
   const auto makeContext = [this](ChannelIo& io, const SshCommand& command, int protocol) {
-    shared_.metrics.countSession(command);
+    shared_.metrics.sessions.countSession(command);
     return ServiceContext{shared_.config, shared_.handler, io, *identity_, admission_.peer(), protocol};
   };
   channels_.push_back(std::make_unique<SessionChannel>(raw, wake_, makeContext, std::move(refusal)));

@@ -21,6 +21,10 @@ inline constexpr std::string_view kShutDown =
 /// which has this long to reach them.
 inline constexpr std::chrono::milliseconds kFarewell{500};
 
+/// To those whose key cannot be looked up.
+inline constexpr std::string_view kNoLookup =
+    "the server cannot look up keys now: try again in a moment, and tell its administrator when it stays so";
+
 /// One exec request of a verified user. The references outlive the service.
 struct ServiceContext {
   const SshServerConfig& config;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "gitd/detail/ssh_command.h"
 #include "gitd/detail/thread.h"
@@ -23,10 +24,11 @@ constexpr std::size_t kMaxUnsent = 256u << 10;
 
 }  // namespace
 
-ShellSession::ShellSession(base::Fd socket, const SshServerConfig& limits, PushHandler& handler)
+ShellSession::ShellSession(base::Fd socket, const ShellShared& shared)
     : socket_(std::move(socket)),
-      limits_(limits),
-      handler_(handler),
+      limits_(shared.limits),
+      handler_(shared.handler),
+      metrics_(shared.metrics),
       wake_(base::makeEventFd()),
       io_(wake_) {}
 
@@ -60,7 +62,16 @@ std::optional<ShellCall> ShellSession::readCall() {
 }
 
 void ShellSession::answer(const ShellCall& call) {
-  auto identity = handler_.findIdentity(call.fingerprint);
+  std::optional<Identity> identity;
+  try {
+    identity = handler_.findIdentity(call.fingerprint);
+  } catch (const std::exception& failure) {
+    base::Log("gitd").error("keys cannot be looked up", {{"error", failure.what()}});
+    appendFrame(unsent_, ShellFrame::err, "fairlead: " + std::string(kNoLookup) + "\n");
+    appendFrame(unsent_, ShellFrame::exit, "\1");
+    flush();
+    return;
+  }
   if (identity && call.want == ShellCall::Want::serve) return serve(call, std::move(*identity));
   if (!identity && call.want == ShellCall::Want::serve) {
     appendFrame(unsent_, ShellFrame::err,
@@ -73,6 +84,7 @@ void ShellSession::answer(const ShellCall& call) {
 
 void ShellSession::serve(const ShellCall& call, Identity identity) {
   request_.commandLine = call.commandLine;
+  metrics_.countSession(parseSshCommand(request_.commandLine));
   context_.emplace(ServiceContext{limits_, handler_, io_, std::move(identity), base::printable(call.peer),
                                   protocolVersion(call.gitProtocol)});
   worker_ = std::jthread([this] {

@@ -10,14 +10,22 @@
 #include "gitd/detail/channel_io.h"
 #include "gitd/detail/serve_command.h"
 #include "gitd/detail/shell_protocol.h"
+#include "gitd/detail/ssh_metrics.h"
 
 namespace gitd::detail {
+
+/// What all sessions have in common; everything outlives them.
+struct ShellShared {
+  const SshServerConfig& limits;
+  PushHandler& handler;
+  const SessionMetrics& metrics;
+};
 
 /// run() on a thread of its own, the rest is thread-safe.
 class ShellSession {
  public:
-  /// The references outlive this; `socket` is connected, non-blocking, and its peer was checked.
-  ShellSession(base::Fd socket, const SshServerConfig& limits, PushHandler& handler);
+  /// `socket` is connected, non-blocking, and its peer was checked.
+  ShellSession(base::Fd socket, const ShellShared& shared);
   /// To the end of the session.
   void run();
   /// Tells the client why and ends it.
@@ -37,6 +45,7 @@ class ShellSession {
   base::Fd socket_;
   const SshServerConfig& limits_;
   PushHandler& handler_;
+  const SessionMetrics& metrics_;
   base::Fd wake_;
   ChannelIo io_;
   std::string received_;  // behind the call: the first of the input

@@ -8,6 +8,33 @@
 
 namespace gitd::detail {
 
+/// Sessions by what they ask for, whichever way they came. Thread-safe.
+struct SessionMetrics {
+  explicit SessionMetrics(base::Metrics& all)
+      : receivePacks(session(all, "receive-pack")),
+        uploadPacks(session(all, "upload-pack")),
+        commands(session(all, "command")) {}
+
+  /// A session has asked for this.
+  void countSession(const SshCommand& command) const {
+    const auto* git = std::get_if<GitCommand>(&command);
+    base::Counter& counter = git == nullptr                            ? commands
+                             : git->service == GitService::receivePack ? receivePacks
+                                                                       : uploadPacks;
+    counter.add();
+  }
+
+  base::Counter& receivePacks;
+  base::Counter& uploadPacks;
+  base::Counter& commands;
+
+ private:
+  static base::Counter& session(base::Metrics& all, const char* service) {
+    return all.counter(
+        {"fairlead_ssh_sessions_total", "Sessions by what they ask for.", {{"service", service}}});
+  }
+};
+
 /// Thread-safe.
 struct SshMetrics {
   explicit SshMetrics(base::Metrics& all)
@@ -22,18 +49,7 @@ struct SshMetrics {
         noLogins(login(all, "gone")),
         bytesIn(all.counter({"fairlead_ssh_bytes_total", "Bytes on the wire.", {{"direction", "in"}}})),
         bytesOut(all.counter({"fairlead_ssh_bytes_total", "Bytes on the wire.", {{"direction", "out"}}})),
-        receivePacks(session(all, "receive-pack")),
-        uploadPacks(session(all, "upload-pack")),
-        commands(session(all, "command")) {}
-
-  /// A session has asked for this.
-  void countSession(const SshCommand& command) const {
-    const auto* git = std::get_if<GitCommand>(&command);
-    base::Counter& counter = git == nullptr                            ? commands
-                             : git->service == GitService::receivePack ? receivePacks
-                                                                       : uploadPacks;
-    counter.add();
-  }
+        sessions(all) {}
 
   base::Counter& connections;
   base::Counter& refused;
@@ -45,15 +61,9 @@ struct SshMetrics {
   base::Counter& noLogins;     ///< connections that ended without a login
   base::Counter& bytesIn;
   base::Counter& bytesOut;
-  base::Counter& receivePacks;
-  base::Counter& uploadPacks;
-  base::Counter& commands;
+  SessionMetrics sessions;
 
  private:
-  static base::Counter& session(base::Metrics& all, const char* service) {
-    return all.counter(
-        {"fairlead_ssh_sessions_total", "Sessions by what they ask for.", {{"service", service}}});
-  }
   static base::Counter& login(base::Metrics& all, const char* result) {
     return all.counter({"fairlead_ssh_logins_total", "Logins and what came of them.", {{"result", result}}});
   }

@@ -34,6 +34,16 @@ class LoginTest : public ServerTest {
   }
 };
 
+TEST_F(LoginTest, AStoreThatFailsIsTold) {
+  start();
+  handler_.storeFails = true;
+  const auto told = ssh({"apps"});
+  EXPECT_EQ(told.status.code, 255);
+  EXPECT_THAT(told.err, HasSubstr("fairlead: the server cannot look up keys now: try again in a moment"));
+  handler_.storeFails = false;
+  EXPECT_EQ(ssh({"apps"}).status.code, 0);
+}
+
 TEST_F(LoginTest, TakesTheKeysThatAreSafe) {
   makeKey("ecdsa", {"-t", "ecdsa", "-b", "256"});
   makeKey("rsa", {"-t", "rsa", "-b", "2048"});

@@ -13,6 +13,7 @@ namespace gitd::testing {
 namespace fs = std::filesystem;
 
 std::optional<Identity> ScriptedPushHandler::findIdentity(const std::string& fingerprint) {
+  if (storeFails) throw base::Error(base::Errc::io, "database: disk I/O error");
   const auto user = users.find(fingerprint);
   if (user == users.end()) return std::nullopt;
   return Identity{user->second, fingerprint};

@@ -44,6 +44,7 @@ class ScriptedPushHandler : public PushHandler {
   std::function<PushOutcome(const PushRequest&, base::ByteSink&, std::stop_token)> onPush;
   std::function<int(const std::vector<std::string>&, CommandStreams&, std::stop_token)> onCommand;
   std::atomic<int> pushes{0};
+  std::atomic<bool> storeFails{false};  ///< no key can be looked up
 };
 
 class ServerTest : public ::testing::Test {

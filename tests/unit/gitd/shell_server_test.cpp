@@ -31,7 +31,7 @@ class ShellServerTest : public ServerTest {
   };
 
   void begin() {
-    shell_.emplace(ShellServerConfig{.socketFile = file_, .user = std::nullopt}, config_, handler_);
+    shell_.emplace(ShellServerConfig{.socketFile = file_, .user = std::nullopt}, config_, handler_, metrics_);
     fingerprint_ = handler_.users.begin()->first;
   }
   void TearDown() override { shell_.reset(); }
@@ -98,6 +98,27 @@ TEST_F(ShellServerTest, AnswersWhetherAKeyIsKnown) {
   begin();
   EXPECT_TRUE(isKeyKnown(file_, fingerprint_));
   EXPECT_FALSE(isKeyKnown(file_, "SHA256:unknown"));
+}
+
+TEST_F(ShellServerTest, SaysThatKeysCannotBeLookedUp) {
+  begin();
+  handler_.storeFails = true;
+  const Said said = hear(serve("apps"));
+  EXPECT_THAT(said.err, HasSubstr("the server cannot look up keys now"));
+  EXPECT_EQ(said.status, 1);
+  EXPECT_FALSE(isKeyKnown(file_, fingerprint_));
+}
+
+TEST_F(ShellServerTest, CountsItsSessions) {
+  begin();
+  makeRepository("hello");
+  hear(serve("apps"));
+  base::writeAll(serve("git-upload-pack '/hello.git'"), "0000");
+  EXPECT_TRUE(eventually([&] {
+    const std::string text = metrics_.text();
+    return text.find("fairlead_ssh_sessions_total{service=\"command\"} 1\n") != std::string::npos &&
+           text.find("fairlead_ssh_sessions_total{service=\"upload-pack\"} 1\n") != std::string::npos;
+  })) << metrics_.text();
 }
 
 TEST_F(ShellServerTest, RefusesAnUnknownKeyWithASentence) {
