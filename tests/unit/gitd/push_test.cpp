@@ -275,6 +275,45 @@ TEST_F(PushTest, TakesAPushFromAShallowClone) {
   EXPECT_TRUE(run({"git", "-C", repository, "fsck", "--full", "--strict"}).status.ok());
 }
 
+// The attack: a forced push took a file away; who has seen its id in a log makes a commit that names it
+// (git mktree --missing), sends the commit and its tree alone, and would clone the file.
+TEST_F(PushTest, GivesNobodyWhatAForcedPushTookAway) {
+  start();
+  const auto repository = makeRepository("hello");
+  const auto work = makeWorkTree("work", "hello");
+  git(work, {"branch", "before"});
+  commitFile(work, "secret", "a password\n");
+  ASSERT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+  const std::string secret = git(work, {"rev-parse", "HEAD:secret"}).out.substr(0, 40);
+  ASSERT_TRUE(git(work, {"push", "-f", "fairlead", "before:main"}).status.ok());
+  ASSERT_TRUE(run({"git", "-C", repository, "cat-file", "-e", secret}).status.ok());
+  const auto attack = [&](const std::string& id) {
+    const std::string script =
+        "old=$(git rev-parse before); tree=$(printf '100644 blob " + id +
+        "\tstolen' | git mktree --missing); new=$(git commit-tree -p before -m x $tree); "
+        "printf '0073%s %s refs/heads/main\\0report-status0000' $old $new; "
+        "printf '%s\\n%s\\n' $new $tree | git pack-objects --stdout -q";
+    base::CommandOptions options;
+    options.environment = environment("alice");
+    options.input = run({"sh", "-c", script}, work).out;
+    auto argv = sshCommand("alice");
+    argv.insert(argv.end(), {"-p", port(), "git@127.0.0.1", "git-receive-pack 'hello'"});
+    const std::string out = base::runCommand(argv, options).out;
+    const std::size_t at = out.find("unpack ");
+    return at == std::string::npos ? out : out.substr(at);
+  };
+  const std::string heard = attack(secret);
+  EXPECT_THAT(heard, HasSubstr("missing object " + secret));
+  EXPECT_THAT(heard, HasSubstr("ng refs/heads/main unpacker error"));
+  const std::string other(40, '7');
+  EXPECT_EQ(heard.substr(0, heard.find(secret)), attack(other).substr(0, heard.find(secret)));
+  EXPECT_EQ(readRef(repository, "refs/heads/main").value_or("") + "\n",
+            git(work, {"rev-parse", "before"}).out);
+  EXPECT_TRUE(quarantineIsEmpty(repository));
+  // Who has it may bring it again.
+  EXPECT_TRUE(git(work, {"push", "fairlead", "main"}).status.ok());
+}
+
 TEST_F(PushTest, DeploysOneBranchAtomically) {
   start();
   const auto repository = makeRepository("hello");
