@@ -141,6 +141,12 @@ TEST_F(AuditTest, EachRefHasItsOwnTime) {
 
 TEST_F(AuditTest, CountsEveryRefThatIsRefused) {
   MeteredHandler metered(handler_, metrics_);
+  handler_.onOptions = [](const std::vector<std::string>& options) -> std::optional<std::string> {
+    return options.empty() ? std::nullopt : std::optional<std::string>("unknown option");
+  };
+  handler_.onUpdate = [](const RefUpdate& update) -> std::optional<std::string> {
+    return update.ref == "refs/heads/a" ? std::optional<std::string>("not this one") : std::nullopt;
+  };
   config_.push.refs = 100;
   server_ =
       std::make_unique<SshServer>(config_, base::listenTcp("127.0.0.1:0", "ssh_listen"), metered, metrics_);
@@ -153,14 +159,8 @@ TEST_F(AuditTest, CountsEveryRefThatIsRefused) {
     EXPECT_TRUE(eventually([&] { return metrics_.text().find(line) != std::string::npos; }))
         << line << metrics_.text();
   };
-  handler_.onOptions = [](const std::vector<std::string>& options) -> std::optional<std::string> {
-    return options.empty() ? std::nullopt : std::optional<std::string>("unknown option");
-  };
   EXPECT_FALSE(git(work_, {"push", "-o", "x", "fairlead", "main:a", "main:b"}).status.ok());
   expectMore(2);
-  handler_.onUpdate = [](const RefUpdate& update) -> std::optional<std::string> {
-    return update.ref == "refs/heads/a" ? std::optional<std::string>("not this one") : std::nullopt;
-  };
   EXPECT_FALSE(git(work_, {"push", "fairlead", "main:a", "main:b"}).status.ok());
   expectMore(1);
   const std::string blob = writeBlob(work_ / ".git", "evil");

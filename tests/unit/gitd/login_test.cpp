@@ -152,7 +152,8 @@ TEST_F(LoginTest, ServesDropbear) {
 TEST_F(LoginTest, DropbearEndsThoughItsReaderIsSlow) {
   // More than the pipe holds, and less than the client's window on top of it.
   const std::string much(80'000, 'x');
-  handler_.onCommand = [&](const std::vector<std::string>&, CommandStreams& streams, const std::stop_token&) {
+  handler_.onCommand = [much](const std::vector<std::string>&, CommandStreams& streams,
+                              const std::stop_token&) {
     streams.out().write(much);
     return 0;
   };
