@@ -1,8 +1,10 @@
-// keys, keys:add, keys:remove, tokens:create, stacks, stacks:create, version, server:stop
+// keys, keys:add, keys:remove, tokens:create, stacks, stacks:create, buildpacks:available, version,
+// server:stop
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/version.h"
+#include "builder/available_buildpacks.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
 #include "gitd/ssh_server.h"
@@ -77,6 +79,24 @@ int createStack(const Invocation& call) {
   return 0;
 }
 
+int listAvailableBuildpacks(const Invocation& call) {
+  auto json = base::makeJsonArray();
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& each : builder::availableBuildpacks(call.parts.folder.buildpacks())) {
+    const bool bundled = each.origin == builder::BuildpackInfo::Origin::bundled;
+    auto entry = base::makeJsonObject();
+    entry->set("name", each.name);
+    entry->set("origin", bundled ? "bundled" : "operator");
+    entry->set("detects", each.detects);
+    entry->set("description", each.description);
+    json->add(entry);
+    rows.push_back({each.name, bundled ? "bundled" : "operator", each.detects ? "detected" : "by name",
+                    each.description});
+  }
+  call.print(json, table(rows));
+  return 0;
+}
+
 int showVersion(const Invocation& call) {
   auto json = base::makeJsonObject();
   json->set("version", std::string(base::kVersion));
@@ -110,6 +130,13 @@ std::vector<CommandSpec> serverCommands() {
        createToken},
       {"stacks", "", "list the stacks", 0, 0, {}, listStacks},
       {"stacks:create", "NAME", "make a stack from Debian's packages", 1, 1, {}, createStack},
+      {"buildpacks:available",
+       "",
+       "list the buildpacks at hand, in the order of detection",
+       0,
+       0,
+       {},
+       listAvailableBuildpacks},
       {"version", "", "show the server's version", 0, 0, {}, showVersion},
       {"server:stop",
        "[--all]",

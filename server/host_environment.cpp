@@ -1,5 +1,6 @@
 #include "server/host_environment.h"
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 
@@ -35,12 +36,20 @@ std::string npmRegistry() {
   return "";
 }
 
+/// Where builds fetch from instead of each language's own site. docs/buildpacks.md has them by buildpack.
+constexpr std::array<const char*, 10> kMirrors = {
+    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST",   "GOPROXY",          "GOSUMDB",
+    "GONOSUMDB",     "GO_DOWNLOAD_URL",     "BUNDLE_MIRROR__ALL", "MAVEN_MIRROR_URL", "COMPOSER_MIRROR_URL"};
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> hostEnvironment() {
   std::vector<std::pair<std::string, std::string>> all;
   for (const char* name : {"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY",
                            "NO_PROXY", "ALL_PROXY"}) {
+    if (std::string value = variable(name); !value.empty()) all.emplace_back(name, value);
+  }
+  for (const char* name : kMirrors) {
     if (std::string value = variable(name); !value.empty()) all.emplace_back(name, value);
   }
   if (std::string registry = npmRegistry(); !registry.empty())

@@ -24,8 +24,9 @@ struct Bundled {
 /// In the order of detection: Heroku's for the languages, then what takes apps of no language.
 /// docs/buildpacks.md has the table.
 const std::vector<Bundled>& bundled() {
-  static const std::vector<Bundled> all = {
-      {"ruby", true}, {"nodejs", true}, {"python", true}, {"static", true}, {"procfile", true}};
+  static const std::vector<Bundled> all = {{"ruby", true},   {"nodejs", true},   {"python", true},
+                                           {"java", true},   {"php", true},      {"go", true},
+                                           {"static", true}, {"procfile", true}, {"apt", false}};
   return all;
 }
 

@@ -7,18 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "builder/available_buildpacks.h"
+
 namespace builder::detail {
 
 /// The bundled ones, as (NAME/path, text). Made from builder/buildpacks/.
 const std::vector<std::pair<std::string_view, std::string_view>>& bundledFiles();
-
-struct BuildpackInfo {
-  enum class Origin { operators, bundled };
-  std::string name;
-  Origin origin = Origin::bundled;
-  bool detects = true;      ///< takes part in detection; else only by name
-  std::string description;  ///< the first line of its README, may be empty
-};
 
 /// Thread-safe; reads the operator's folder anew each time.
 class BuildpackLibrary {

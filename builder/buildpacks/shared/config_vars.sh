@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the app and its people have set. Needs $build and $env_dir.
 
 # Config vars are there for install and build scripts; some names would break the build itself.

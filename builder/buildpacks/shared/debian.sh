@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Debian's packages for an app, unpacked without root: what the run image lacks of them and of all that they need. Needs $cache, $buildpack
 # and output.sh.
 
@@ -18,17 +19,19 @@ debian_apt() {
     -o Dpkg::Use-Pty=false "$@"
 }
 
-# debian_status PACKAGES...: takes the run image's packages as installed, and those named as well.
+# debian_status PACKAGES...: takes the run image's packages as installed, and those named as well, NAME or NAME=VERSION.
 debian_status() {
-  local name
+  local name version
   mkdir -p "$debian_work/state/lists/partial" "$debian_work/cache/archives/partial"
   # A stack made elsewhere does not say what its run image has: then it is what no Debian lacks.
   cp /usr/share/stack/run-packages "$debian_work/status" 2>/dev/null ||
     awk -v RS= -v ORS='\n\n' '/\nPriority: required\n/ || /\nEssential: yes\n/ || /^Package: lib(c6|gcc-s1|stdc\+\+6|ssl3)\n/' \
       /var/lib/dpkg/status > "$debian_work/status"
   for name; do
-    printf 'Package: %s\nStatus: install ok installed\nVersion: 999\nArchitecture: %s\nMaintainer: none\nDescription: none\n\n' \
-      "$name" "$debian_arch" >> "$debian_work/status"
+    version=99:0
+    if [[ $name == *=* ]]; then version=${name#*=}; fi
+    printf 'Package: %s\nStatus: install ok installed\nVersion: %s\nArchitecture: %s\nMaintainer: none\nDescription: none\n\n' \
+      "${name%%=*}" "$version" "$debian_arch" >> "$debian_work/status"
   done
 }
 
@@ -46,6 +49,8 @@ debian_update() {
 
 # debian_plan PACKAGES...: writes $debian_work/plan, a line "URL FILE HASH" for each package to fetch, in a fixed order.
 debian_plan() {
+  : > "$debian_work/plan"
+  [ $# -gt 0 ] || return 0
   debian_update || return 1
   if ! debian_apt install -qq --print-uris "$@" > "$debian_work/uris" 2> "$debian_work/said"; then
     grep '^E:' "$debian_work/said" | sed 's/^E: //' | indent
@@ -83,14 +88,15 @@ debian_relink() {
 debian_download() { debian_apt install -qq --download-only "$@" > "$debian_work/said" 2>&1; }
 
 # debian_runtime NAME FOLDER PACKAGES...: fills FOLDER with the packages and what they need; kept in the cache as one file, since the platform
-# copies it for each build. Once a day the lists are asked for newer ones. $debian_assumed names packages that are taken as installed. Where a
-# function finish_NAME is, it is called with the unpacked folder before it is kept. FOLDER/.packages says what it holds.
+# copies it for each build. Once a day the lists are asked for newer ones. $debian_assumed names packages that are taken as installed, the array
+# debian_files packages that are at hand and are unpacked as well. Where a function finish_NAME is, it is called with the unpacked folder before
+# it is kept. FOLDER/.packages says what it holds.
+debian_files=()
 debian_runtime() {
   local name=$1 folder=$2 kept=$cache/debian key plan_key packed
   shift 2
   mkdir -p "$kept"
-  plan_key="$debian_arch $STACK $* - ${debian_assumed:-} $(cat /etc/apt/sources.list /usr/share/stack/run-packages "$buildpack"/lib/*.sh 2>/dev/null |
-    sha256sum | cut -c 1-16)"
+  plan_key="$debian_arch $STACK $* - ${debian_assumed:-} ${debian_files[*]##*/} $(debian_circumstances | sha256sum | cut -c 1-16)"
   if ! debian_is_fresh "$kept/$name.plan" "$plan_key"; then
     # shellcheck disable=SC2086 # words
     debian_status ${debian_assumed:-}
@@ -113,6 +119,11 @@ debian_runtime() {
   tar -x --zstd -f "$packed" -C "$folder"
 }
 
+# What a runtime depends on beside its packages' names.
+debian_circumstances() {
+  cat /etc/apt/sources.list "${debian_sources:-/etc/apt/sources.list.d}"/* /usr/share/stack/run-packages "$buildpack"/lib/*.sh 2>/dev/null || true
+}
+
 # A plan is good for a day, while its packages are at hand.
 debian_is_fresh() {
   local kept=("${1%.plan}"-*.tar.zst)
@@ -123,7 +134,7 @@ debian_is_fresh() {
 debian_make() {
   local name=$1 packed=$2 work=$debian_work/root file files=()
   shift 2
-  debian_download "$@" || {
+  [ $# = 0 ] || debian_download "$@" || {
     indent < "$debian_work/said"
     fail "downloading packages from Debian's mirror failed"
   }
@@ -132,13 +143,14 @@ debian_make() {
     files+=("$debian_work/cache/archives/$file")
   done < "$debian_work/plan"
   rm -rf "$work"
-  debian_unpack "$work" "${files[@]}"
+  debian_unpack "$work" "${files[@]}" "${debian_files[@]}"
   cut -d ' ' -f 2 "$debian_work/plan" | sed 's/_[^_]*\.deb$//; s/_/ /; s/%3a/:/' > "$work/.packages"
   if declare -F "finish_$name" > /dev/null; then "finish_$name" "$work"; fi
   find "$work" -depth -type d -empty -delete
   tar -c -C "$work" --sort=name . | zstd -q -3 -T0 -o "$packed.new"
   mv "$packed.new" "$packed"
-  rm -rf "$work" "${files[@]}"
+  rm -rf "$work"
+  ((${#files[@]} == 0)) || rm -f "${files[@]}"
 }
 
 # debian_version FOLDER PACKAGE: its upstream version, for people.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Lines as people know them from Heroku.
 
 step() { echo "-----> $*"; }

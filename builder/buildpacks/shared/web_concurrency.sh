@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced before a process starts: how many workers a web server should run, from the memory that it may use. A value of the user's counts more.
 
 detect_memory_mb() {

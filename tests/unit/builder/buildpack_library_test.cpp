@@ -21,6 +21,8 @@ TEST(BuildpackLibrary, DetectsInTheDocumentedOrder) {
   const auto detecting = library.detecting();
   const auto names = library.names();
   EXPECT_EQ(detecting.back(), "procfile");
+  EXPECT_THAT(names, testing::Contains("apt"));
+  EXPECT_THAT(detecting, Not(testing::Contains("apt")));
   EXPECT_TRUE(std::equal(detecting.begin(), detecting.end(), names.begin()));
 }
 

@@ -235,6 +235,14 @@ TEST_F(CommandSetTest, KeysAreTakenAsWordsOrAsText) {
   EXPECT_THAT(run({"keys"}).out, HasSubstr("ada@home"));
 }
 
+TEST_F(CommandSetTest, ListsBuildpacksInTheOrderOfDetection) {
+  const std::string text = run({"buildpacks:available"}).out;
+  EXPECT_TRUE(text.starts_with("ruby "));
+  EXPECT_LT(text.find("\nnodejs "), text.find("\nprocfile "));
+  EXPECT_THAT(text.substr(text.find("\napt ")), HasSubstr("by name"));
+  EXPECT_THAT(run({"buildpacks:available", "--json"}).out, HasSubstr("\"origin\":\"bundled\""));
+}
+
 TEST_F(CommandSetTest, TokensAreShownOnceAndStoredHashed) {
   const auto json = base::parseJsonObject(run({"tokens:create", "--json"}).out, "answer");
   const std::string secret = base::jsonString(json, "token");

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The virtual environment and what pip puts there.
 
 require_requirements() {

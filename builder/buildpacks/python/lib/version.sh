@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Which Python: Debian's, or a clear no.
 
 # wanted_version: sets $wanted (may be empty) and $wanted_from.

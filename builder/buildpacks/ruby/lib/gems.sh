@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Gems by Bundler, and what Rails makes of them.
 
 configure_bundler() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Debian's Ruby, made to find its libraries in the app. Needs debian.sh and config_vars.sh.
 
 # The release that the stack has.
@@ -39,6 +40,6 @@ finish_ruby() {
       break
     done
   done
-  rm -rf "$root/bin" "$root/etc" "$usr/share/ri" "$usr/share/applications" "$usr/share/javascript" "$usr/share/fonts"
+  rm -rf "${root:?}/bin" "${root:?}/etc" "$usr/share/ri" "$usr/share/applications" "$usr/share/javascript" "$usr/share/fonts"
   mv "$root/bin.new" "$root/bin"
 }
