@@ -9,7 +9,7 @@ OutsideObjects::OutsideObjects(ObjectFormat format)
 
 bool OutsideObjects::mayBeCommit(const Entry& entry) const noexcept {
   if (entry.type != 0) return entry.type == static_cast<std::uint8_t>(ObjectType::commit);
-  // Deltas are made of commits by nobody, but they may be.
+  // A base that is one is found by the walk through everything.
   return (entry.roles & (tip | spare)) != 0;
 }
 

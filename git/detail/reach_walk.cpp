@@ -127,8 +127,8 @@ void ReachWalk::walkTree(const ObjectId& root) {
       if (entry->isGitlink()) continue;
       parts_.wanted.found(entry->id, entry->isFolder() ? ObjectType::tree : ObjectType::blob);
       if (!entry->isFolder() || recent_->note(entry->id, ObjectType::tree)) continue;
-      Located folder(*snapshot_, ObjectId(format, entry->id));
-      if (visited_->add(folder)) pending.push_back(std::move(folder));
+      const Located folder(*snapshot_, ObjectId(format, entry->id));
+      if (visited_->add(folder)) pending.push_back(folder);
     }
   }
 }

@@ -11,7 +11,6 @@
 #include "base/fd.h"
 #include "git/pkt_line.h"
 #include "tests/support/temp_folder.h"
-#include "tests/unit/git/git_program.h"
 #include "tests/unit/git/memory_push.h"
 #include "tests/unit/git/pack_builder.h"
 
