@@ -23,6 +23,9 @@ namespace detail {
 class Trash;
 }
 
+/// Where the buildpacks of detection and of the names "heroku/NAME" come from: setting buildpack_source.
+enum class BuildpackOrigin { bundled, heroku };
+
 /// What one build may use. Each has a setting of the same name.
 struct BuildLimits {
   std::chrono::seconds timeout{900};       ///< build_timeout_s
@@ -47,7 +50,8 @@ struct BuilderConfig {
   std::filesystem::path workFolder;       ///< DIR/run/builds: one folder per build, removed at its end
   std::filesystem::path buildpackFolder;  ///< DIR/buildpacks: the operator's own, by folder name; looked at
                                           ///< before the bundled ones
-  unsigned cpuWeight = 25;                ///< setting build_cpu_weight; a process of an app has 100
+  BuildpackOrigin buildpackOrigin = BuildpackOrigin::bundled;
+  unsigned cpuWeight = 25;                        ///< setting build_cpu_weight; a process of an app has 100
   std::uint64_t diskMinFreeBytes = 256ull << 20;  ///< setting disk_min_free_bytes: a build that leaves less
                                                   ///< of the disk is stopped
   std::vector<std::pair<std::string, std::string>>

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -20,6 +21,16 @@ struct Setting {
 
 Setting text(std::string Config::*member) {
   return {[member](Config& config, const std::string& value) { config.*member = value; },
+          [member](const Config& config) { return config.*member; }};
+}
+
+Setting oneOf(std::vector<std::string> words, std::string Config::*member) {
+  return {[words, member](Config& config, const std::string& value) {
+            if (std::find(words.begin(), words.end(), value) == words.end())
+              throw base::Error(base::Errc::invalidArgument,
+                                "\"" + base::printable(value) + "\" is none of " + base::join(words, ", "));
+            config.*member = value;
+          },
           [member](const Config& config) { return config.*member; }};
 }
 
@@ -79,6 +90,7 @@ const std::map<std::string, Setting>& settings() {
       {"log_level", text(&Config::logLevel)},
       {"default_stack", text(&Config::defaultStack)},
       {"container_runtime", text(&Config::containerRuntime)},
+      {"buildpack_source", oneOf({"bundled", "heroku"}, &Config::buildpackSource)},
       {"subnet_pool", text(&Config::subnetPool)},
       {"name_servers", text(&Config::nameServers)},
       {"ca_bundle", path(&Config::caBundle)},

@@ -22,6 +22,7 @@ struct Config {
   std::string logLevel = "info";
   std::string defaultStack = "debian-12";
   std::string containerRuntime = "auto";
+  std::string buildpackSource = "bundled";  ///< or "heroku"
   std::string subnetPool = "10.210.0.0/16";
   std::string nameServers;
   std::filesystem::path caBundle = "/etc/ssl/certs/ca-certificates.crt";

@@ -119,6 +119,8 @@ std::filesystem::path existing(const std::filesystem::path& file) {
 builder::BuilderConfig builderConfig(const Config& config, const controller::DataFolder& folder) {
   return {.workFolder = folder.builds(),
           .buildpackFolder = folder.buildpacks(),
+          .buildpackOrigin = config.buildpackSource == "heroku" ? builder::BuildpackOrigin::heroku
+                                                                : builder::BuildpackOrigin::bundled,
           .cpuWeight = static_cast<unsigned>(std::clamp<std::uint64_t>(config.buildCpuWeight, 1, 10'000)),
           .diskMinFreeBytes = config.push.diskFreeBytes,
           .hostEnvironment = hostEnvironment(),

@@ -4,6 +4,7 @@
 
 #include "base/archive.h"
 #include "base/strings.h"
+#include "builder/detail/buildpack_choice.h"
 #include "builder/detail/buildpack_release.h"
 #include "builder/detail/phase_scripts.h"
 #include "builder/detail/procfile.h"
@@ -147,8 +148,7 @@ BuildRun::Stopped BuildRun::chooseSources() {
     explicitList_ = true;
     lines = parseBuildpacksFile(*text);
   } else {
-    for (const auto& name : library_.detecting())
-      sources_.push_back({.name = name, .url = "", .ref = ""});
+    sources_ = detectionSources(config_.buildpackOrigin, library_, folder_.build());
     return std::nullopt;
   }
   if (lines.size() > kMaxBuildpacks) {
@@ -157,7 +157,8 @@ BuildRun::Stopped BuildRun::chooseSources() {
   for (const auto& line : lines) {
     auto source = parseBuildpackSource(line);
     if (const auto* error = std::get_if<SourceError>(&source)) return BuildFailed{error->message};
-    sources_.push_back(std::get<BuildpackSource>(std::move(source)));
+    sources_.push_back(
+        resolve(std::get<BuildpackSource>(std::move(source)), config_.buildpackOrigin, library_));
   }
   return std::nullopt;
 }
@@ -221,7 +222,10 @@ BuildRun::Stopped BuildRun::detectAny() {
     std::uint64_t number = 0;
     if (none || lineEnd == std::string::npos ||
         !base::parseNumber(printed.text().substr(0, lineEnd), number) || number >= buildpacks_.size()) {
-      output_.detail("None of these takes the app: " + base::join(library_.detecting(), ", ") + ".");
+      std::vector<std::string> asked;
+      for (const auto& source : sources_)
+        asked.push_back(source.name);
+      output_.detail("None of these takes the app: " + base::join(asked, ", ") + ".");
       output_.detail("Add a Procfile, a .buildpacks file, or set the config var BUILDPACK_URL.");
       return BuildFailed{"Unable to select a buildpack"};
     }

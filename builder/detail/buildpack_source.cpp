@@ -58,7 +58,15 @@ std::variant<BuildpackSource, SourceError> parseBuildpackSource(std::string_view
   BuildpackSource source;
   if (text.find("://") == text.npos) {
     constexpr std::string_view kShorthand = "heroku/";
-    auto name = text.starts_with(kShorthand) ? text.substr(kShorthand.size()) : text;
+    source.herokuName = text.starts_with(kShorthand);
+    auto name = source.herokuName ? text.substr(kShorthand.size()) : text;
+    if (const auto hash = name.find('#'); source.herokuName && hash != name.npos) {
+      source.ref = std::string(name.substr(hash + 1));
+      name = name.substr(0, hash);
+      if (!isRef(source.ref)) {
+        return SourceError{"the buildpack heroku/" + base::printable(name) + " has a malformed #ref"};
+      }
+    }
     if (!isFolderName(name)) {
       return SourceError{"the buildpack '" + base::printable(text) +
                          "' is neither a buildpack's name nor an https URL of a tarball or git repository"};

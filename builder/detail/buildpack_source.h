@@ -15,7 +15,8 @@ struct BuildpackSource {
   std::string
       name;  ///< folder name of a named one, else the URL's last word: for people, without credentials
   std::string url;
-  std::string ref;  ///< branch, tag or commit; empty: the default branch
+  bool herokuName = false;  ///< written as "heroku/NAME": see resolve()
+  std::string ref;          ///< branch, tag or commit; empty: the default branch
 };
 
 /// One sentence.
@@ -23,7 +24,7 @@ struct SourceError {
   std::string message;
 };
 
-/// "nodejs", "heroku/nodejs" (the same), "https://HOST/PATH.tgz", "https://HOST/PATH.git#ref".
+/// "nodejs", "heroku/nodejs", "heroku/nodejs#v300", "https://HOST/PATH.tgz", "https://HOST/PATH.git#ref".
 std::variant<BuildpackSource, SourceError> parseBuildpackSource(std::string_view text);
 
 /// The lines of a .buildpacks file that name one.

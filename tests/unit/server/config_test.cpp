@@ -47,6 +47,8 @@ TEST(Config, AValueThatIsMissingOrOfTheWrongKindIsRefused) {
   EXPECT_NE(failureOf({"--data"}).find("needs a value"), std::string::npos);
   EXPECT_NE(failureOf({"--stop-grace-s", "soon"}).find("no whole number"), std::string::npos);
   EXPECT_NE(failureOf({"serve"}).find("no option"), std::string::npos);
+  EXPECT_NE(failureOf({"--buildpack-source", "github"}).find("is none of bundled, heroku"),
+            std::string::npos);
 }
 
 TEST(Config, LimitsAreWrittenAsAppsWriteThem) {
