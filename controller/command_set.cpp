@@ -119,7 +119,7 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
   for (const auto& group : {appCommands(), configCommands(), featureCommands(), limitCommands(),
-                            releaseCommands(), processCommands(), serverCommands()})
+                            networkCommands(), releaseCommands(), processCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 

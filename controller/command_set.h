@@ -109,6 +109,7 @@ std::vector<CommandSpec> appCommands();
 std::vector<CommandSpec> configCommands();
 std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> limitCommands();
+std::vector<CommandSpec> networkCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
 std::vector<CommandSpec> serverCommands();

@@ -3,6 +3,8 @@
 // can be drawn here later (DESIGN 1.14).
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -127,6 +129,10 @@ class ContainerRuntime {
   virtual void remove(const std::string& id) = 0;
   /// Ids of everything present in this data folder: started, ended, or left by a killed daemon.
   virtual std::vector<std::string> list() = 0;
+
+  /// Bytes on this device of files that a container's processes hold open and that have no name any more;
+  /// walking its folders does not find them. 0 for an unknown id.
+  virtual std::uint64_t unlinkedBytes(const std::string& id, dev_t device) = 0;
 
   /// Host uid/gid of a container's uid/gid: for folders that a container shall own.
   virtual std::uint32_t hostId(std::uint32_t containerId) const = 0;

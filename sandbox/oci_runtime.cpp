@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "sandbox/detail/attached_run.h"
 #include "sandbox/detail/container_folder.h"
 #include "sandbox/detail/container_host.h"
+#include "sandbox/detail/network_guard.h"
 
 namespace sandbox {
 namespace {
@@ -67,6 +69,9 @@ class OciRuntime : public ContainerRuntime {
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override { return host_.list(); }
+  std::uint64_t unlinkedBytes(const std::string& id, dev_t device) override {
+    return host_.unlinkedBytes(id, device);
+  }
   std::uint32_t hostId(std::uint32_t containerId) const override { return host_.hostId(containerId); }
   std::string describe() const override { return version_ + ", " + host_.describe(); }
 
@@ -87,10 +92,13 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
   writeEnd.reset();
   base::Fd monitor = state.monitor.open();
   if (!monitor.valid()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
+  std::optional<NetworkGuard> guard;
+  if (spec.filter) guard.emplace(host_.guardOf(spec, state.init));
   host_.launch(spec.id);
   AttachedRun attached({.output = std::move(readEnd),
                         .monitor = std::move(monitor),
-                        .signalAll = [&](int number) { host_.signalAll(spec.id, number); }},
+                        .signalAll = [&](int number) { host_.signalAll(spec.id, number); },
+                        .guard = guard ? &*guard : nullptr},
                        output, options);
   RunResult result;
   result.end = attached.drive();
@@ -103,6 +111,7 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
 
 RunningContainer OciRuntime::start(const ContainerSpec& spec, const fs::path& logFile) {
   checkSpec(spec);
+  CHECK(!spec.filter);  // it would end with this process
   if (!logFile.is_absolute())
     throw Error(Errc::invalidArgument, "a container's log file must be given by an absolute path");
   host_.claim(spec.id);

@@ -93,6 +93,7 @@ const std::map<std::string, Setting>& settings() {
       {"buildpack_source", oneOf({"bundled", "heroku"}, &Config::buildpackSource)},
       {"subnet_pool", text(&Config::subnetPool)},
       {"name_servers", text(&Config::nameServers)},
+      {"host_services", text(&Config::hostServices)},
       {"ca_bundle", path(&Config::caBundle)},
       {"user_namespace_base", number(&Config::userNamespaceBase)},
       {"max_parallel_builds", number(&Config::maxParallelBuilds)},

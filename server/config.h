@@ -25,6 +25,7 @@ struct Config {
   std::string buildpackSource = "bundled";  ///< or "heroku"
   std::string subnetPool = "10.210.0.0/16";
   std::string nameServers;
+  std::string hostServices;
   std::filesystem::path caBundle = "/etc/ssl/certs/ca-certificates.crt";
   std::uint64_t userNamespaceBase = 1879048192;
   std::uint64_t maxParallelBuilds = 0;  ///< 0: number of cores

@@ -241,7 +241,8 @@ int run(const Config& config) {
                                .runtime = config.containerRuntime,
                                .userNamespaceBase = static_cast<std::uint32_t>(config.userNamespaceBase),
                                .subnetPool = config.subnetPool,
-                               .nameServers = config.nameServers},
+                               .nameServers = config.nameServers,
+                               .hostServices = config.hostServices},
                               clock);
   base::Log("server").info("container runtime chosen", {{"runtime", runtime->describe()}});
   sandbox::LayerStore layers(folder.layers(), runtime->hostId(0));

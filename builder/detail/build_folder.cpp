@@ -59,6 +59,7 @@ BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildIn
     // digest.
     : guard_(workFolder / input.id, trash),
       keptCache_(input.cache),
+      useCache_(input.useCache),
       user_(user),
       hash_(base::Digest::of(input.commit).hex().substr(0, 8)) {
   makeFolder(root(), ::geteuid(), 0711);
@@ -70,8 +71,6 @@ BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildIn
   mount(root() / "app", "/app", false);
   takeSource(input);
   mount(build(), buildPath(), false);
-  copyCache(input);
-  mount(root() / "cache", cachePath(), false);
   writeConfig(input.config);
   mount(root() / "env", envPath(), true);
 }
@@ -96,12 +95,20 @@ void BuildFolder::takeSource(const BuildInput& input) {
   base::removeTree(input.source);
 }
 
-void BuildFolder::copyCache(const BuildInput& input) {
+bool BuildFolder::takeCache(const std::stop_token& stop) {
   const fs::path cache = root() / "cache";
-  if (!input.useCache || !fs::is_directory(input.cache)) return makeFolder(cache, user_.appId, 0755);
-  // A copy, not links: a buildpack may write into a file that it finds.
-  base::mustRun({"cp", "-a", "--reflink=auto", "--", input.cache.string(), cache.string()},
-                {.timeout = std::chrono::minutes(15)});
+  bool whole = true;
+  if (useCache_ && fs::is_directory(keptCache_)) {
+    // A copy, not links: a buildpack may write into a file that it finds.
+    const auto copied =
+        base::runCommand({"cp", "-a", "--reflink=auto", "--", keptCache_.string(), cache.string()},
+                         {.timeout = std::chrono::minutes(15), .maxOutputBytes = 4096, .stop = stop});
+    whole = copied.status.ok();
+    if (!whole) base::removeTree(cache);
+  }
+  if (!fs::exists(cache)) makeFolder(cache, user_.appId, 0755);
+  mount(cache, cachePath(), false);
+  return whole;
 }
 
 void BuildFolder::writeConfig(const store::ConfigVars& config) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ class TreeGuard {
 /// container cannot rename, the host can trust to be where it was. One thread at a time.
 class BuildFolder {
  public:
-  /// Takes `input.source` and a copy of the cache, writes the config vars. Throws io.
+  /// Takes `input.source`, writes the config vars. Throws io.
   BuildFolder(const std::filesystem::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user);
 
   /// All that the build can write lies below it.
@@ -44,6 +45,9 @@ class BuildFolder {
   std::filesystem::path buildpack(std::size_t index) const {
     return root() / "buildpacks" / std::to_string(index);
   }
+  /// Gives the build a copy of the app's cache, before any container runs; an empty one, and false, when the
+  /// old one cannot be copied (a path in it is too long for the tools). Throws cancelled.
+  bool takeCache(const std::stop_token& stop);
   /// Hands a buildpack that was put there to the build user and gives it its place in the containers.
   void adoptBuildpack(std::size_t index);
 
@@ -63,12 +67,12 @@ class BuildFolder {
  private:
   const std::filesystem::path& root() const { return guard_.path(); }
   void takeSource(const BuildInput& input);
-  void copyCache(const BuildInput& input);
   void writeConfig(const store::ConfigVars& config);
   void mount(const std::filesystem::path& source, const std::string& target, bool readOnly);
 
   TreeGuard guard_;
   std::filesystem::path keptCache_;
+  bool useCache_;
   BuildUser user_;
   std::string hash_;
   std::vector<sandbox::Mount> mounts_;

@@ -98,7 +98,9 @@ BuildRun::BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runti
       stop_(stop),
       folder_(config.workFolder, trash, input, userOf(runtime)),
       disk_(folder_.path(), {.maxBytes = input.limits.diskBytes, .minFreeBytes = config.diskMinFreeBytes}),
-      phases_({config, runtime, input, folder_, disk_}, stop),
+      phases_(
+          {config, runtime, input, folder_, disk_, [this](const std::string& line) { output_.error(line); }},
+          stop),
       library_(config.buildpackFolder) {}
 
 BuildOutcome BuildRun::run() {
@@ -116,6 +118,8 @@ BuildOutcome BuildRun::run() {
 
 BuildRun::Stopped BuildRun::build() {
   if (stop_.stop_requested()) return BuildCancelled{};
+  if (!folder_.takeCache(stop_))
+    output_.detail("The cache of the last build cannot be copied: this one begins with an empty one");
   if (auto stop = removeIgnoredFiles()) return stop;
   if (auto stop = chooseSources()) return stop;
   if (auto stop = obtainBuildpacks()) return stop;

@@ -1,6 +1,7 @@
 #include "builder/detail/disk_watch.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -49,15 +50,16 @@ DiskWatch::~DiskWatch() {
   thread_.request_stop();
 }
 
-DiskWatch::Phase::Phase(DiskWatch& watch, std::stop_source end) : watch_(watch) {
+DiskWatch::Phase::Phase(DiskWatch& watch, std::stop_source end, std::function<std::uint64_t(dev_t)> unseen)
+    : watch_(watch) {
   const std::lock_guard lock(watch_.mutex_);
-  watch_.end_ = std::move(end);
+  watch_.running_ = Running{.end = std::move(end), .unseen = std::move(unseen)};
   watch_.changed_.notify_all();
 }
 
 DiskWatch::Phase::~Phase() {
   const std::lock_guard lock(watch_.mutex_);
-  watch_.end_.reset();
+  watch_.running_.reset();
 }
 
 std::optional<std::string> DiskWatch::verdict() const {
@@ -66,31 +68,29 @@ std::optional<std::string> DiskWatch::verdict() const {
 }
 
 void DiskWatch::work(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    {
-      std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [this] { return end_.has_value(); })) return;
-    }
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [this] { return running_.has_value(); })) {
+    const Running running = *running_;
+    lock.unlock();
     std::optional<std::string> exceeded;
     try {
-      exceeded = look(stop);
+      exceeded = look(running, stop);
     } catch (const std::exception& error) {
       // The top of a worker's job. A build that moves its folders about is looked at again a moment later.
       base::Log("builder").debug("build folder not measured", {{"why", error.what()}});
     }
-    std::unique_lock lock(mutex_);
+    lock.lock();
     if (exceeded) {
       if (!verdict_) verdict_ = std::move(exceeded);
-      const auto end = end_;
       lock.unlock();
-      if (end) end->request_stop();
+      running.end.request_stop();
       lock.lock();
     }
     changed_.wait_for(lock, stop, kStep, [] { return false; });
   }
 }
 
-std::optional<std::string> DiskWatch::look(const std::stop_token& stop) {
+std::optional<std::string> DiskWatch::look(const Running& running, const std::stop_token& stop) {
   const struct statvfs state = stateOf(folder_);
   const std::uint64_t left = freeBytes(state);
   if (left < limits_.minFreeBytes)
@@ -101,17 +101,20 @@ std::optional<std::string> DiskWatch::look(const std::stop_token& stop) {
   // Others write and remove beside it: what went says when to look, not what was used.
   const std::uint64_t gone = freeThen_ > left ? freeThen_ - left : 0;
   if (Steady::now() < nextMeasure_ && usedBytes_ + gone <= limits_.maxBytes) return std::nullopt;
-  usedBytes_ = measure(stop);
+  usedBytes_ = measure(running, stop);
   if (usedBytes_ <= limits_.maxBytes) return std::nullopt;
   return "it wrote more than " + base::formatBytes(limits_.maxBytes) +
          " to its folders (setting build_disk_bytes)";
 }
 
-std::uint64_t DiskWatch::measure(const std::stop_token& stop) {
+std::uint64_t DiskWatch::measure(const Running& running, const std::stop_token& stop) {
   freeThen_ = freeBytes(stateOf(folder_));
   const auto start = Steady::now();
   nextMeasure_ = start + kShortestPause;  // also when it throws
-  const std::uint64_t bytes = base::measureTree(folder_, {.stop = stop}).diskBytes;
+  struct stat info {};
+  if (::stat(folder_.c_str(), &info) != 0) base::throwErrno(errno, "measuring a build's folder");
+  const std::uint64_t bytes = base::measureTree(folder_, {.stop = stop}).diskBytes +
+                              (running.unseen ? running.unseen(info.st_dev) : 0);
   const auto cost = std::chrono::duration_cast<milliseconds>(Steady::now() - start);
   nextMeasure_ = Steady::now() + std::clamp(cost * kPausePerCost, kShortestPause, kLongestPause);
   return bytes;

@@ -1,10 +1,13 @@
 // The disk that a build takes.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -31,7 +34,8 @@ class DiskWatch {
   /// While it lives the folder is watched; `end` is asked to stop when a limit is exceeded.
   class Phase {
    public:
-    Phase(DiskWatch& watch, std::stop_source end);
+    /// `unseen`: bytes that the folder's walk does not find, on its device; called on the watch's thread.
+    Phase(DiskWatch& watch, std::stop_source end, std::function<std::uint64_t(dev_t)> unseen);
     ~Phase();
     Phase(const Phase&) = delete;
     Phase& operator=(const Phase&) = delete;
@@ -45,8 +49,12 @@ class DiskWatch {
 
  private:
   void work(const std::stop_token& stop);
-  std::optional<std::string> look(const std::stop_token& stop);
-  std::uint64_t measure(const std::stop_token& stop);
+  struct Running {
+    std::stop_source end;
+    std::function<std::uint64_t(dev_t)> unseen;
+  };
+  std::optional<std::string> look(const Running& running, const std::stop_token& stop);
+  std::uint64_t measure(const Running& running, const std::stop_token& stop);
 
   const std::filesystem::path folder_;
   const Limits limits_;
@@ -57,9 +65,9 @@ class DiskWatch {
 
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::optional<std::stop_source> end_;  // guarded by mutex_: of the phase that runs
-  std::optional<std::string> verdict_;   // guarded by mutex_
-  std::jthread thread_;                  // last: it uses what is above
+  std::optional<Running> running_;      // guarded by mutex_: the phase
+  std::optional<std::string> verdict_;  // guarded by mutex_
+  std::jthread thread_;                 // last: it uses what is above
 };
 
 }  // namespace builder::detail

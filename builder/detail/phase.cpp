@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/strings.h"
+#include "builder/detail/proxy_hosts.h"
 
 namespace builder::detail {
 namespace {
@@ -75,8 +76,32 @@ sandbox::ContainerSpec PhaseRunner::specOf(const PhaseCall& call) {
   spec.limits.cpus = limits_.cpus;
   spec.limits.cpuWeight = config.cpuWeight;
   spec.limits.fileBytes = limits_.diskBytes;
-  spec.network = call.network;
+  if (call.network) {
+    setNetwork(spec);
+  } else {
+    spec.network = false;
+  }
   return spec;
+}
+
+void PhaseRunner::setNetwork(sandbox::ContainerSpec& spec) const {
+  const BuildNetwork& network = parts_.input.network;
+  spec.network = network.reach != BuildNetwork::Reach::none;
+  if (network.reach == BuildNetwork::Reach::full) return;
+  spec.filter.emplace();
+  if (!spec.network) return;
+  spec.filter->hosts = network.hosts;
+  // Where there is a proxy all goes through it, and it is the one that can filter.
+  for (auto& proxy : proxyHosts(parts_.config.hostEnvironment))
+    spec.filter->hosts.push_back(std::move(proxy));
+}
+
+void PhaseRunner::tellRefused(const std::string& host) {
+  if (!refused_.insert(host).second) return;
+  const bool none = parts_.input.network.reach == BuildNetwork::Reach::none;
+  parts_.tellError("Network: " + host +
+                   (none ? " is out of reach: this app's builds have no network (network:set)"
+                         : " is not on this app's list (network:set)"));
 }
 
 sandbox::RunResult PhaseRunner::run(const PhaseCall& call, base::ByteSink& output) {
@@ -86,13 +111,15 @@ sandbox::RunResult PhaseRunner::run(const PhaseCall& call, base::ByteSink& outpu
   const auto timeout = std::clamp(left, std::chrono::seconds(0), call.timeout);
   std::stop_source end;
   const std::stop_callback onStop(stop_, [&] { end.request_stop(); });
-  const DiskWatch::Phase watched(parts_.disk, end);
+  const DiskWatch::Phase watched(parts_.disk, end, [this, id = spec.id](dev_t device) {
+    return parts_.runtime.unlinkedBytes(id, device);
+  });
   return parts_.runtime.run(spec, output,
                             {.timeout = timeout,
                              .idleTimeout = limits_.idleTimeout,
                              .stop = end.get_token(),
                              .killGrace = kKillGrace,
-                             .onRefusedHost = nullptr});
+                             .onRefusedHost = [this](const std::string& host) { tellRefused(host); }});
 }
 
 std::optional<BuildStop> PhaseRunner::judge(const sandbox::RunResult& result, const std::string& what) const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -40,6 +42,8 @@ struct PhaseParts {
   const BuildInput& input;
   const BuildFolder& folder;
   DiskWatch& disk;
+  /// Takes the platform's own error lines.
+  std::function<void(const std::string& line)> tellError;
 };
 
 /// Runs the phases of one build against its limits. One thread at a time.
@@ -56,6 +60,8 @@ class PhaseRunner {
 
  private:
   sandbox::ContainerSpec specOf(const PhaseCall& call);
+  void setNetwork(sandbox::ContainerSpec& spec) const;
+  void tellRefused(const std::string& host);
 
   const PhaseParts parts_;
   const BuildLimits& limits_;
@@ -63,6 +69,7 @@ class PhaseRunner {
   std::chrono::steady_clock::time_point deadline_;
   std::vector<std::pair<std::string, std::string>> environment_;
   int runs_ = 0;
+  std::set<std::string> refused_;   // hosts that were told already
   bool buildDeadlineRules_ = true;  // of the last run: not the call's own timeout
 };
 

@@ -48,15 +48,20 @@ RunResult::End AttachedRun::drive() {
   while (step()) {
   }
   drain();
+  passRefusals();
   return end_;
 }
 
 bool AttachedRun::step() {
   // poll skips entries with a negative descriptor.
-  std::array<pollfd, 3> entries = {{{container_.output.get(), POLLIN, 0},
+  const int refused = container_.guard == nullptr ? -1 : container_.guard->refusedEvent().get();
+  std::array<pollfd, 4> entries = {{{container_.output.get(), POLLIN, 0},
                                     {container_.monitor.get(), POLLIN, 0},
-                                    {phase_ == Phase::running ? stopEvent_.get() : -1, POLLIN, 0}}};
+                                    {phase_ == Phase::running ? stopEvent_.get() : -1, POLLIN, 0},
+                                    {refused, POLLIN, 0}}};
   const int ready = pollEntries(entries.data(), entries.size(), pollTimeout(nextDeadline()));
+  // The reason before what a program says about it.
+  if (ready > 0 && entries[3].revents != 0) passRefusals();
   if (ready > 0 && entries[0].revents != 0) passOutput();
   if (ready > 0 && entries[1].revents != 0) return false;
   if (ready > 0 && entries[2].revents != 0) beginStop(RunResult::End::cancelled);
@@ -70,6 +75,13 @@ void AttachedRun::passOutput() {
   if (count == 0) return container_.output.reset();
   lastOutput_ = steady_clock::now();
   sink_.write({buffer.data(), count});
+}
+
+void AttachedRun::passRefusals() {
+  if (container_.guard == nullptr) return;
+  for (const std::string& host : container_.guard->takeRefused()) {
+    if (options_.onRefusedHost) options_.onRefusedHost(host);
+  }
 }
 
 // Silence counts only while it runs as it likes.

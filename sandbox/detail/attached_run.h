@@ -7,6 +7,7 @@
 #include "base/byte_sink.h"
 #include "base/fd.h"
 #include "sandbox/container.h"
+#include "sandbox/detail/network_guard.h"
 
 namespace sandbox {
 
@@ -18,6 +19,7 @@ class AttachedRun {
     base::Fd output;                     ///< read end of its pipe
     base::Fd monitor;                    ///< pidfd of conmon, which ends after it
     std::function<void(int)> signalAll;  ///< to every process in it
+    NetworkGuard* guard = nullptr;       ///< whose refusals options.onRefusedHost is told of
   };
   AttachedRun(Container container, base::ByteSink& sink, const RunOptions& options);
 
@@ -31,6 +33,7 @@ class AttachedRun {
   /// One wait and what came of it; false when the container has ended.
   bool step();
   void passOutput();
+  void passRefusals();
   void actOnTime();
   void beginStop(RunResult::End reason);
   SteadyTime nextDeadline() const;

@@ -55,6 +55,24 @@ void allowForwarding() {
   base::writeAll(base::openFile(kSetting, O_WRONLY), "1");
 }
 
+void writeSetting(const std::string& file, const char* value) {
+  base::writeAll(base::openFile(file, O_WRONLY), value);
+}
+
+// Ports of the bridge that are isolated pass nothing to each other. Without IPv6 the bridge has no link-local
+// address at which the host's services would be reached beside the packet filter.
+void closeSideDoors(const std::string& bridge, const base::JsonArray::Ptr& interfaces) {
+  const std::string ipv6 = "/proc/sys/net/ipv6/conf/" + bridge + "/disable_ipv6";
+  std::error_code ignored;
+  if (fs::exists(ipv6, ignored)) writeSetting(ipv6, "1");
+  for (std::size_t i = 0; !interfaces.isNull() && i < interfaces->size(); ++i) {
+    const auto interface = interfaces->getObject(static_cast<unsigned>(i));
+    const std::string name = base::jsonString(interface, "name");
+    if (name != bridge && base::jsonString(interface, "sandbox").empty())
+      writeSetting("/sys/class/net/" + name + "/brport/isolated", "1");
+  }
+}
+
 // The containers' packets must fit where they leave the host (tunnels and clouds have less than 1500).
 std::uint64_t outsideMtu() {
   const std::string interface = defaultInterface(readOrEmpty("/proc/net/route"));
@@ -101,7 +119,7 @@ Ipv4Network CniNetwork::chooseSubnet() {
     throw Error(Errc::unavailable,
                 "all of " + config_.pool.str() +
                     " is in use on this host: set subnet_pool to private addresses that are free");
-  if (before) Firewall(config_.name, *before).remove();
+  if (before) Firewall(config_.name, *before, config_.doors).remove();
   auto object = base::makeJsonObject();
   object->set("bridge", config_.name);
   object->set("subnet", chosen->str());
@@ -164,6 +182,7 @@ std::string CniNetwork::attachTo(const Ipv4Network& subnet, const std::string& i
   const auto addresses = answer->getArray("ips");
   if (addresses.isNull() || addresses->empty())
     throw Error(Errc::unavailable, "the CNI bridge plugin gave no address");
+  closeSideDoors(config_.name, answer->getArray("interfaces"));
   const std::string address = base::jsonString(addresses->getObject(0), "address");
   return address.substr(0, address.find('/'));
 }
@@ -175,7 +194,7 @@ std::string CniNetwork::attach(const std::string& id, pid_t pid) {
   if (known && interfaceExists(config_.name)) {
     if (now - rulesCheckedAt_ > kRulesRecheck) {
       allowForwarding();
-      Firewall(config_.name, *known).ensure();
+      Firewall(config_.name, *known, config_.doors).ensure();
       rulesCheckedAt_ = now;
     }
     lock.unlock();
@@ -184,7 +203,7 @@ std::string CniNetwork::attach(const std::string& id, pid_t pid) {
   // The lock is kept until the bridge has its address: that is what other data folders see of our choice.
   const base::Fd hostLock = lockHost();
   const Ipv4Network subnet = chooseSubnet();
-  Firewall(config_.name, subnet).ensure();
+  Firewall(config_.name, subnet, config_.doors).ensure();
   rulesCheckedAt_ = now;
   allowForwarding();
   return attachTo(subnet, id, pid);
@@ -211,7 +230,7 @@ void CniNetwork::tearDown() {
   const auto subnet = rememberedSubnet();
   if (!subnet || !interfaceExists(config_.name)) return;
   removeBridge(config_.name);
-  Firewall(config_.name, *subnet).remove();
+  Firewall(config_.name, *subnet, config_.doors).remove();
 }
 
 }  // namespace sandbox

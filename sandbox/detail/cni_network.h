@@ -22,12 +22,13 @@ struct CniNetworkConfig {
   std::uint64_t seed = 0;        ///< where in the pool to begin: data folders seldom meet
   Ipv4Network pool;
   std::filesystem::path plugins;  ///< folder of the CNI plugins
+  HostDoors doors;
 };
 
-/// Containers on the bridge reach each other and, masqueraded, whatever the host reaches; nobody outside
-/// reaches them but the host itself. The bridge and its firewall rules exist while containers do.
-/// Thread-safe. Throws unavailable with what to install or set. (CNI specification 1.0.0, "Section 2:
-/// Execution Protocol".)
+/// Containers on the bridge reach, masqueraded, what the host reaches: but neither each other nor the host
+/// itself (Firewall has the exceptions). Nobody outside reaches them but the host. No IPv6. The bridge and
+/// its firewall rules exist while containers do. Thread-safe. Throws unavailable with what to install or set.
+/// (CNI specification 1.0.0, "Section 2: Execution Protocol".)
 class CniNetwork {
  public:
   explicit CniNetwork(CniNetworkConfig config);

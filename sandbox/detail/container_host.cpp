@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -41,7 +42,9 @@ CniNetworkConfig networkConfig(const OciRuntimeConfig& config, const fs::path& p
           .name = "fl" + seed,
           .seed = std::strtoull(seed.c_str(), nullptr, 16),
           .pool = Ipv4Network::parse(config.subnetPool),
-          .plugins = plugins};
+          .plugins = plugins,
+          .doors = {.nameServers = nameServersOf(hostResolvConf(config.nameServers).text),
+                    .hostServices = parseHostServices(config.hostServices)}};
 }
 
 // The pid in a file that conmon wrote, if that process belongs to this container still.
@@ -99,7 +102,7 @@ std::vector<std::string> ContainerHost::list() const {
 ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarget& output, base::Time now) {
   const ContainerFiles files = filesOf(spec.id);
   const ResolverFile resolver = hostResolvConf(config_.nameServers);
-  if (resolver.guessed && spec.network)
+  if (resolver.guessed && spec.network && !spec.filter)
     base::Log("sandbox").warn(
         "no name server of the host can be reached from containers; public ones are used",
         {{"setting", "name_servers"}});
@@ -109,7 +112,7 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
               .userNamespaceBase = config_.userNamespaceBase,
               .cgroupsPath = cgroupsPath(spec.id),
               .limitSwap = cgroups_.countsSwap(),
-              .resolvConf = resolver.text});
+              .resolvConf = spec.filter ? kGuardedResolvConf : resolver.text});
   const CreatedContainer created = createContainer(programs_, spec.id, files, output);
   cgroups_.adopt("/" + name_ + "/monitors", created.monitor.pid);
   ContainerState state{.init = created.init, .monitor = created.monitor, .address = "", .startedAt = now};
@@ -124,6 +127,12 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
 
 void ContainerHost::launch(const std::string& id) {
   startContainer(programs_, id, filesOf(id));
+}
+
+NetworkGuard::Setup ContainerHost::guardOf(const ContainerSpec& spec, const ProcessRef& init) const {
+  return {.init = init.pid,
+          .filter = spec.network ? *spec.filter : NetworkFilter{},
+          .nameServers = nameServersOf(hostResolvConf(config_.nameServers).text)};
 }
 
 void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
@@ -141,6 +150,23 @@ void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
     if (pid == init && !initAlone && signalNumber != SIGKILL) continue;
     signalProcess(found->second, signalNumber);
   }
+}
+
+std::uint64_t ContainerHost::unlinkedBytes(const std::string& id, dev_t device) const {
+  constexpr std::uint64_t kBlockBytes = 512;
+  std::uint64_t bytes = 0;
+  std::set<ino_t> seen;
+  for (const pid_t pid : cgroups_.processes(cgroupsPath(id))) {
+    std::error_code gone;
+    for (fs::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", gone), end;
+         !gone && entry != end; entry.increment(gone)) {
+      struct stat info {};
+      const bool counts = ::stat(entry->path().c_str(), &info) == 0 && info.st_nlink == 0 &&
+                          S_ISREG(info.st_mode) && info.st_dev == device && seen.insert(info.st_ino).second;
+      if (counts) bytes += static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;
+    }
+  }
+  return bytes;
 }
 
 bool ContainerHost::outOfMemory(const std::string& id) const {

@@ -11,6 +11,7 @@
 #include "sandbox/detail/cni_network.h"
 #include "sandbox/detail/container_files.h"
 #include "sandbox/detail/monitor.h"
+#include "sandbox/detail/network_guard.h"
 #include "sandbox/oci_runtime.h"
 
 namespace sandbox {
@@ -28,6 +29,8 @@ class ContainerHost {
   /// its address is in the result.
   ContainerState create(const ContainerSpec& spec, const OutputTarget& output, base::Time now);
   void launch(const std::string& id);
+  /// For the guard of a created container that has a filter.
+  NetworkGuard::Setup guardOf(const ContainerSpec& spec, const ProcessRef& init) const;
   /// Undoes all of it, whatever state it is in, and the shared network when no container is left.
   void remove(const std::string& id);
 
@@ -37,6 +40,7 @@ class ContainerHost {
   /// To every process; to the init only when it is alone, because it passes signals on and nobody shall get
   /// one twice.
   void signalAll(const std::string& id, int signalNumber) const;
+  std::uint64_t unlinkedBytes(const std::string& id, dev_t device) const;
   bool outOfMemory(const std::string& id) const;
   std::uint32_t hostId(std::uint32_t containerId) const { return config_.userNamespaceBase + containerId; }
   /// "cgroup v2, user namespace 1879048192+65536".

@@ -1,6 +1,7 @@
 #include "sandbox/detail/firewall.h"
 
-#include <algorithm>
+#include <arpa/inet.h>
+
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -12,72 +13,144 @@
 namespace sandbox {
 namespace {
 
-struct Rule {
+struct Jump {
   std::string table;
   std::string chain;
   std::string match;
 };
 
-// In the order in which they are to stand in their chain.
-std::vector<Rule> rulesOf(const std::string& bridge, const Ipv4Network& subnet) {
-  return {{"nat", "POSTROUTING", "-s " + subnet.str() + " ! -o " + bridge + " -j MASQUERADE"},
-          {"filter", "FORWARD", "-i " + bridge + " -j ACCEPT"},
-          {"filter", "FORWARD", "-o " + bridge + " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"},
-          {"filter", "FORWARD", "-o " + bridge + " -j DROP"}};
+std::string fromContainersToHost(const std::string& bridge) {
+  return bridge + "-in";
+}
+std::string fromContainers(const std::string& bridge) {
+  return bridge + "-out";
+}
+std::string toContainers(const std::string& bridge) {
+  return bridge + "-to";
 }
 
-base::CommandOutput iptables(const std::string& action, const Rule& rule) {
-  std::vector<std::string> argv{"iptables", "-w", "-t", rule.table, action, rule.chain};
-  for (const std::string& word : base::split(rule.match, ' '))
+// From the machine's chains into ours. The last is put first: what comes from one container and goes to
+// another is refused, not dropped.
+std::vector<Jump> jumpsOf(const std::string& bridge, const Ipv4Network& subnet) {
+  return {{"nat", "POSTROUTING", "-s " + subnet.str() + " ! -o " + bridge + " -j MASQUERADE"},
+          {"filter", "INPUT", "-i " + bridge + " -j " + fromContainersToHost(bridge)},
+          {"filter", "FORWARD", "-o " + bridge + " -j " + toContainers(bridge)},
+          {"filter", "FORWARD", "-i " + bridge + " -j " + fromContainers(bridge)}};
+}
+
+base::CommandOutput iptables(const std::string& action, const Jump& jump) {
+  std::vector<std::string> argv{"iptables", "-w", "-t", jump.table, action, jump.chain};
+  for (const std::string& word : base::split(jump.match, ' '))
     argv.push_back(word);
   return base::runCommand(argv);
 }
 
-// All rules in one go and in one process; iptables-restore does a table's lines all or none.
-base::CommandOutput applyAll(const std::string& action, const std::vector<Rule>& rules) {
+base::CommandOutput restore(const std::string& script) {
+  return base::runCommand({"iptables-restore", "-w", "--noflush"}, {.input = script});
+}
+
+// Jumps in one go and in one process; a table's lines are done all or none.
+std::string withJumps(const std::string& action, const std::vector<Jump>& jumps, const std::string& filter) {
   std::string script;
   for (const std::string table : {"nat", "filter"}) {
-    script += "*" + table + "\n";
-    int position = 0;
-    for (const Rule& rule : rules) {
-      if (rule.table != table) continue;
-      const std::string place = action == "-I" ? " " + std::to_string(++position) : "";
-      script += action + " " + rule.chain + place + " " + rule.match + "\n";
+    script += "*" + table + "\n" + (table == "filter" ? filter : "");
+    for (const Jump& jump : jumps) {
+      if (jump.table == table) script += action + " " + jump.chain + " " + jump.match + "\n";
     }
     script += "COMMIT\n";
   }
-  return base::runCommand({"iptables-restore", "-w", "--noflush"}, {.input = script});
+  return script;
+}
+
+std::string refuse(const std::string& match) {
+  return match + " -p tcp -j REJECT --reject-with tcp-reset\n" + match +
+         " -j REJECT --reject-with icmp-port-unreachable\n";
 }
 
 }  // namespace
 
-Firewall::Firewall(std::string bridge, Ipv4Network subnet) : bridge_(std::move(bridge)), subnet_(subnet) {
+std::vector<HostService> parseHostServices(const std::string& text) {
+  std::vector<HostService> services;
+  for (const std::string& part : base::split(text, ',')) {
+    const std::string service(base::trim(part));
+    if (service.empty()) continue;
+    const auto colon = service.find(':');
+    constexpr std::uint64_t kMaxPort = 65535;
+    in_addr address{};
+    std::uint64_t port = 0;
+    if (colon == std::string::npos || ::inet_pton(AF_INET, service.substr(0, colon).c_str(), &address) != 1 ||
+        !base::parseNumber(service.substr(colon + 1), port) || port == 0 || port > kMaxPort)
+      throw base::Error(base::Errc::invalidArgument,
+                        base::printable(service) +
+                            " in the setting host_services is not ADDRESS:PORT, like 192.0.2.1:5432");
+    services.push_back({ntohl(address.s_addr), static_cast<std::uint16_t>(port)});
+  }
+  return services;
+}
+
+Firewall::Firewall(std::string bridge, Ipv4Network subnet, HostDoors doors)
+    : bridge_(std::move(bridge)), subnet_(subnet), doors_(std::move(doors)) {
   if (!base::findProgram("iptables"))
     throw base::Error(base::Errc::unavailable,
                       "containers need iptables for their way out: install the package iptables");
 }
 
+// A chain that is named with a colon is made, or emptied: afterwards it holds exactly this.
+std::string Firewall::chains() const {
+  const std::string in = "-A " + fromContainersToHost(bridge_);
+  const std::string out = "-A " + fromContainers(bridge_);
+  const std::string to = "-A " + toContainers(bridge_);
+  constexpr const char* kOngoing = " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n";
+  std::string text;
+  for (const auto& chain : {fromContainersToHost(bridge_), fromContainers(bridge_), toContainers(bridge_)})
+    text += ":" + chain + " - [0:0]\n";
+  text += in + kOngoing;
+  for (const std::string& server : doors_.nameServers) {
+    for (const auto& chain : {in, out}) {
+      for (const char* protocol : {" -p udp", " -p tcp"})
+        text += chain + " -d " + server + protocol + " --dport 53 -j ACCEPT\n";
+    }
+  }
+  for (const HostService& service : doors_.hostServices)
+    text += in + " -d " + Ipv4Network{service.address, 32}.str() + " -p tcp --dport " +
+            std::to_string(service.port) + " -j ACCEPT\n";
+  text += refuse(in);
+  // Link-local (AWS, Google, Azure and most others), Alibaba, Azure's own.
+  for (const char* metadata : {"169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32"})
+    text += refuse(out + " -d " + metadata);
+  text += refuse(out + " -o " + bridge_);
+  text += out + " -j ACCEPT\n";
+  text += to + kOngoing + to + " -j DROP\n";
+  return text;
+}
+
 void Firewall::ensure() const {
-  const std::vector<Rule> rules = rulesOf(bridge_, subnet_);
-  const auto present = std::count_if(rules.begin(), rules.end(),
-                                     [](const Rule& rule) { return iptables("-C", rule).status.ok(); });
-  if (present == static_cast<std::ptrdiff_t>(rules.size())) return;
-  if (present > 0) remove();  // a part of them would stand in the wrong order
-  const auto output = applyAll("-I", rules);
+  std::vector<Jump> missing;
+  for (const Jump& jump : jumpsOf(bridge_, subnet_)) {
+    if (!iptables("-C", jump).status.ok()) missing.push_back(jump);
+  }
+  const auto output = restore(withJumps("-I", missing, chains()));
   if (!output.status.ok())
     throw base::Error(base::Errc::unavailable, "iptables refuses the rules for containers: " +
                                                    base::printable(base::trim(output.err), 300));
 }
 
 void Firewall::remove() const {
-  const std::vector<Rule> rules = rulesOf(bridge_, subnet_);
-  if (applyAll("-D", rules).status.ok()) return;
-  // Some are missing, or there more than once: one by one.
+  std::string emptied, gone;
+  for (const auto& chain : {fromContainersToHost(bridge_), fromContainers(bridge_), toContainers(bridge_)}) {
+    emptied += ":" + chain + " - [0:0]\n";
+    gone += "-X " + chain + "\n";
+  }
+  // Some may be missing, or there more than once: then one by one.
   constexpr int kMaxCopies = 8;
-  for (const Rule& rule : rules) {
-    for (int copies = 0; copies < kMaxCopies && iptables("-D", rule).status.ok(); ++copies) {
+  const auto jumps = jumpsOf(bridge_, subnet_);
+  if (!restore(withJumps("-D", jumps, "")).status.ok()) {
+    for (const Jump& jump : jumps) {
+      for (int copies = 0; copies < kMaxCopies && iptables("-D", jump).status.ok(); ++copies) {
+      }
     }
   }
+  restore("*filter\n" + emptied + gone + "COMMIT\n");
 }
 
 }  // namespace sandbox

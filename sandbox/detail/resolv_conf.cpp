@@ -79,6 +79,12 @@ ResolverFile makeResolvConf(const ResolverSources& sources) {
   return file;
 }
 
+std::vector<std::string> nameServersOf(std::string_view text) {
+  std::vector<std::string> servers = serversIn(std::string(text));
+  std::erase_if(servers, [](const std::string& server) { return server.find(':') != std::string::npos; });
+  return servers;
+}
+
 ResolverFile hostResolvConf(const std::string& configured) {
   return makeResolvConf({.configured = configured,
                          .host = readOrEmpty("/etc/resolv.conf"),

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sandbox {
 
@@ -22,6 +23,9 @@ struct ResolverFile {
 /// Name servers of the first source that has one outside 127.0.0.0/8 and ::1, with the host's search list and
 /// options. Throws invalidArgument when `configured` holds something other than addresses. (resolv.conf(5).)
 ResolverFile makeResolvConf(const ResolverSources& sources);
+
+/// The IPv4 addresses in a resolv.conf.
+std::vector<std::string> nameServersOf(std::string_view text);
 
 /// makeResolvConf() from this host's files.
 ResolverFile hostResolvConf(const std::string& configured);

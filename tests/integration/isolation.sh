@@ -17,16 +17,27 @@ check_probe() {
   has 'Seccomp=2'
   has 'devices='
   has 'see-own-files=worked'
+  has 'own-calls=worked'
+  has 'build-folders=[01]'
   assert_lacks "$(grep '^processes=' <<<"$told")" "fairlead serve" "$where: processes"
   assert_lacks "$(grep '^processes=' <<<"$told")" "conmon" "$where: processes"
-  assert_eq "$(grep -E '=worked$' <<<"$told" | grep -v '^see-own-files=' || true)" "" "$where: attempts that worked"
-  (($(grep -c '=refused$' <<<"$told") >= 24)) || fail "$where: the probe did not run to its end"
+  assert_eq "$(grep -E '=worked$' <<<"$told" | grep -vE '^(see-own-files|own-calls)=' || true)" "" "$where: attempts that worked"
+  (($(grep -c '=refused$' <<<"$told") >= 53)) || fail "$where: the probe did not run to its end"
 }
 
 start_server
 echo "everybody on the host may read this" >"$work/secret"
 chmod 755 "$work" && chmod 644 "$work/secret"
-sed -e "s|@DATA@|$data|; s|@SECRET@|$work/secret|; s|@HTTP@|${http_address##*:}|; s|@SSH@|$ssh_port|; s|@PID@|$server_pid|" \
+
+note "another app, and a service on an address of the host"
+deploy_web_app victim hello >/dev/null
+victim=$(fairlead ps -a victim --json | jq -r '.[0].name') # up
+other=$(jq -r '.address // empty' "$data"/run/containers/*/state.json | head -n 1)
+port=5000
+[[ -n $victim && -n $other ]] || fail "the address of the other app is not known"
+curl -sS --noproxy '*' --max-time 5 "http://$other:$port/" >/dev/null || fail "the host does not reach the other app"
+host=$(ip -4 -o address show scope global | sed -n 's/.* inet \([0-9.]*\).*/\1/p' | grep -v '^10\.210\.' | head -n 1)
+sed -e "s|@DATA@|$data|; s|@SECRET@|$work/secret|; s|@HTTP@|${http_address##*:}|; s|@SSH@|$ssh_port|; s|@PID@|$server_pid|; s|@OTHER@|$other|; s|@PORT@|$port|; s|@HOST@|${host:-127.0.0.2}|" \
   "$ROOT/tests/integration/support/probe.sh" >"$work/probe.sh"
 chmod +x "$work/probe.sh"
 

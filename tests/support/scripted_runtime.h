@@ -59,6 +59,7 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override;
+  std::uint64_t unlinkedBytes(const std::string&, dev_t) override { return 0; }
   /// The calling user, so that tests need no root.
   std::uint32_t hostId(std::uint32_t containerId) const override;
   std::string describe() const override { return "scripted runtime"; }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs inside a build and inside an app, and tells what it can do there, a NAME=RESULT a line. isolation.sh puts the places of the host in:
-# DATA (data folder), SECRET (a file that all on the host may read), HTTP and SSH (ports of the daemon), PID (the daemon's).
+# DATA (data folder), SECRET (a file that all on the host may read), HTTP and SSH (ports of the daemon), PID (the daemon's), OTHER and PORT
+# (where another app listens), HOST (an address of the host).
 exec 2>&1
 
 # What it attempts would change a machine where it works: never as a root that may be the real one.
@@ -8,7 +9,7 @@ if [[ $(id -u) == 0 || $(tr -s ' ' </proc/self/uid_map) == " 0 0 4294967295" ]];
   echo "not in a container: nothing was attempted"
   exit 1
 fi
-data=@DATA@ secret=@SECRET@ http=@HTTP@ ssh=@SSH@ pid=@PID@
+data=@DATA@ secret=@SECRET@ http=@HTTP@ ssh=@SSH@ pid=@PID@ other=@OTHER@ port=@PORT@ host=@HOST@
 
 attempt() {
   local name=$1
@@ -27,6 +28,8 @@ echo "devices=$(cd /dev && find . -type b | paste -sd' ')"
 attempt see-own-files ls /app
 attempt list-data-folder ls "$data"
 attempt read-secret cat "$secret"
+attempt list-caches ls "$data/cache"
+attempt list-builds ls "$data/run/builds"
 attempt see-daemon-socket test -S "$data/fairlead.sock"
 attempt signal-daemon bash -c "kill -0 $pid"
 attempt read-shadow cat /etc/shadow
@@ -52,6 +55,39 @@ attempt read-kernel-memory head -c 1 /proc/kcore
 attempt read-kernel-log dmesg
 attempt open-raw-socket ping -c 1 127.0.0.1
 
+# system NAME NUMBER ARGUMENTS: a system call (of x86-64) by its number; "buffer" is one of zeros.
+system() {
+  local name=$1
+  shift
+  # shellcheck disable=SC2016 # for perl
+  attempt "$name" perl -e 'my $b = "\0" x 256; my $n = shift; exit(syscall($n, map { $_ eq "buffer" ? $b : $_ + 0 } @ARGV) < 0)' "$@"
+}
+if [[ $(uname -m) == x86_64 ]] && command -v perl >/dev/null; then
+  echo "own-calls=$(perl -e 'print syscall(39) > 0 ? "worked" : "refused"')"
+  system raw-socket 41 2 3 1
+  system packet-socket 41 17 3 768
+  system vsock-socket 41 40 1 0
+  system alg-socket 41 38 5 0
+  system keyring 250 0 -3 0
+  system add-key 248 buffer buffer buffer 1 -3
+  system bpf 321 0 buffer 128
+  system perf-event 298 buffer 0 -1 -1 0
+  system userfaultfd 323 0
+  system io-uring 425 8 buffer
+  system open-by-handle 304 -100 buffer 0
+  system new-mount-api 430 buffer 0
+  system open-tree 428 -100 buffer 1
+  system unshare-user 272 268435456
+  system unshare-network 272 1073741824
+  system clone3 435 buffer 88
+  system setns 308 0 0
+  system swapon 167 buffer 0
+  system kexec 246 0 0 buffer 0
+  system load-module 313 0 buffer 0
+  system settime 227 0 buffer
+  system ptrace-daemon 101 16 "$pid" 0 0
+fi
+
 gateway=$(while read -r _ destination hex _; do
   [[ $destination != 00000000 ]] || printf '%d.%d.%d.%d' "0x${hex:6:2}" "0x${hex:4:2}" "0x${hex:2:2}" "0x${hex:0:2}"
 done </proc/net/route)
@@ -60,3 +96,9 @@ connect daemon-http-on-loopback 127.0.0.1 "$http"
 connect daemon-ssh-on-loopback 127.0.0.1 "$ssh"
 connect daemon-http-on-gateway "$gateway" "$http"
 connect daemon-ssh-on-gateway "$gateway" "$ssh"
+connect service-on-host "$host" "$http"
+connect another-app "$other" "$port"
+connect metadata 169.254.169.254 80
+connect metadata-azure 168.63.129.16 80
+connect metadata-alibaba 100.100.100.200 80
+echo "build-folders=$(ls -d /tmp/build_* 2>/dev/null | wc -l)"

@@ -388,6 +388,64 @@ TEST_F(BuildTest, CancellingStopsTheBuild) {
   EXPECT_FALSE(fs::exists(input.cache));
 }
 
+TEST_F(BuildTest, NetworkPolicyHoldsInEachPhaseThatHasANetwork) {
+  config.hostEnvironment = {{"https_proxy", "http://proxy:3128"}};
+  runtime.queueRun("0\nX\n");
+  runtime.onRun([](const ContainerSpec& spec, base::ByteSink& out, const sandbox::RunOptions& options) {
+    if (phaseOf(spec) == "compile") {
+      out.write("no line end");
+      options.onRefusedHost("evil.example.org");
+      options.onRefusedHost("evil.example.org");
+    }
+    return RunResult{};
+  });
+  input.network = {.reach = BuildNetwork::Reach::listed, .hosts = {{.name = "a.org", .port = 80}}};
+  succeed();
+  EXPECT_THAT(output.text,
+              HasSubstr("no line end\n !     Network: evil.example.org is not on this app's list "
+                        "(network:set)\n----->"));
+  const auto compile = phase("compile");
+  EXPECT_TRUE(compile.network);
+  ASSERT_TRUE(compile.filter);
+  EXPECT_THAT(compile.filter->hosts, ElementsAre(sandbox::AllowedHost{.name = "a.org", .port = 80},
+                                                 sandbox::AllowedHost{.name = "proxy", .port = 3128}));
+  EXPECT_FALSE(phase("detect").network);
+}
+
+TEST_F(BuildTest, WithoutANetworkNothingIsAllowedNotEvenTheProxy) {
+  config.hostEnvironment = {{"https_proxy", "http://proxy:3128"}};
+  runtime.queueRun("0\nX\n");
+  input.network.reach = BuildNetwork::Reach::none;
+  succeed();
+  EXPECT_FALSE(phase("compile").network);
+  ASSERT_TRUE(phase("compile").filter);
+  EXPECT_THAT(phase("compile").filter->hosts, IsEmpty());
+}
+
+TEST_F(BuildTest, PhasesHaveTheBuildsLimits) {
+  input.limits.memoryBytes = 5u << 20;
+  input.limits.cpus = 0.5;
+  input.limits.pids = 7;
+  input.limits.diskBytes = 1u << 30;
+  input.limits.idleTimeout = std::chrono::seconds(3);
+  runtime.queueRun("0\nX\n");
+  runtime.onRun([](const ContainerSpec& spec, base::ByteSink&, const sandbox::RunOptions& options) {
+    EXPECT_EQ(options.idleTimeout, std::chrono::seconds(3));
+    EXPECT_LE(options.killGrace, std::chrono::milliseconds(500));
+    RunResult result;
+    if (phaseOf(spec) == "compile") result.end = RunResult::End::idle;
+    return result;
+  });
+  EXPECT_THAT(fail(), HasSubstr("printed nothing for 3 s (setting build_idle_timeout_s)"));
+  const auto spec = phase("compile");
+  EXPECT_EQ(spec.limits.memoryBytes, 5u << 20);
+  EXPECT_EQ(spec.limits.cpus, 0.5);
+  EXPECT_EQ(spec.limits.pids, 7);
+  EXPECT_EQ(spec.limits.fileBytes, 1u << 30);
+  EXPECT_LT(spec.limits.cpuWeight, 100u);
+  EXPECT_TRUE(spec.readOnlyRoot);
+}
+
 TEST_F(BuildTest, SlugTooLargeNamesTheSetting) {
   input.limits.slugBytes = 10;
   source("a.txt", "some text");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "builder/detail/disk_watch.h"
+#include "builder/detail/proxy_hosts.h"
 #include "builder/detail/slug_tree.h"
 #include "tests/support/temp_folder.h"
 
@@ -28,7 +29,7 @@ TEST(DiskWatch, EndsThePhaseThatWritesTooMuch) {
   const testing_support::TempFolder folder;
   DiskWatch watch(folder.path(), {.maxBytes = 8u << 20, .minFreeBytes = 0});
   const std::stop_source end;
-  const DiskWatch::Phase phase(watch, end);
+  const DiskWatch::Phase phase(watch, end, nullptr);
   folder.write("small", std::string(1 << 20, 'x'));
   EXPECT_EQ(watch.verdict(), std::nullopt);
   folder.write("deep/large", std::string(16 << 20, 'x'));
@@ -36,12 +37,20 @@ TEST(DiskWatch, EndsThePhaseThatWritesTooMuch) {
   EXPECT_THAT(watch.verdict().value_or(""), HasSubstr("setting build_disk_bytes"));
 }
 
+TEST(DiskWatch, CountsWhatHasNoName) {
+  const testing_support::TempFolder folder;
+  DiskWatch watch(folder.path(), {.maxBytes = 8u << 20, .minFreeBytes = 0});
+  const std::stop_source end;
+  const DiskWatch::Phase phase(watch, end, [](dev_t) { return 9ull << 20; });
+  EXPECT_TRUE(endsSoon(end));
+}
+
 TEST(DiskWatch, KeepsTheServersDiskFromFilling) {
   const testing_support::TempFolder folder;
   DiskWatch watch(folder.path(), {.maxBytes = UINT64_MAX, .minFreeBytes = UINT64_MAX});
   const std::stop_source end;
   {
-    const DiskWatch::Phase phase(watch, end);
+    const DiskWatch::Phase phase(watch, end, nullptr);
     EXPECT_TRUE(endsSoon(end));
   }
   EXPECT_THAT(watch.verdict().value_or(""), HasSubstr("setting disk_min_free_bytes"));
@@ -58,6 +67,19 @@ TEST(SlugTree, IsAskedBeforeItIsRead) {
   ASSERT_EQ(::truncate(folder.write("hole", "").c_str(), 10ll << 30), 0);
   EXPECT_THAT(failure(refuseSlugTree(folder.path(), limits, {})),
               testing::AllOf(HasSubstr("10.0G"), HasSubstr("setting slug_max_expanded_bytes")));
+}
+
+TEST(ProxyHosts, AreTakenFromTheVariables) {
+  const auto hosts = proxyHosts({{"HTTP_PROXY", "http://user:p@ss@Proxy.example:3128/"},
+                                 {"http_proxy", "http://proxy.example:3128"},
+                                 {"https_proxy", "https://tls.example"},
+                                 {"all_proxy", "10.0.0.1:8080"},
+                                 {"no_proxy", "other.example"},
+                                 {"ALL_PROXY", "http://bad:port/"}});
+  using sandbox::AllowedHost;
+  EXPECT_THAT(hosts, testing::ElementsAre(AllowedHost{.name = "proxy.example", .port = 3128},
+                                          AllowedHost{.name = "tls.example", .port = 443},
+                                          AllowedHost{.name = "10.0.0.1", .port = 8080}));
 }
 
 }  // namespace

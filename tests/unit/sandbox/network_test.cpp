@@ -75,11 +75,64 @@ TEST_F(NetworkTest, GivesAnAddressOfTheFoldersSubnet) {
   EXPECT_THAT(text, ::testing::ContainsRegex("\n10.210.[0-9.]+\ttest-[0-9]+\n"));
 }
 
-TEST_F(NetworkTest, ContainersAndTheHostReachAServer) {
+/// One line for each attempt, "NAME SECONDS": whole seconds that it took to fail, or "reached".
+std::string attempt(const std::string& address, const std::string& port) {
+  return "s=$(date +%s); if nc -w 5 " + address + " " + port + " </dev/null 2>/dev/null; then echo reached " + address +
+         "; else echo " + address + " $(($(date +%s) - s)); fi\n";
+}
+
+TEST_F(NetworkTest, TheHostReachesAServerOtherContainersDoNot) {
   const RunningContainer server = startServer();
   EXPECT_THAT(server.address, StartsWith("10.210."));
   EXPECT_TRUE(canConnect(server.address, 8080));
-  EXPECT_EQ(networkedOutput("nc -w 5 " + server.address + " 8080 </dev/null"), "hello\n");
+  // On the bridge nothing is passed between them, so that nobody answers for the address.
+  EXPECT_THAT(networkedOutput(attempt(server.address, "8080")), ::testing::Not(HasSubstr("reached")));
+  // By way of the host it is refused at once.
+  const std::string byHost = "ip route del 10.210.0.0/16 2>/dev/null; ";
+  EXPECT_THAT(networkedOutput(byHost + attempt(server.address, "8080")),
+              ::testing::Not(HasSubstr("reached")));
+}
+
+TEST_F(NetworkTest, TheHostsOwnAddressesAndMetadataAreRefusedAtOnce) {
+  const Listener listener("0.0.0.0");
+  const std::string port = std::to_string(listener.port);
+  const std::string gateway = "$(ip route | sed -n 's/^default via \\([0-9.]*\\).*/\\1/p')";
+  const std::string text =
+      networkedOutput("g=" + gateway + "\n" + attempt("$g", port) + attempt("169.254.169.254", "80") +
+                      attempt("100.100.100.200", "80") + attempt("168.63.129.16", "80") + "echo end");
+  EXPECT_THAT(text, ::testing::ContainsRegex("10\\.210\\.[0-9.]+ [01]\n"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("169\\.254\\.169\\.254 [01]\n"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("100\\.100\\.100\\.200 [01]\n"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("168\\.63\\.129\\.16 [01]\n"));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("reached")));
+}
+
+TEST_F(NetworkTest, AFilterRefusesNamesAndAddressesAtOnceAndTellsThem) {
+  ContainerSpec spec = networked(
+      "cat /etc/resolv.conf; s=$(date +%s)\n"
+      "nslookup Not-Listed.example.org; nslookup other.example.org\n"
+      "ping -c 1 not-listed.example.org\n" +
+      attempt("192.0.2.77", "80") + attempt("192.0.2.78", "443") + "echo took $(($(date +%s) - s))");
+  spec.filter = {.hosts = {{.name = "allowed.example.org", .port = 0}, {.name = "192.0.2.78", .port = 80}}};
+  std::vector<std::string> refused;
+  sandbox::RunOptions options;
+  options.onRefusedHost = [&](const std::string& host) { refused.push_back(host); };
+  run(spec, options);
+  EXPECT_THAT(output_, StartsWith("nameserver 127.0.0.1\n"));
+  EXPECT_THAT(output_, ::testing::ContainsRegex("192\\.0\\.2\\.77 [01]\n192\\.0\\.2\\.78 [01]\n"));
+  EXPECT_THAT(output_, ::testing::ContainsRegex("took [0-4]\n"));
+  EXPECT_THAT(refused, ::testing::UnorderedElementsAre("not-listed.example.org", "other.example.org"));
+}
+
+TEST_F(NetworkTest, WithoutANetworkAFilterTellsWhatWasAskedFor) {
+  ContainerSpec spec = shell("nslookup a.example.org >/dev/null 2>&1 || echo unknown; ls /sys/class/net");
+  spec.filter.emplace();
+  std::vector<std::string> refused;
+  sandbox::RunOptions options;
+  options.onRefusedHost = [&](const std::string& host) { refused.push_back(host); };
+  run(spec, options);
+  EXPECT_EQ(output_, "unknown\nlo\n");
+  EXPECT_THAT(refused, ::testing::ElementsAre("a.example.org"));
 }
 
 TEST_F(NetworkTest, TheHostsLoopbackIsOutOfReach) {

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -227,6 +229,29 @@ TEST_F(RunTest, AFileCanBeNoLongerThanItsLimit) {
   spec.limits.fileBytes = 10u << 20;
   EXPECT_FALSE(run(spec).status.ok());
   EXPECT_EQ(run(spec).status.code, 128 + SIGXFSZ);
+}
+
+TEST_F(RunTest, FilesWithoutANameAreCounted) {
+  const std::string folder = folder_->path() / "disk";
+  std::filesystem::create_directory(folder);
+  ASSERT_EQ(::chmod(folder.c_str(), 01777), 0);
+  struct stat info {};
+  ASSERT_EQ(::stat(folder.c_str(), &info), 0);
+  ContainerSpec spec =
+      shell("exec 3>/disk/f; rm /disk/f; dd if=/dev/zero bs=1M count=3 >&3; echo ready; sleep 20");
+  spec.mounts = {{folder, "/disk", false}};
+  std::stop_source source;
+  std::uint64_t counted = 0;
+  ReactingSink sink([&] {
+    counted = std::max(counted, runtime_->unlinkedBytes(spec.id, info.st_dev));
+    if (counted > 0) source.request_stop();
+  });
+  RunOptions options;
+  options.stop = source.get_token();
+  options.killGrace = milliseconds(10);
+  runtime_->run(spec, sink, options);
+  EXPECT_GE(counted, 3u << 20);
+  EXPECT_EQ(runtime_->unlinkedBytes("nobody", info.st_dev), 0u);
 }
 
 TEST_F(RunTest, AReadOnlyRootTakesNothingButMountsDo) {

@@ -1,0 +1,12 @@
+#include <gtest/gtest.h>
+
+#include "tests/fuzz/sandbox_inputs.h"
+#include "tests/support/fuzz_corpus.h"
+
+namespace {
+
+TEST(FuzzCorpus, Dns) {
+  EXPECT_GT(testing_support::replayVaried("dns", &fuzz::dns), 0);
+}
+
+}  // namespace
