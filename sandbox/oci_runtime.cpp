@@ -94,7 +94,7 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
   if (!monitor.valid()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
   std::optional<NetworkGuard> guard;
   if (spec.filter) guard.emplace(host_.guardOf(spec, state.init));
-  host_.launch(spec.id);
+  host_.launch(spec.id, state);
   AttachedRun attached({.output = std::move(readEnd),
                         .monitor = std::move(monitor),
                         .signalAll = [&](int number) { host_.signalAll(spec.id, number); },
@@ -117,7 +117,7 @@ RunningContainer OciRuntime::start(const ContainerSpec& spec, const fs::path& lo
   host_.claim(spec.id);
   Removal removal(host_, spec.id);
   const ContainerState state = host_.create(spec, {.pipe = nullptr, .logFile = logFile}, clock_.now());
-  host_.launch(spec.id);
+  host_.launch(spec.id, state);
   removal.keep();
   return {spec.id, state.address, state.init.pid, state.startedAt};
 }

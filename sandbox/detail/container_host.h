@@ -28,7 +28,7 @@ class ContainerHost {
   /// From a claimed id to a container that waits for launch(). Attached to the network when the spec says so;
   /// its address is in the result.
   ContainerState create(const ContainerSpec& spec, const OutputTarget& output, base::Time now);
-  void launch(const std::string& id);
+  void launch(const std::string& id, const ContainerState& state);
   /// For the guard of a created container that has a filter.
   NetworkGuard::Setup guardOf(const ContainerSpec& spec, const ProcessRef& init) const;
   /// Undoes all of it, whatever state it is in, and the shared network when no container is left.

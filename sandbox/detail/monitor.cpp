@@ -1,8 +1,11 @@
 #include "sandbox/detail/monitor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 
@@ -129,6 +132,24 @@ std::vector<std::string> runtimeCommand(const RuntimePrograms& programs,
   return argv;
 }
 
+// What `runc start` does, without its 15 to 20 ms: the first process waits for a reader of this fifo. False
+// when that is not how this container waits.
+bool startByFifo(const RuntimePrograms& programs, const std::string& id, const ProcessRef& init) {
+  if (std::filesystem::path(programs.runtime).filename() != "runc") return false;
+  const std::filesystem::path file = programs.runtimeRoot / id / "exec.fifo";
+  const base::Fd process = init.open();  // before it is let go: it may end at once
+  const base::Fd fifo(::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  if (!fifo.valid() || !process.valid()) return false;
+  std::array<pollfd, 2> entries = {{{fifo.get(), POLLIN, 0}, {process.get(), POLLIN, 0}}};
+  const int timeoutMs = static_cast<int>(std::chrono::milliseconds(kRuntimeTimeout).count());
+  char byte = 0;
+  if (::poll(entries.data(), entries.size(), timeoutMs) <= 0 || (entries[0].revents & POLLIN) == 0 ||
+      ::read(fifo.get(), &byte, 1) != 1)
+    return false;
+  ::unlink(file.c_str());  // so that runc, too, takes it for started
+  return true;
+}
+
 }  // namespace
 
 CreatedContainer createContainer(const RuntimePrograms& programs, const std::string& id,
@@ -168,7 +189,9 @@ void giveOutputTo(const ProcessRef& init, std::uint32_t uid, std::uint32_t gid) 
   }
 }
 
-void startContainer(const RuntimePrograms& programs, const std::string& id, const ContainerFiles& files) {
+void startContainer(const RuntimePrograms& programs, const std::string& id, const ContainerFiles& files,
+                    const ProcessRef& init) {
+  if (startByFifo(programs, id, init)) return;
   const auto command =
       runtimeCommand(programs, {"--log=" + files.runtimeLog().string(), "--log-format=json", "start", id});
   const auto output =

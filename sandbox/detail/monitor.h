@@ -40,7 +40,9 @@ CreatedContainer createContainer(const RuntimePrograms& programs, const std::str
 /// Makes the container's stdout and stderr pipes belong to its user (host ids): conmon's belong to host root,
 /// and opening /dev/stdout would fail. Between create and start.
 void giveOutputTo(const ProcessRef& init, std::uint32_t uid, std::uint32_t gid);
-void startContainer(const RuntimePrograms& programs, const std::string& id, const ContainerFiles& files);
+/// `init` as createContainer() gave it.
+void startContainer(const RuntimePrograms& programs, const std::string& id, const ContainerFiles& files,
+                    const ProcessRef& init);
 /// Kills what is left and removes the runtime's state and cgroups; fine when it does not know the container.
 void deleteContainer(const RuntimePrograms& programs, const std::string& id);
 
