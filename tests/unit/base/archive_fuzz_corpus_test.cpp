@@ -1,0 +1,12 @@
+#include <gtest/gtest.h>
+
+#include "tests/fuzz/tar_inputs.h"
+#include "tests/support/fuzz_corpus.h"
+
+namespace {
+
+TEST(FuzzCorpus, TarNames) {
+  EXPECT_GT(testing_support::replayCorpus("tar_names", &fuzz::tarNames), 0);
+}
+
+}  // namespace
