@@ -75,10 +75,12 @@ APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes -oDir::Bin::dpkg=env -oDPkg::Opt
   -oDPkg::Options::=dpkg -oDPkg::Chroot-Directory="$root" -oDPkg::Use-Pty=false install )sh";
 
 /// The build image keeps the sources, so that buildpacks find them, but not a mirror's password; lists come
-/// anew. Some buildpacks count on files in sources.list.d.
+/// anew. Some buildpacks count on files in sources.list.d. apt takes the run image's packages for those that
+/// are installed: what it is asked for in a build is for the app, which runs without the build image's.
 constexpr const char* kFinishBuild = R"sh(set -eu
 sed -i -E 's,://[^/@ ]*@,://,' "$1/etc/apt/sources.list"
 echo '# This machine'"'"'s lists are in ../sources.list.' > "$1/etc/apt/sources.list.d/stack.list"
+echo 'Dir::State::status "/usr/share/stack/run-packages";' > "$1/etc/apt/apt.conf.d/90run-packages"
 )sh";
 constexpr const char* kFinishRun = R"sh(set -eu
 rm -f "$1/etc/apt/sources.list"

@@ -86,6 +86,9 @@ TEST(StackRecipe, BuildImageHoldsTheRunImagesPackages) {
   // In a second step: what there is before it is the run image, and is written down as such.
   EXPECT_THAT(build, Contains(testing::AllOf(HasSubstr("/usr/share/stack/run-packages"),
                                              HasSubstr(" build-essential "))));
+  // Whatever buildpack asks apt, it gets what the run image lacks.
+  EXPECT_THAT(build, Contains(HasSubstr("Dir::State::status \"/usr/share/stack/run-packages\";")));
+  EXPECT_THAT(run, testing::Not(Contains(HasSubstr("Dir::State::status"))));
   EXPECT_EQ(build.back(), "-");
 }
 
