@@ -1,4 +1,4 @@
-// Slugs, releases and formations.
+// Releases and formations.
 #include "store/detail/release_store_state.h"
 
 namespace store {
@@ -9,41 +9,10 @@ using base::Error;
 using detail::Connection;
 using detail::Rows;
 
-// The columns in slugAt()'s and releaseAt()'s order, with the condition to come.
-#define FAIRLEAD_SELECT_SLUG \
-  "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at FROM slugs "
+// The columns in releaseAt()'s order, with the condition to come.
 #define FAIRLEAD_SELECT_RELEASE                                                                      \
   "SELECT id, uuid, app, version, slug, stack, description, user, manifest, state, created_at FROM " \
   "releases "
-
-Slug slugAt(const Rows& rows) {
-  return Slug{.id = rows.integer(0),
-              .uuid = rows.text(1),
-              .app = rows.integer(2),
-              .commit = rows.text(3),
-              .stack = rows.text(4),
-              .buildpack = rows.text(5),
-              .sizeBytes = static_cast<std::uint64_t>(rows.integer(6)),
-              .createdAt = detail::timeAt(rows, 7)};
-}
-
-std::vector<Slug> collectSlugs(Connection& connection, Rows rows) {
-  std::vector<Slug> slugs;
-  while (rows.next())
-    slugs.push_back(slugAt(rows));
-  for (Slug& slug : slugs) {
-    Rows layers = connection.query(
-        "SELECT media_type, digest, size_bytes, diff_id FROM slug_layers WHERE slug = ?1 ORDER BY position",
-        slug.id);
-    while (layers.next())
-      slug.layers.push_back(detail::layerAt(layers, 0));
-    slug.processTypes = detail::selectPairs(
-        connection, "SELECT name, command FROM slug_process_types WHERE slug = ?1", slug.id);
-    slug.defaultConfig =
-        detail::selectPairs(connection, "SELECT name, value FROM slug_config WHERE slug = ?1", slug.id);
-  }
-  return slugs;
-}
 
 ReleaseState parseReleaseState(const std::string& text) {
   for (const auto state : {ReleaseState::pending, ReleaseState::succeeded, ReleaseState::failed}) {
@@ -135,68 +104,6 @@ void detail::insertInitialRelease(Connection& connection, const App& app) {
                         .createdAt = app.createdAt};
   takeVersion(connection, app.id, release.version);
   insertRelease(connection, release, std::nullopt);
-}
-
-Slug ReleaseStore::createSlug(const NewSlug& slug) {
-  Slug created{.uuid = base::randomUuid(),
-               .app = slug.app,
-               .commit = slug.commit,
-               .stack = slug.stack,
-               .buildpack = slug.buildpack,
-               .layers = slug.layers,
-               .processTypes = slug.processTypes,
-               .defaultConfig = slug.defaultConfig,
-               .createdAt = state_->clock.now()};
-  for (const Layer& layer : slug.layers)
-    created.sizeBytes += layer.blob.sizeBytes;
-  return state_->write([&](Connection& connection) {
-    detail::requireApp(connection, slug.app);
-    connection.execute(
-        "INSERT INTO slugs (uuid, app, commit_id, stack, buildpack, size_bytes, created_at) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        created.uuid, created.app, created.commit, created.stack, created.buildpack,
-        static_cast<std::int64_t>(created.sizeBytes), created.createdAt);
-    created.id = connection.lastInsertId();
-    int position = 0;
-    for (const Layer& layer : created.layers) {
-      connection.execute(
-          "INSERT INTO slug_layers (slug, position, media_type, digest, size_bytes, diff_id) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-          created.id, position++, layer.blob.mediaType, layer.blob.digest,
-          static_cast<std::int64_t>(layer.blob.sizeBytes), layer.diffId);
-    }
-    detail::insertPairs(connection,
-                        "INSERT INTO slug_process_types (slug, name, command) VALUES (?1, ?2, ?3)",
-                        created.id, created.processTypes);
-    detail::insertPairs(connection, "INSERT INTO slug_config (slug, name, value) VALUES (?1, ?2, ?3)",
-                        created.id, created.defaultConfig);
-    return created;
-  });
-}
-
-Slug ReleaseStore::getSlug(std::int64_t id) {
-  return state_->read([&](Connection& connection) {
-    auto found = collectSlugs(connection, connection.query(FAIRLEAD_SELECT_SLUG "WHERE id = ?1", id));
-    if (found.empty()) throw Error(Errc::notFound, "There is no slug with id " + std::to_string(id));
-    return std::move(found.front());
-  });
-}
-
-std::optional<Slug> ReleaseStore::findSlug(AppId app, const std::string& uuid) {
-  return state_->read([&](Connection& connection) -> std::optional<Slug> {
-    auto found = collectSlugs(
-        connection, connection.query(FAIRLEAD_SELECT_SLUG "WHERE app = ?1 AND uuid = ?2", app, uuid));
-    if (found.empty()) return std::nullopt;
-    return std::move(found.front());
-  });
-}
-
-std::vector<Slug> ReleaseStore::slugs(AppId app, std::size_t limit) {
-  return state_->read([&](Connection& connection) {
-    return collectSlugs(connection,
-                        connection.query(FAIRLEAD_SELECT_SLUG "WHERE app = ?1 ORDER BY id DESC LIMIT ?2", app,
-                                         detail::rowLimit(limit)));
-  });
 }
 
 ReleaseVersion ReleaseStore::nextVersion(AppId app) {
