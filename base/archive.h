@@ -5,11 +5,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "base/byte_sink.h"
 #include "base/fd.h"
+#include "base/tree_list.h"
 
 namespace base {
 
@@ -19,10 +20,13 @@ struct TarOwner {
 };
 
 struct PackOptions {
+  /// `open` leaves the end-of-archive blocks out: archives like that followed by a closed one are one
+  /// archive.
+  enum class Ending { closed, open };
   std::string prefix = "./app";   ///< entries are prefix and prefix/...
   TarOwner owner;                 ///< every entry's owner
   std::int64_t mtimeSeconds = 0;  ///< every entry's time
-  std::set<std::string> exclude;  ///< relative paths left out with what is below them
+  Ending ending = Ending::closed;
 };
 
 struct PackStats {
@@ -30,11 +34,13 @@ struct PackStats {
   std::uint64_t contentBytes = 0;
 };
 
-/// Writes the folder as a deterministic pax tar: entries sorted by byte value, fixed owner and times, modes
-/// reduced to rwx bits (no setuid, setgid or sticky), hard links written as files' own copies, sockets, fifos
-/// and devices left out. Never follows a symlink. Ends with the end-of-archive blocks. Same tree, same bytes,
-/// whatever libraries are installed. Throws io, invalidArgument for a path of more than 4095 bytes, or what
-/// `out` throws.
+/// Writes the prefix's folder and the entries, which lie below `folder`, as a deterministic pax tar: in the
+/// order given, fixed owner and times, no setuid, setgid or sticky bits, hard links as files' own copies.
+/// Never follows a symlink. Same entries, same bytes, whatever libraries are installed. Throws io,
+/// invalidArgument for a path of more than 4095 bytes with its prefix, or what `out` throws.
+PackStats packEntries(const std::filesystem::path& folder, const std::vector<TreeEntry>& entries,
+                      const PackOptions& options, ByteSink& out);
+/// All that listTree finds.
 PackStats packTree(const std::filesystem::path& folder, const PackOptions& options, ByteSink& out);
 
 struct UnpackOptions {

@@ -8,19 +8,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <new>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/archive.h"
 #include "base/c_callback.h"
 #include "base/c_handle.h"
-#include "base/detail/tree_cursor.h"
 #include "base/error.h"
 #include "base/strings.h"
 
@@ -28,7 +24,6 @@ namespace base {
 namespace {
 
 constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX: what others can unpack
-constexpr mode_t kPermissions = 0777;
 
 struct Entry {
   std::string path;  // with a final slash for a folder
@@ -81,7 +76,10 @@ class TarWriter {
     }
   }
 
-  void end() { check(archive_write_close(tar_.get())); }
+  void end(PackOptions::Ending ending) {
+    check(archive_write_finish_entry(tar_.get()));  // pads the last file to a whole block
+    if (ending == PackOptions::Ending::closed) check(archive_write_close(tar_.get()));
+  }
 
   /// Freeing closes the archive: an abandoned one must not write its end, as if it were whole.
   ~TarWriter() {
@@ -138,124 +136,75 @@ class TarWriter {
   EntryHandle entry_;
 };
 
-/// What to do next in a folder: write NAME, or, for a key with a final slash, what is below it. "a-b" sorts
-/// between "a" and "a/x", so a folder and its content are two steps.
-struct Step {
-  std::string key;
-  mode_t mode;
-};
-
 class Packer {
  public:
-  Packer(Fd root, const PackOptions& options, ByteSink& out)
-      : options_(options), tar_(out, options), cursor_(std::move(root)) {}
+  Packer(const std::filesystem::path& folder, const PackOptions& options, ByteSink& out)
+      : options_(options), tar_(out, options), root_(openFile(folder, O_RDONLY | O_DIRECTORY)) {}
 
-  PackStats run() {
+  PackStats run(const std::vector<TreeEntry>& entries) {
     constexpr unsigned kRootMode = 0755;  // the folder itself is a temporary one with rights of its own
-    writeFolder(options_.prefix, kRootMode);
-    levels_.push_back(listLevel(""));
-    while (!levels_.empty()) {
-      Level& level = levels_.back();
-      if (level.next == level.steps.size()) {
-        levels_.pop_back();
-        if (!levels_.empty()) cursor_.leave();
-        continue;
-      }
-      const Step& step = level.steps[level.next++];
-      if (step.key.ends_with('/')) {
-        const std::string name = step.key.substr(0, step.key.size() - 1);
-        cursor_.enter(name);
-        levels_.push_back(listLevel(level.path + step.key));  // ends the use of level and step
-      } else {
-        writeEntry(step, level.path);
-      }
-    }
-    tar_.end();
+    write({.path = options_.prefix + "/", .linkTarget = {}, .type = AE_IFDIR, .mode = kRootMode});
+    for (const TreeEntry& entry : entries)
+      pack(entry);
+    tar_.end(options_.ending);
     return stats_;
   }
 
  private:
-  struct Level {
-    std::string path;  // relative to the root, "" or with a final slash
-    std::vector<Step> steps;
-    std::size_t next = 0;
-  };
-
-  Level listLevel(std::string path) {
-    Level level{.path = std::move(path), .steps = {}};
-    for (auto& name : detail::listNames(cursor_.folder())) {
-      if (options_.exclude.contains(level.path + name)) continue;
-      struct stat info {};
-      if (::fstatat(cursor_.folder().get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-        throwErrno(errno, "packing " + printable(name));
-      }
-      if (S_ISDIR(info.st_mode)) level.steps.push_back({name + "/", info.st_mode});
-      level.steps.push_back({std::move(name), info.st_mode});
-    }
-    std::sort(level.steps.begin(), level.steps.end(),
-              [](const Step& a, const Step& b) { return a.key < b.key; });
-    return level;
-  }
-
-  void writeEntry(const Step& step, const std::string& folder) {
-    const std::string path = options_.prefix + "/" + folder + step.key;
-    if (path.size() > kMaxPathBytes) {
-      throw Error(Errc::invalidArgument,
-                  "packing: a path is longer than " + std::to_string(kMaxPathBytes) + " bytes");
-    }
-    if (S_ISDIR(step.mode)) {
-      writeFolder(path, step.mode & kPermissions);
-    } else if (S_ISLNK(step.mode)) {
-      writeSymlink(path, step.key);
-    } else if (S_ISREG(step.mode)) {
-      writeFile(path, step.key);
-    }
-  }
-
-  void writeFolder(const std::string& path, unsigned mode) {
-    tar_.header({.path = path + "/", .linkTarget = {}, .type = AE_IFDIR, .mode = mode});
+  void write(const Entry& entry) {
+    tar_.header(entry);
     ++stats_.entries;
   }
 
-  void writeSymlink(const std::string& path, const std::string& name) {
-    std::array<char, kMaxPathBytes + 1> target{};
-    const ssize_t length = ::readlinkat(cursor_.folder().get(), name.c_str(), target.data(), target.size());
-    if (length < 0) throwErrno(errno, "packing " + printable(name));
-    tar_.header({.path = path,
-                 .linkTarget = std::string(target.data(), static_cast<std::size_t>(length)),
-                 .type = AE_IFLNK,
-                 .mode = kPermissions});
-    ++stats_.entries;
+  void pack(const TreeEntry& entry) {
+    Entry header{.path = options_.prefix + "/" + entry.path, .linkTarget = {}, .type = 0, .mode = entry.mode};
+    if (header.path.size() > kMaxPathBytes) {
+      throw Error(Errc::invalidArgument, "packing: a path is longer than " + std::to_string(kMaxPathBytes) +
+                                             " bytes: " + printable(entry.path));
+    }
+    switch (entry.kind) {
+      case TreeEntry::Kind::folder:
+        header.path += '/';
+        header.type = AE_IFDIR;
+        return write(header);
+      case TreeEntry::Kind::symlink:
+        header.linkTarget = readLinkBelow(root_, entry.path);
+        header.type = AE_IFLNK;
+        return write(header);
+      case TreeEntry::Kind::file:
+        header.type = AE_IFREG;
+        return packFile(entry, header);
+    }
   }
 
-  void writeFile(const std::string& path, const std::string& name) {
+  void packFile(const TreeEntry& entry, Entry& header) {
     // Not blocking, in case it was replaced by a fifo since it was listed.
-    const Fd file = openAt(cursor_.folder(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    const Fd file = openBelow(root_, entry.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     struct stat info {};
-    if (::fstat(file.get(), &info) != 0) throwErrno(errno, "packing " + printable(name));
-    if (!S_ISREG(info.st_mode)) throw Error(Errc::io, "a file was replaced while it was packed");
-    const auto size = static_cast<std::uint64_t>(info.st_size);
-    tar_.header({.path = path,
-                 .linkTarget = {},
-                 .type = AE_IFREG,
-                 .mode = info.st_mode & kPermissions,
-                 .size = size});
-    tar_.content(file, size);
-    ++stats_.entries;
-    stats_.contentBytes += size;
+    if (::fstat(file.get(), &info) != 0) throwErrno(errno, "packing " + printable(entry.path));
+    header.size = entry.sizeBytes;
+    if (!S_ISREG(info.st_mode) || static_cast<std::uint64_t>(info.st_size) != header.size)
+      throw Error(Errc::io, "a file was changed while it was packed");
+    write(header);
+    tar_.content(file, header.size);
+    stats_.contentBytes += header.size;
   }
 
   const PackOptions& options_;
   TarWriter tar_;
-  detail::TreeCursor cursor_;
-  std::vector<Level> levels_;
+  Fd root_;
   PackStats stats_;
 };
 
 }  // namespace
 
+PackStats packEntries(const std::filesystem::path& folder, const std::vector<TreeEntry>& entries,
+                      const PackOptions& options, ByteSink& out) {
+  return Packer(folder, options, out).run(entries);
+}
+
 PackStats packTree(const std::filesystem::path& folder, const PackOptions& options, ByteSink& out) {
-  return Packer(openFile(folder, O_RDONLY | O_DIRECTORY), options, out).run();
+  return packEntries(folder, listTree(folder), options, out);
 }
 
 }  // namespace base

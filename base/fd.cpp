@@ -1,7 +1,9 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,6 +42,18 @@ Fd openAt(const Fd& directory, const std::string& name, int flags, unsigned mode
   } while (raw < 0 && errno == EINTR);
   if (raw < 0) throwErrno(errno, "opening " + std::filesystem::path(name).filename().string());
   return Fd(raw);
+}
+
+Fd openBelow(const Fd& root, const std::string& path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  long raw;
+  do {
+    raw = ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how);
+  } while (raw < 0 && (errno == EINTR || errno == EAGAIN));
+  if (raw < 0) throwErrno(errno, "opening " + std::filesystem::path(path).filename().string());
+  return Fd(static_cast<int>(raw));
 }
 
 std::pair<Fd, Fd> makePipe() {

@@ -33,6 +33,9 @@ class Fd {
 Fd openFile(const std::filesystem::path& path, int flags, unsigned mode = 0600);
 /// openat(2) with O_CLOEXEC.
 Fd openAt(const Fd& directory, const std::string& name, int flags, unsigned mode = 0600);
+/// openat2(2) with O_CLOEXEC for an existing file: neither a symlink nor ".." on the way can lead out of
+/// `root`, since none is followed.
+Fd openBelow(const Fd& root, const std::string& path, int flags);
 /// {read end, write end}, O_CLOEXEC.
 std::pair<Fd, Fd> makePipe();
 /// eventfd(2), non-blocking, O_CLOEXEC.

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/byte_sink.h"
 #include "base/error.h"
@@ -72,6 +73,9 @@ std::string readBody(HttpRequest& request, std::size_t maxBytes, std::string_vie
 /// set already are kept. `etag` without quotes. (RFC 9110 sections 13, 14.)
 void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file,
               const std::string& contentType, const std::string& etag);
+/// The same of several files, one behind the other as if they were one.
+void sendFiles(HttpRequest& request, HttpResponse& response, const std::vector<std::filesystem::path>& files,
+               const std::string& contentType, const std::string& etag);
 
 /// Chooses the handler of a request; never null, may throw Error. Called on the server's threads at the same
 /// time: thread-safe.
@@ -84,10 +88,10 @@ struct HttpServerOptions {
 };
 
 /// One listener with its thread pool: one thread per connection, so connections stop being kept alive when
-/// half of the threads are taken. Serves from construction on. stop() ends accepting, closes idle connections,
-/// waits for handlers for up to `grace`, then cuts their connections and waits for them to notice: a handler
-/// that waits for something else than its connection needs a deadline of its own. The destructor stops with
-/// no grace.
+/// half of the threads are taken. Serves from construction on. stop() ends accepting, closes idle
+/// connections, waits for handlers for up to `grace`, then cuts their connections and waits for them to
+/// notice: a handler that waits for something else than its connection needs a deadline of its own. The
+/// destructor stops with no grace.
 class HttpServer {
  public:
   static std::unique_ptr<HttpServer> onTcp(TcpListener listener, HttpRouter router,

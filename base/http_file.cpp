@@ -1,4 +1,4 @@
-// sendFile of base/http.h.
+// sendFile and sendFiles of base/http.h.
 #include <Poco/Net/HTTPServerRequestImpl.h>
 #include <Poco/Net/StreamSocket.h>
 #include <fcntl.h>
@@ -63,29 +63,57 @@ void sendThroughStream(std::ostream& out, const Fd& file, Part part) {
   out.flush();
 }
 
-void sendPart(HttpRequest& request, HttpResponse& response, const Fd& file, Part part) {
+/// A file of the answer.
+struct Piece {
+  Fd fd;
+  std::uint64_t size;
+};
+
+std::vector<Piece> openPieces(const std::vector<std::filesystem::path>& files) {
+  std::vector<Piece> pieces;
+  for (const auto& file : files) {
+    Fd fd = openFile(file, O_RDONLY);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) throwErrno(errno, "sending a file");
+    if (!S_ISREG(info.st_mode)) throw Error(Errc::notFound, "sending a file: it is none");
+    pieces.push_back({std::move(fd), static_cast<std::uint64_t>(info.st_size)});
+  }
+  return pieces;
+}
+
+/// `part` counts through all the pieces.
+void sendPart(HttpRequest& request, HttpResponse& response, const std::vector<Piece>& pieces, Part part) {
   response.setContentLength64(static_cast<std::int64_t>(part.length));
   std::ostream& out = response.send();
   out.flush();
   if (request.getMethod() == HttpRequest::HTTP_HEAD) return;
   if (!out) throw Error(Errc::cancelled, "the client went away");
   auto* served = dynamic_cast<Poco::Net::HTTPServerRequestImpl*>(&request);
-  if (served != nullptr && !served->secure()) {
-    sendThroughKernel(served->socket().impl()->sockfd(), file, part);
-  } else {
-    sendThroughStream(out, file, part);
+  const bool plain = served != nullptr && !served->secure();
+  for (const Piece& piece : pieces) {
+    if (part.offset >= piece.size) {
+      part.offset -= piece.size;
+      continue;
+    }
+    const Part here{part.offset, std::min(part.length, piece.size - part.offset)};
+    if (plain) {
+      sendThroughKernel(served->socket().impl()->sockfd(), piece.fd, here);
+    } else {
+      sendThroughStream(out, piece.fd, here);
+    }
+    part = {.offset = 0, .length = part.length - here.length};
+    if (part.length == 0) return;
   }
 }
 
 }  // namespace
 
-void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file,
-              const std::string& contentType, const std::string& etag) {
-  const Fd fd = openFile(file, O_RDONLY);
-  struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) throwErrno(errno, "sending a file");
-  if (!S_ISREG(info.st_mode)) throw Error(Errc::notFound, "sending a file: it is none");
-  const auto size = static_cast<std::uint64_t>(info.st_size);
+void sendFiles(HttpRequest& request, HttpResponse& response, const std::vector<std::filesystem::path>& files,
+               const std::string& contentType, const std::string& etag) {
+  const std::vector<Piece> pieces = openPieces(files);
+  std::uint64_t size = 0;
+  for (const Piece& piece : pieces)
+    size += piece.size;
   if (!response.has("ETag")) response.set("ETag", "\"" + etag + "\"");
   response.set("Accept-Ranges", "bytes");
   if (request.has("If-None-Match") && detail::etagListMatches(request.get("If-None-Match"), etag)) {
@@ -107,7 +135,12 @@ void sendFile(HttpRequest& request, HttpResponse& response, const std::filesyste
     }
   }
   if (!response.has("Content-Type")) response.setContentType(contentType);
-  sendPart(request, response, fd, part);
+  sendPart(request, response, pieces, part);
+}
+
+void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file,
+              const std::string& contentType, const std::string& etag) {
+  sendFiles(request, response, {file}, contentType, etag);
 }
 
 }  // namespace base

@@ -109,12 +109,21 @@ TEST(PackTree, WritesHardLinksAsCopies) {
   EXPECT_THAT(listing(sink.text, "tvf"), testing::Each(testing::Not(HasSubstr("link to"))));
 }
 
-TEST(PackTree, ExcludesPathsWithWhatIsBelow) {
+TEST(PackTree, ArchivesThatAreLeftOpenJoinToOne) {
   const TempFolder folder;
-  for (const char* name : {".git/a", "keep/.git", "tmp/x/y", "b"})
-    folder.write(name, "x");
-  EXPECT_THAT(listing(pack(folder.path(), {.prefix = "layer", .exclude = {".git", "tmp/x"}})),
-              ElementsAre("layer/", "layer/b", "layer/keep/", "layer/keep/.git", "layer/tmp/"));
+  folder.write("a/b", "first");
+  folder.write("c", std::string(1000, 'x'));
+  const auto entries = listTree(folder.path());
+  const auto packed = [&](std::vector<TreeEntry> part, PackOptions::Ending ending) {
+    StringSink sink;
+    packEntries(folder.path(), part, {.ending = ending}, sink);
+    return sink.text;
+  };
+  const std::string open = packed({entries[0], entries[1]}, PackOptions::Ending::open);
+  EXPECT_EQ(open.size() % 512, 0u);
+  EXPECT_THAT(listing(open), ElementsAre("./app/", "./app/a/", "./app/a/b"));
+  EXPECT_THAT(listing(open + packed({entries[2]}, PackOptions::Ending::closed)),
+              ElementsAre("./app/", "./app/a/", "./app/a/b", "./app/", "./app/c"));
 }
 
 TEST(PackTree, NamesOfAnyBytesSurvive) {

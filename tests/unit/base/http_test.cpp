@@ -75,7 +75,8 @@ class Wire {
 
 std::unique_ptr<HttpServer> serve(Handle handle, HttpServerOptions options = {}) {
   return HttpServer::onTcp(
-      listenTcp("127.0.0.1:0", "http_listen"), [handle](const HttpRequest&) { return makeHandler(handle); }, options);
+      listenTcp("127.0.0.1:0", "http_listen"), [handle](const HttpRequest&) { return makeHandler(handle); },
+      options);
 }
 
 std::string request(const std::string& method, const std::string& headers = "",
@@ -156,10 +157,11 @@ TEST(HttpHandler, CutsAnAnswerThatFailsHalfway) {
 }
 
 TEST(HttpHandler, RouterErrorsAreAnswersToo) {
-  const auto server = HttpServer::onTcp(
-      listenTcp("127.0.0.1:0", "http_listen"), [](const HttpRequest&) -> std::unique_ptr<Poco::Net::HTTPRequestHandler> {
-        throw Error(Errc::permissionDenied, "not you");
-      });
+  const auto server =
+      HttpServer::onTcp(listenTcp("127.0.0.1:0", "http_listen"),
+                        [](const HttpRequest&) -> std::unique_ptr<Poco::Net::HTTPRequestHandler> {
+                          throw Error(Errc::permissionDenied, "not you");
+                        });
   EXPECT_THAT(Wire(*server).send(request("GET")).rest(), StartsWith("HTTP/1.1 403 "));
 }
 
@@ -345,11 +347,9 @@ TEST(HttpServer, ReplacesAStaleSocketButNothingElse) {
   EXPECT_EQ(folder.read("file"), "precious");
 }
 
-TEST(SendFile, FollowsTheConditions) {
-  const TempFolder folder;
-  const auto file = folder.write("f", "0123456789");
-  const auto server =
-      serve([&](HttpRequest& in, HttpResponse& out) { sendFile(in, out, file, "text/plain", "tag"); });
+/// The answers for ten bytes, 0123456789, with the tag "tag".
+void expectConditionsFollowed(const std::function<void(HttpRequest&, HttpResponse&)>& handler) {
+  const auto server = serve(handler);
   struct Case {
     std::string method;
     std::string headers;
@@ -378,6 +378,21 @@ TEST(SendFile, FollowsTheConditions) {
     EXPECT_THAT(answer, HasSubstr(header + "\r\n")) << method << " " << headers;
     EXPECT_EQ(answer.substr(answer.find("\r\n\r\n") + 4), body) << method << " " << headers;
   }
+}
+
+TEST(SendFile, FollowsTheConditions) {
+  const TempFolder folder;
+  const auto file = folder.write("f", "0123456789");
+  expectConditionsFollowed(
+      [&](HttpRequest& in, HttpResponse& out) { sendFile(in, out, file, "text/plain", "tag"); });
+}
+
+TEST(SendFile, SendsSeveralAsIfTheyWereOne) {
+  const TempFolder folder;
+  const std::vector<std::filesystem::path> files = {folder.write("a", "012"), folder.write("b", ""),
+                                                    folder.write("c", "3"), folder.write("d", "456789")};
+  expectConditionsFollowed(
+      [&](HttpRequest& in, HttpResponse& out) { sendFiles(in, out, files, "text/plain", "tag"); });
 }
 
 TEST(SendFile, SendsLargeFilesWhole) {
