@@ -69,6 +69,16 @@ struct Key {
   Time createdAt;
 };
 
+/// A buildpack that took part in a build.
+struct BuildpackUse {
+  std::string name;         ///< "nodejs", or the last word of its URL
+  std::string description;  ///< what its detect printed: "Node.js"
+  std::string url;          ///< without credentials; empty for one that is on the server
+  std::string version;      ///< the commit, or "sha256:..." of a tarball; empty for one that is on the server
+  std::string report;       ///< what its bin/report printed, or empty
+  auto operator<=>(const BuildpackUse&) const = default;
+};
+
 enum class BuildState { queued, building, succeeded, failed, cancelled };
 std::string_view name(BuildState state) noexcept;
 
@@ -78,10 +88,12 @@ struct Build {
   AppId app = 0;
   std::int64_t number = 0;  ///< 1, 2, ... within the app
   BuildState state = BuildState::queued;
-  std::string commit;                           ///< 40 hex digits
-  std::string ref;                              ///< full name of the pushed ref
-  std::string user;                             ///< who pushed
-  std::string buildpack;                        ///< name of the one chosen, or empty
+  std::string commit;     ///< 40 hex digits
+  std::string ref;        ///< full name of the pushed ref
+  std::string user;       ///< who pushed
+  std::string buildpack;  ///< descriptions of those that took it, or empty
+  std::vector<BuildpackUse> buildpacks;
+  std::optional<Digest> stackImage;             ///< manifest of the build image
   std::string failure;                          ///< one sentence when failed or cancelled
   std::int64_t slug = 0;                        ///< row id when succeeded
   std::map<std::string, std::int64_t> phaseMs;  ///< receive, export, detect, compile, slug, release, launch
@@ -113,6 +125,8 @@ struct Slug {
   ProcessTypes processTypes;
   ConfigVars defaultConfig;     ///< buildpack's config_vars: a user's config var wins
   std::uint64_t sizeBytes = 0;  ///< compressed, all layers
+  /// Of the download; nullopt until somebody has computed it for a slug of several layers.
+  std::optional<Digest> checksum;
   Time createdAt;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "store/layer_index.h"
 #include "store/model.h"
 
 namespace store {
@@ -68,11 +69,11 @@ struct Token {
 /// throws unavailable when other writers kept it waiting for 10 s. find* returns nullopt where get* throws
 /// notFound with a sentence that names the thing. Schema: store/schema/NNNN_name.sql, compiled in, applied
 /// forward at open; a database from a newer program is refused.
-class ReleaseStore {
+class ReleaseStore : public LayerIndex {
  public:
   /// Opens or creates the database file.
   ReleaseStore(const std::filesystem::path& file, const base::Clock& clock);
-  ~ReleaseStore();
+  ~ReleaseStore() override;
   ReleaseStore(const ReleaseStore&) = delete;
   ReleaseStore& operator=(const ReleaseStore&) = delete;
 
@@ -96,6 +97,10 @@ class ReleaseStore {
   /// All of them or none; nullopt takes one back.
   void changeSettings(AppId id, const std::map<std::string, std::optional<std::string>>& changes);
 
+  /// The list that was set for the app, in order; empty: none.
+  std::vector<std::string> buildpacks(AppId id);
+  void setBuildpacks(AppId id, const std::vector<std::string>& sources);
+
   // Keys and tokens.
   void addKey(const Key& key);  ///< alreadyExists names the user who has it
   std::optional<Key> findKey(const std::string& fingerprint);
@@ -113,7 +118,10 @@ class ReleaseStore {
   Build getBuild(AppId app, std::int64_t number);
   std::vector<Build> builds(AppId app, std::size_t limit);  ///< newest first
   void startBuild(std::int64_t id);                         ///< queued -> building
-  void setBuildpack(std::int64_t id, const std::string& buildpack);
+  /// Those that took the app, in their order.
+  void setBuildpacksUsed(std::int64_t id, const std::vector<BuildpackUse>& buildpacks);
+  void setStackImage(std::int64_t id, const Digest& manifest);
+  std::optional<Build> findBuildOfSlug(std::int64_t slug);
   void setBuildPhases(std::int64_t id, const std::map<std::string, std::int64_t>& phaseMs);
   /// `state` is failed or cancelled; conflict when it has ended already.
   void endBuild(std::int64_t id, BuildState state, const std::string& failure);
@@ -125,6 +133,9 @@ class ReleaseStore {
   Slug getSlug(std::int64_t id);
   std::optional<Slug> findSlug(AppId app, const std::string& uuid);
   std::vector<Slug> slugs(AppId app, std::size_t limit);  ///< newest first
+  void setSlugChecksum(std::int64_t id, const Digest& checksum);
+  std::optional<Layer> findPackedTree(const Digest& tree) override;
+  void putPackedTree(const Digest& tree, const Layer& layer) override;
   ReleaseVersion nextVersion(AppId app);
   /// Throws conflict when the version is not the next one, or when the build has ended meanwhile (cancelled);
   /// notFound for another app's slug.

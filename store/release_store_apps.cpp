@@ -168,6 +168,28 @@ void ReleaseStore::changeSettings(AppId id,
   });
 }
 
+std::vector<std::string> ReleaseStore::buildpacks(AppId id) {
+  return state_->read([&](Connection& connection) {
+    std::vector<std::string> sources;
+    Rows rows = connection.query("SELECT source FROM app_buildpacks WHERE app = ?1 ORDER BY position", id);
+    while (rows.next())
+      sources.push_back(rows.text(0));
+    return sources;
+  });
+}
+
+void ReleaseStore::setBuildpacks(AppId id, const std::vector<std::string>& sources) {
+  state_->write([&](Connection& connection) {
+    detail::requireApp(connection, id);
+    connection.execute("DELETE FROM app_buildpacks WHERE app = ?1", id);
+    int position = 0;
+    for (const std::string& source : sources) {
+      connection.execute("INSERT INTO app_buildpacks (app, position, source) VALUES (?1, ?2, ?3)", id,
+                         position++, source);
+    }
+  });
+}
+
 void ReleaseStore::addKey(const Key& key) {
   state_->write([&](Connection& connection) {
     if (const auto present = selectKey(connection, key.fingerprint)) {

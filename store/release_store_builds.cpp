@@ -1,4 +1,5 @@
 // Builds: one run each, from queued to an end.
+#include "base/strings.h"
 #include "store/detail/release_store_state.h"
 
 namespace store {
@@ -12,7 +13,7 @@ using detail::Rows;
 // The columns of builds in buildAt()'s order, with the condition to come.
 #define FAIRLEAD_SELECT_BUILD                                                                         \
   "SELECT id, uuid, app, number, state, commit_id, ref, user, buildpack, failure, slug, created_at, " \
-  "finished_at "                                                                                      \
+  "finished_at, stack_image "                                                                         \
   "FROM builds "
 
 BuildState parseBuildState(const std::string& text) {
@@ -41,10 +42,22 @@ Build buildAt(const Rows& rows) {
               .slug = rows.integer(10),
               .createdAt = detail::timeAt(rows, 11)};
   if (!rows.isNull(12)) build.finishedAt = detail::timeAt(rows, 12);
+  build.stackImage = Digest::tryParse(rows.text(13));
   return build;
 }
 
-/// All builds of a query, with their phases.
+std::vector<BuildpackUse> selectBuildpacks(Connection& connection, std::int64_t build) {
+  std::vector<BuildpackUse> found;
+  Rows rows = connection.query(
+      "SELECT name, description, url, version, report FROM build_buildpacks WHERE build = ?1 ORDER BY "
+      "position",
+      build);
+  while (rows.next())
+    found.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4)});
+  return found;
+}
+
+/// All builds of a query, with their phases and buildpacks.
 std::vector<Build> collect(Connection& connection, Rows rows) {
   std::vector<Build> builds;
   while (rows.next())
@@ -53,6 +66,7 @@ std::vector<Build> collect(Connection& connection, Rows rows) {
     Rows phases = connection.query("SELECT name, duration_ms FROM build_phases WHERE build = ?1", build.id);
     while (phases.next())
       build.phaseMs.emplace(phases.text(0), phases.integer(1));
+    build.buildpacks = selectBuildpacks(connection, build.id);
   }
   return builds;
 }
@@ -136,10 +150,35 @@ void ReleaseStore::startBuild(std::int64_t id) {
   });
 }
 
-void ReleaseStore::setBuildpack(std::int64_t id, const std::string& buildpack) {
+void ReleaseStore::setBuildpacksUsed(std::int64_t id, const std::vector<BuildpackUse>& buildpacks) {
+  std::vector<std::string> descriptions;
+  for (const BuildpackUse& each : buildpacks)
+    descriptions.push_back(each.description);
   state_->write([&](Connection& connection) {
     requireBuild(connection, id);
-    connection.execute("UPDATE builds SET buildpack = ?2 WHERE id = ?1", id, buildpack);
+    connection.execute("UPDATE builds SET buildpack = ?2 WHERE id = ?1", id, base::join(descriptions, ", "));
+    connection.execute("DELETE FROM build_buildpacks WHERE build = ?1", id);
+    int position = 0;
+    for (const BuildpackUse& each : buildpacks) {
+      connection.execute(
+          "INSERT INTO build_buildpacks (build, position, name, description, url, version, report) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+          id, position++, each.name, each.description, each.url, each.version, each.report);
+    }
+  });
+}
+
+void ReleaseStore::setStackImage(std::int64_t id, const Digest& manifest) {
+  state_->write([&](Connection& connection) {
+    connection.execute("UPDATE builds SET stack_image = ?2 WHERE id = ?1", id, manifest);
+  });
+}
+
+std::optional<Build> ReleaseStore::findBuildOfSlug(std::int64_t slug) {
+  return state_->read([&](Connection& connection) -> std::optional<Build> {
+    auto found = collect(connection, connection.query(FAIRLEAD_SELECT_BUILD "WHERE slug = ?1", slug));
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
   });
 }
 

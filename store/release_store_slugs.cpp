@@ -11,7 +11,7 @@ using detail::Rows;
 
 // The columns in slugAt()'s order, with the condition to come.
 #define FAIRLEAD_SELECT_SLUG \
-  "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at FROM slugs "
+  "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at, checksum FROM slugs "
 
 Slug slugAt(const Rows& rows) {
   return Slug{.id = rows.integer(0),
@@ -21,6 +21,7 @@ Slug slugAt(const Rows& rows) {
               .stack = rows.text(4),
               .buildpack = rows.text(5),
               .sizeBytes = static_cast<std::uint64_t>(rows.integer(6)),
+              .checksum = Digest::tryParse(rows.text(8)),
               .createdAt = detail::timeAt(rows, 7)};
 }
 
@@ -34,6 +35,7 @@ std::vector<Slug> collectSlugs(Connection& connection, Rows rows) {
         slug.id);
     while (layers.next())
       slug.layers.push_back(detail::layerAt(layers, 0));
+    if (slug.layers.size() == 1) slug.checksum = slug.layers.front().blob.digest;
     slug.processTypes = detail::selectPairs(
         connection, "SELECT name, command FROM slug_process_types WHERE slug = ?1", slug.id);
     slug.defaultConfig =
@@ -56,6 +58,7 @@ Slug ReleaseStore::createSlug(const NewSlug& slug) {
                .createdAt = state_->clock.now()};
   for (const Layer& layer : slug.layers)
     created.sizeBytes += layer.blob.sizeBytes;
+  if (slug.layers.size() == 1) created.checksum = slug.layers.front().blob.digest;
   return state_->write([&](Connection& connection) {
     detail::requireApp(connection, slug.app);
     connection.execute(
@@ -103,6 +106,31 @@ std::vector<Slug> ReleaseStore::slugs(AppId app, std::size_t limit) {
     return collectSlugs(connection,
                         connection.query(FAIRLEAD_SELECT_SLUG "WHERE app = ?1 ORDER BY id DESC LIMIT ?2", app,
                                          detail::rowLimit(limit)));
+  });
+}
+
+void ReleaseStore::setSlugChecksum(std::int64_t id, const Digest& checksum) {
+  state_->write([&](Connection& connection) {
+    connection.execute("UPDATE slugs SET checksum = ?2 WHERE id = ?1", id, checksum);
+  });
+}
+
+std::optional<Layer> ReleaseStore::findPackedTree(const Digest& tree) {
+  return state_->read([&](Connection& connection) -> std::optional<Layer> {
+    Rows rows = connection.query(
+        "SELECT media_type, digest, size_bytes, diff_id FROM packed_trees WHERE tree = ?1", tree);
+    if (!rows.next()) return std::nullopt;
+    return detail::layerAt(rows, 0);
+  });
+}
+
+void ReleaseStore::putPackedTree(const Digest& tree, const Layer& layer) {
+  state_->write([&](Connection& connection) {
+    connection.execute(
+        "INSERT OR REPLACE INTO packed_trees (tree, media_type, digest, size_bytes, diff_id) "
+        "VALUES (?1, ?2, ?3, ?4, ?5)",
+        tree, layer.blob.mediaType, layer.blob.digest, static_cast<std::int64_t>(layer.blob.sizeBytes),
+        layer.diffId);
   });
 }
 

@@ -36,7 +36,7 @@ TEST_F(StoreTest, SyncsEachCommitAndChecksForeignKeys) {
   EXPECT_EQ(pragma("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(pragma("PRAGMA synchronous"), "2");
   EXPECT_EQ(pragma("PRAGMA foreign_keys"), "1");
-  EXPECT_EQ(pragma("PRAGMA user_version"), "3");
+  EXPECT_EQ(pragma("PRAGMA user_version"), "5");
   EXPECT_EQ(pragma("PRAGMA integrity_check"), "ok");
 }
 
@@ -214,14 +214,20 @@ TEST_F(StoreTest, TakesABuildThroughItsStates) {
   store_->startBuild(build.id);
   EXPECT_EQ(store_->getBuild(build.id).state, BuildState::building);
   EXPECT_EQ(codeOf([&] { store_->startBuild(build.id); }), Errc::conflict);
-  store_->setBuildpack(build.id, "python");
+  const std::vector<BuildpackUse> used = {
+      {"nodejs", "Node.js", "", "", ""},
+      {"python", "Python", "https://example.org/python.git", std::string(40, 'a'), "{\"version\": 3}"}};
+  store_->setBuildpacksUsed(build.id, used);
+  store_->setStackImage(build.id, Digest::of("stack"));
   store_->setBuildPhases(build.id, {{"detect", 5}});
   store_->setBuildPhases(build.id, {{"detect", 5}, {"compile", 1200}});
   clock_.advance(std::chrono::seconds(3));
   store_->endBuild(build.id, BuildState::failed, "the buildpack's compile failed (exit status 1)");
   const Build ended = store_->getBuild(build.id);
   EXPECT_EQ(ended.state, BuildState::failed);
-  EXPECT_EQ(ended.buildpack, "python");
+  EXPECT_EQ(ended.buildpack, "Node.js, Python");
+  EXPECT_EQ(ended.buildpacks, used);
+  EXPECT_EQ(ended.stackImage, Digest::of("stack"));
   EXPECT_EQ(ended.failure, "the buildpack's compile failed (exit status 1)");
   EXPECT_EQ(ended.phaseMs.at("compile"), 1200);
   EXPECT_EQ(ended.finishedAt, clock_.now());

@@ -53,6 +53,30 @@ TEST_F(StoreTest, GivesBackASlugAsItWas) {
   EXPECT_EQ(store_->slugs(app.id, 5).size(), 1u);
 }
 
+TEST_F(StoreTest, ASlugsChecksumIsItsOnlyLayersOrIsSetLater) {
+  const App app = makeApp();
+  const Slug two = makeSlug(app);
+  EXPECT_EQ(two.checksum, std::nullopt);
+  const Slug one = store_->createSlug({.app = app.id, .layers = {layerOf("only")}});
+  EXPECT_EQ(one.checksum, layerOf("only").blob.digest);
+  EXPECT_EQ(store_->getSlug(one.id).checksum, one.checksum);
+  store_->setSlugChecksum(two.id, Digest::of("both"));
+  reopen();
+  EXPECT_EQ(store_->getSlug(two.id).checksum, Digest::of("both"));
+}
+
+TEST_F(StoreTest, RemembersTreesThatWerePacked) {
+  EXPECT_EQ(store_->findPackedTree(Digest::of("tree")), std::nullopt);
+  store_->putPackedTree(Digest::of("tree"), layerOf("first"));
+  store_->putPackedTree(Digest::of("tree"), layerOf("second"));
+  reopen();
+  const auto found = store_->findPackedTree(Digest::of("tree"));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->blob.digest, layerOf("second").blob.digest);
+  EXPECT_EQ(found->blob.sizeBytes, layerOf("second").blob.sizeBytes);
+  EXPECT_EQ(found->diffId, layerOf("second").diffId);
+}
+
 TEST_F(StoreTest, KeepsConfigValuesByteForByte) {
   const App app = makeApp();
   NewRelease release = nextRelease(app);
