@@ -1,6 +1,8 @@
 #include "builder/builder.h"
 
+#include "base/error.h"
 #include "builder/detail/build_run.h"
+#include "builder/detail/buildpack_source.h"
 #include "builder/detail/trash.h"
 
 namespace builder {
@@ -10,10 +12,12 @@ constexpr const char* kTrashFolder = ".trash";
 
 }  // namespace
 
-Builder::Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs)
+Builder::Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
+                 store::LayerIndex& packed)
     : config_(std::move(config)),
       runtime_(runtime),
       blobs_(blobs),
+      packed_(packed),
       trash_(std::make_unique<detail::Trash>(config_.workFolder / kTrashFolder)) {
   std::vector<std::filesystem::path> left;  // first all names, for the folder changes
   for (const auto& entry : std::filesystem::directory_iterator(config_.workFolder)) {
@@ -26,7 +30,16 @@ Builder::Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store
 Builder::~Builder() = default;
 
 BuildOutcome Builder::build(const BuildInput& input, BuildOutput& output, std::stop_token stop) {
-  return detail::BuildRun(config_, runtime_, blobs_, *trash_, input, output, std::move(stop)).run();
+  return detail::BuildRun(
+             {.config = config_, .runtime = runtime_, .blobs = blobs_, .packed = packed_, .trash = *trash_},
+             input, output, std::move(stop))
+      .run();
+}
+
+void checkBuildpackSource(std::string_view source) {
+  const auto parsed = detail::parseBuildpackSource(source);
+  if (const auto* error = std::get_if<detail::SourceError>(&parsed))
+    throw base::Error(base::Errc::invalidArgument, error->message);
 }
 
 }  // namespace builder

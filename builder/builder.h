@@ -15,6 +15,7 @@
 #include "builder/build_output.h"
 #include "sandbox/container.h"
 #include "store/blob_store.h"
+#include "store/layer_index.h"
 #include "store/model.h"
 
 namespace builder {
@@ -54,10 +55,20 @@ struct BuilderConfig {
   unsigned cpuWeight = 25;                        ///< setting build_cpu_weight; a process of an app has 100
   std::uint64_t diskMinFreeBytes = 256ull << 20;  ///< setting disk_min_free_bytes: a build that leaves less
                                                   ///< of the disk is stopped
+  std::uint64_t slugWarnBytes = 300ull << 20;     ///< setting slug_warn_bytes, compressed
   std::vector<std::pair<std::string, std::string>>
       hostEnvironment;             ///< proxy variables, npm registry: given to every phase
   std::filesystem::path caBundle;  ///< the operator's CA bundle, mounted over the stack's; empty: none
 };
+
+/// A folder of the source that another repository fills.
+struct Submodule {
+  std::string path;
+  std::string commit;  ///< hex
+};
+
+/// Where BUILD_DIR is: /tmp/build_<hash> with an empty /app beside it, as on Heroku, or /app itself.
+enum class BuildPlace { temporary, app };
 
 struct BuildInput {
   std::string id;                ///< unique, fits in a container id: "APP-bN"
@@ -67,14 +78,17 @@ struct BuildInput {
   std::vector<std::filesystem::path> stackLayers;  ///< unpacked build image, bottom first
   std::string commit;                              ///< SOURCE_VERSION
   store::ConfigVars config;                        ///< one file each in ENV_DIR
+  /// Each a name, an http(s) URL of a tarball or git repository with #ref, or ORG/NAME at GitHub.
+  std::vector<std::string> buildpacks;  ///< the app's own list; empty: none was set
+  std::vector<Submodule> submodules;    ///< in the order of their paths
+  BuildPlace place = BuildPlace::temporary;
   bool useCache = true;
   BuildLimits limits;
   BuildNetwork network;
 };
 
 struct BuildSucceeded {
-  std::string buildpack;  ///< display name from detect
-  std::vector<store::Layer> layers;
+  std::vector<store::Layer> layers;  ///< bottom first; their concatenation is the download
   store::ProcessTypes processTypes;
   store::ConfigVars defaultConfig;
   std::uint64_t slugBytes = 0;
@@ -86,18 +100,20 @@ struct BuildFailed {
 struct BuildCancelled {};
 struct BuildOutcome {
   std::variant<BuildSucceeded, BuildFailed, BuildCancelled> result;
+  std::vector<store::BuildpackUse> buildpacks;  ///< those that took the app, in order; of a failed build too
   std::map<std::string, std::int64_t> phaseMs;  ///< detect, compile, release, slug
 };
 
-/// Thread-safe; build() blocks and may run for several builds at once. Buildpack choice: BUILDPACK_URL
-/// (config var: name, https tarball or git URL with #ref), else the .buildpacks file, else detection over the
-/// operator's and the bundled ones. Errors of the platform throw; failures of the app are values. (Heroku Dev
-/// Center, Buildpack API.)
+/// Thread-safe; build() blocks and may run for several builds at once. Buildpack choice: the app's own list,
+/// else BUILDPACK_URL (config var), else app.json's list, else the .buildpacks file, else detection over the
+/// operator's and the bundled ones; each is a name, an https tarball or a git URL with #ref. Errors of the
+/// platform throw; failures of the app are values. (Heroku Dev Center, Buildpack API.)
 class Builder {
  public:
   /// Folders of builds that a killed daemon left are removed; no build of another Builder may use the same
   /// work folder.
-  Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs);
+  Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
+          store::LayerIndex& packed);
   ~Builder();
   BuildOutcome build(const BuildInput& input, BuildOutput& output, std::stop_token stop);
 
@@ -105,6 +121,7 @@ class Builder {
   BuilderConfig config_;
   sandbox::ContainerRuntime& runtime_;
   store::BlobStore& blobs_;
+  store::LayerIndex& packed_;
   std::unique_ptr<detail::Trash> trash_;
 };
 
@@ -112,5 +129,8 @@ class Builder {
 /// and # lines, names [A-Za-z0-9_-]{1,63}; the command is everything after the first colon, verbatim and
 /// trimmed.
 store::ProcessTypes parseProcfile(std::string_view text);
+
+/// Throws invalidArgument for what cannot name a buildpack: see BuildInput::buildpacks.
+void checkBuildpackSource(std::string_view source);
 
 }  // namespace builder

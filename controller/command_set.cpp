@@ -118,8 +118,9 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 }
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
-  for (const auto& group : {appCommands(), configCommands(), featureCommands(), limitCommands(),
-                            networkCommands(), releaseCommands(), processCommands(), serverCommands()})
+  for (const auto& group :
+       {appCommands(), configCommands(), featureCommands(), limitCommands(), networkCommands(),
+        buildpackCommands(), releaseCommands(), processCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 

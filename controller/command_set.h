@@ -106,6 +106,7 @@ class CommandSet {
 
 /// The groups, each in a file of its own.
 std::vector<CommandSpec> appCommands();
+std::vector<CommandSpec> buildpackCommands();
 std::vector<CommandSpec> configCommands();
 std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> limitCommands();

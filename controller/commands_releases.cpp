@@ -130,9 +130,16 @@ int buildInfo(const Invocation& call) {
       {"State:", std::string(store::name(build.state)) + (build.failure.empty() ? "" : ": " + build.failure)},
       {"Commit:", build.commit},
       {"Ref:", build.ref},
-      {"Buildpack:", build.buildpack},
-      {"By:", build.user}};
-  for (const char* phase : {"receive", "export", "detect", "compile", "release", "slug", "launch"}) {
+      {"By:", build.user},
+      {"When:", base::toRfc3339(build.createdAt)}};
+  for (const store::BuildpackUse& each : build.buildpacks) {
+    const std::string from = each.url.empty() ? each.name : each.url + " " + each.version;
+    rows.push_back({"Buildpack:", each.description + " (" + from + ")"});
+    if (!each.report.empty()) rows.push_back({"Report:", each.report});
+  }
+  if (build.stackImage) rows.push_back({"Stack image:", build.stackImage->str()});
+  for (const char* phase :
+       {"receive", "export", "submodules", "detect", "compile", "report", "release", "slug", "launch"}) {
     if (const auto ms = build.phaseMs.find(phase); ms != build.phaseMs.end())
       rows.push_back({std::string(phase) + ":", std::to_string(ms->second) + " ms"});
   }

@@ -169,15 +169,17 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
 
   // Beside the builder's own folder, on the same file system: it takes the tree over by a rename.
   const BuildFolder folder(parts_.folder.builds() / (buildName(run.app(), run.build()) + ".source"));
-  std::filesystem::path source;
+  Source source;
   {
     const PhaseTimer timer(phases, "export");
     source = exportSource(run, folder.path());
   }
+  readAppJson(run, source);
   builder::BuildOutcome outcome = build(run, source);
   for (const auto& [phase, ms] : outcome.phaseMs)
     phases[phase] = ms;
   parts_.store.setBuildPhases(run.build().id, phases);
+  parts_.store.setBuildpacksUsed(run.build().id, outcome.buildpacks);
   if (std::holds_alternative<builder::BuildCancelled>(outcome.result)) {
     throw base::Error(base::Errc::cancelled, "build cancelled");
   }
@@ -187,32 +189,30 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
     return {false, "build failed: " + failed->reason};
   }
   const auto& built = std::get<builder::BuildSucceeded>(outcome.result);
-  parts_.store.setBuildpack(run.build().id, built.buildpack);
   gitd::PushOutcome pushed;
   {
     const PhaseTimer timer(phases, "launch");
-    pushed = release(run, built);
+    pushed = release(run, source, built);
   }
   parts_.store.setBuildPhases(run.build().id, phases);
   return pushed;
 }
 
-std::filesystem::path Deployer::exportSource(BuildRun& run, const std::filesystem::path& folder) {
-  const std::filesystem::path source = folder / "source";
-  std::filesystem::create_directory(source);
+Deployer::Source Deployer::exportSource(BuildRun& run, const std::filesystem::path& folder) {
+  Source source{.folder = folder / "source"};
+  std::filesystem::create_directory(source.folder);
   const std::uint32_t owner = parts_.runtime.hostId(kAppUser);
-  if (::chown(source.c_str(), owner, owner) != 0) base::throwErrno(errno, "making the build's folder");
-  const git::ExportStats stats = gitd::exportTree(run.request().repository.path,
-                                                  run.request().quarantine.get(), run.build().commit, source,
-                                                  {.uid = owner,
-                                                   .gid = owner,
-                                                   .maxFiles = config_.exportMaxFiles,
-                                                   .maxBytes = config_.exportMaxBytes,
-                                                   .maxDepth = config_.exportMaxDepth,
-                                                   .stop = run.stopToken()});
-  if (stats.submodules > 0)
-    run.log().detail(std::to_string(stats.submodules) +
-                     " submodules are left out: they are not fetched in this version");
+  if (::chown(source.folder.c_str(), owner, owner) != 0) base::throwErrno(errno, "making the build's folder");
+  const git::ExportStats stats = gitd::exportTree(
+      run.request().repository.path, run.request().quarantine.get(), run.build().commit, source.folder,
+      {.uid = owner,
+       .gid = owner,
+       .maxFiles = config_.exportMaxFiles,
+       .maxBytes = config_.exportMaxBytes,
+       .maxDepth = config_.exportMaxDepth,
+       .stop = run.stopToken()});
+  for (const git::Gitlink& link : stats.submodules)
+    source.submodules.push_back({link.path, link.commit.hex()});
   if (stats.lfsPointers > 0)
     run.log().error(
         std::to_string(stats.lfsPointers) + (stats.lfsPointers == 1 ? " file is" : " files are") +
@@ -220,23 +220,56 @@ std::filesystem::path Deployer::exportSource(BuildRun& run, const std::filesyste
   return source;
 }
 
-builder::BuildOutcome Deployer::build(BuildRun& run, const std::filesystem::path& source) {
+/// An app's first deploy sets it up as its app.json says; later ones leave alone what people have changed.
+void Deployer::readAppJson(BuildRun& run, Source& source) {
+  const store::Release current = parts_.store.currentRelease(run.app().id);
+  if (current.slug) return;
+  const auto appJson = builder::readAppJson(source.folder);
+  if (!appJson) return;
+  for (const auto& [name, wanted] : appJson->env) {
+    if (current.config.contains(name)) continue;
+    if (wanted.generateSecret) {
+      constexpr std::size_t kSecretBytes = 32;
+      source.firstConfig[name] = base::randomHex(kSecretBytes);
+    } else if (wanted.value) {
+      source.firstConfig[name] = *wanted.value;
+    } else if (wanted.required) {
+      throw base::Error(
+          base::Errc::invalidArgument,
+          "app.json requires the config var " + name +
+              (wanted.description.empty() ? "" : " (" + base::printable(wanted.description) + ")") +
+              ": set it with fairlead config:set " + name + "=VALUE -a " + run.app().name.str() +
+              " and push again");
+    }
+  }
+  for (const auto& [type, wish] : appJson->formation) {
+    if (wish.quantity) source.firstFormation[type] = *wish.quantity;
+  }
+}
+
+builder::BuildOutcome Deployer::build(BuildRun& run, const Source& source) {
   const store::Stack stack = parts_.stacks.get(run.app().stack, run.log(), run.stopToken());
   builder::BuildInput input{.id = buildName(run.app(), run.build()),
-                            .source = source,
+                            .source = source.folder,
                             .cache = parts_.folder.cache(run.app().name),
                             .stack = stack.name,
                             .stackLayers = {},
                             .commit = run.build().commit,
                             .config = parts_.store.currentRelease(run.app().id).config,
-                            .useCache = true,
+                            .buildpacks = parts_.store.buildpacks(run.app().id),
+                            .submodules = source.submodules,
+                            .useCache = !run.options().noCache,
                             .limits = {},
                             .network = {}};
-  input.useCache = !run.options().noCache;
+  parts_.store.setStackImage(run.build().id, stack.build.manifest);
+  for (const auto& [name, value] : source.firstConfig)
+    input.config.emplace(name, value);
   const auto settings = parts_.store.settings(run.app().id);
   input.limits = parts_.limits.ofBuild(settings);
   input.network = networkOf(settings);
-  if (!run.options().buildpack.empty()) input.config["BUILDPACK_URL"] = run.options().buildpack;
+  if (!run.options().buildpack.empty()) input.buildpacks = {run.options().buildpack};
+  if (parts_.store.features(run.app().id).contains(std::string(kBuildInAppDir)))
+    input.place = builder::BuildPlace::app;
   for (const store::Layer& layer : stack.build.layers) {
     input.stackLayers.push_back(
         parts_.layers.ensure(layer.blob.digest, [&] { return parts_.blobs.open(layer.blob.digest); }));
@@ -244,7 +277,17 @@ builder::BuildOutcome Deployer::build(BuildRun& run, const std::filesystem::path
   return parts_.builder.build(input, run.log(), run.stopToken());
 }
 
-gitd::PushOutcome Deployer::release(BuildRun& run, const builder::BuildSucceeded& built) {
+/// The current config with what app.json adds to it; nullopt for no change.
+std::optional<store::ConfigVars> Deployer::firstConfig(const store::App& app, const Source& source) {
+  if (source.firstConfig.empty()) return std::nullopt;
+  store::ConfigVars config = parts_.store.currentRelease(app.id).config;
+  for (const auto& [name, value] : source.firstConfig)
+    config.emplace(name, value);
+  return config;
+}
+
+gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source,
+                                    const builder::BuildSucceeded& built) {
   const auto lease = parts_.locks.lock(run.app().id);
   const std::optional<std::string> oldId = replaceable(run);
   const store::App app = parts_.store.getApp(run.app().id);
@@ -259,20 +302,22 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const builder::BuildSucceeded
   // objects of every release, and sets the ref that a release asks for.
   run.log().step("Launching...");
   if (run.request().quarantine) run.request().quarantine->accept();
-  const store::Slug slug = parts_.store.createSlug({.app = app.id,
-                                                    .commit = run.build().commit,
-                                                    .stack = app.stack,
-                                                    .buildpack = built.buildpack,
-                                                    .layers = built.layers,
-                                                    .processTypes = built.processTypes,
-                                                    .defaultConfig = built.defaultConfig});
+  const store::Slug slug =
+      parts_.store.createSlug({.app = app.id,
+                               .commit = run.build().commit,
+                               .stack = app.stack,
+                               .buildpack = parts_.store.getBuild(run.build().id).buildpack,
+                               .layers = built.layers,
+                               .processTypes = built.processTypes,
+                               .defaultConfig = built.defaultConfig});
   const store::Release release = parts_.releases.create(
       app, {.description = run.options().message.empty() ? "Deploy " + run.build().commit.substr(0, 8)
                                                          : run.options().message,
             .user = run.build().user,
             .slug = slug.id,
-            .config = std::nullopt,
-            .succeededBuild = run.build().id});
+            .config = firstConfig(app, source),
+            .succeededBuild = run.build().id,
+            .firstFormation = source.firstFormation});
   return launch(run, release, oldId);
 }
 

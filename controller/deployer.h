@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/app_json.h"
 #include "builder/builder.h"
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
@@ -23,9 +24,9 @@ namespace controller {
 
 struct DeployerConfig {
   BuildQueue::Config queue;
-  std::uint64_t exportMaxFiles = 200'000;         ///< setting export_max_files
-  std::uint64_t exportMaxBytes = 2ull << 30;      ///< setting export_max_bytes
-  std::uint64_t exportMaxDepth = 128;             ///< setting export_max_depth
+  std::uint64_t exportMaxFiles = 200'000;     ///< setting export_max_files
+  std::uint64_t exportMaxBytes = 2ull << 30;  ///< setting export_max_bytes
+  std::uint64_t exportMaxDepth = 128;         ///< setting export_max_depth
 };
 
 /// Everything that the deployer works with; all outlive it.
@@ -71,9 +72,17 @@ class Deployer {
   gitd::PushOutcome deploy(BuildRun& run);
   /// What the ref says now, when the run's commit may take its place; throws conflict otherwise.
   std::optional<std::string> replaceable(const BuildRun& run) const;
-  std::filesystem::path exportSource(BuildRun& run, const std::filesystem::path& folder);
-  builder::BuildOutcome build(BuildRun& run, const std::filesystem::path& source);
-  gitd::PushOutcome release(BuildRun& run, const builder::BuildSucceeded& built);
+  struct Source {
+    std::filesystem::path folder;
+    std::vector<builder::Submodule> submodules;
+    store::ConfigVars firstConfig;  // what app.json gives an app at its first deploy
+    store::Formation firstFormation;
+  };
+  void readAppJson(BuildRun& run, Source& source);
+  Source exportSource(BuildRun& run, const std::filesystem::path& folder);
+  builder::BuildOutcome build(BuildRun& run, const Source& source);
+  std::optional<store::ConfigVars> firstConfig(const store::App& app, const Source& source);
+  gitd::PushOutcome release(BuildRun& run, const Source& source, const builder::BuildSucceeded& built);
   gitd::PushOutcome launch(BuildRun& run, const store::Release& release,
                            const std::optional<std::string>& oldId);
   void endCancelled(BuildRun& run);

@@ -205,15 +205,35 @@ void HttpApi::sendSlug(base::HttpRequest& request, base::HttpResponse& response)
   const auto name =
       parts.size() >= 4 && parts[2] == "slugs" ? store::AppName::tryParse(parts[1]) : std::nullopt;
   const auto app = name ? store_.findApp(*name) : std::nullopt;
-  const auto slug = app ? store_.findSlug(app->id, parts[3]) : std::nullopt;
+  auto slug = app ? store_.findSlug(app->id, parts[3]) : std::nullopt;
   if (!slug) throw base::Error(base::Errc::notFound, "there is no such slug");
-  if (parts.size() == 4) return base::sendJson(request, response, 200, base::toJson(renderSlug(*app, *slug)));
-  if (parts.size() != 5 || parts[4] != "blob")
+  if (parts.size() > 5 || (parts.size() == 5 && parts[4] != "blob"))
     throw base::Error(base::Errc::notFound, "there is nothing at this path");
-  if (slug->layers.size() != 1)
-    throw base::Error(base::Errc::internal, "a slug of several layers cannot be sent as one file yet");
-  const base::Digest& digest = slug->layers[0].blob.digest;
-  base::sendFile(request, response, blobs_.path(digest), "application/gzip", digest.str());
+  const base::Digest checksum = slugChecksum(*slug);
+  if (parts.size() == 4) {
+    slug->checksum = checksum;
+    return base::sendJson(request, response, 200, base::toJson(renderSlug(*app, *slug)));
+  }
+  std::vector<std::filesystem::path> files;
+  for (const store::Layer& layer : slug->layers)
+    files.push_back(blobs_.path(layer.blob.digest));
+  base::sendFiles(request, response, files, "application/gzip", checksum.str());
+}
+
+/// Of all layers' bytes, one behind the other: computed when it is first asked for, since a build that reuses
+/// layers does not read them.
+base::Digest HttpApi::slugChecksum(const store::Slug& slug) {
+  if (slug.checksum) return *slug.checksum;
+  base::Sha256 sha;
+  std::vector<char> buffer(256 << 10);
+  for (const store::Layer& layer : slug.layers) {
+    const auto source = blobs_.open(layer.blob.digest);
+    while (const std::size_t count = source->read(buffer.data(), buffer.size()))
+      sha.update({buffer.data(), count});
+  }
+  const base::Digest checksum = sha.finish();
+  store_.setSlugChecksum(slug.id, checksum);
+  return checksum;
 }
 
 }  // namespace controller

@@ -29,6 +29,7 @@ class HttpApi {
   void runCommand(Door door, base::HttpRequest& request, base::HttpResponse& response);
   void sendMetrics(Door door, base::HttpRequest& request, base::HttpResponse& response);
   void sendSlug(base::HttpRequest& request, base::HttpResponse& response);
+  base::Digest slugChecksum(const store::Slug& slug);
 
   store::ReleaseStore& store_;
   store::DiskBlobStore& blobs_;

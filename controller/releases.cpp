@@ -2,16 +2,21 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "controller/app_features.h"
 #include "registry/release_image.h"
 
 namespace controller {
 
-store::Formation nextFormation(const store::Formation& now, const store::ProcessTypes& types) {
+store::Formation nextFormation(const store::Formation& now, const store::ProcessTypes& types,
+                               const store::Formation& first) {
   store::Formation next;
   for (const auto& [type, command] : types) {
     const auto kept = now.find(type);
+    const auto wished = first.find(type);
     if (kept != now.end())
       next[type] = kept->second;
+    else if (wished != first.end())
+      next[type] = wished->second;
     else
       next[type] = type == "web" ? 1 : 0;
   }
@@ -28,6 +33,21 @@ store::ConfigVars Releases::environment(const store::Release& release) {
   return environment;
 }
 
+/// What a process may want to know about itself: under our names, and on request under Heroku's.
+void Releases::addMetadata(store::ConfigVars& environment, const store::App& app,
+                           const store::Release& release, const store::Slug& slug) {
+  environment["FAIRLEAD_APP_NAME"] = app.name.str();
+  environment["FAIRLEAD_RELEASE_VERSION"] = release.version.str();
+  environment["FAIRLEAD_SLUG_COMMIT"] = slug.commit;
+  if (!store_.features(app.id).contains(std::string(kDynoMetadata))) return;
+  environment["HEROKU_APP_ID"] = app.uuid;
+  environment["HEROKU_APP_NAME"] = app.name.str();
+  environment["HEROKU_RELEASE_VERSION"] = release.version.str();
+  environment["HEROKU_RELEASE_CREATED_AT"] = base::toRfc3339(release.createdAt);
+  environment["HEROKU_SLUG_COMMIT"] = slug.commit;
+  environment["HEROKU_SLUG_DESCRIPTION"] = release.description;
+}
+
 void Releases::attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug) {
   const auto stack = store_.findStack(release.stack);
   if (!stack)
@@ -37,6 +57,8 @@ void Releases::attachImage(store::NewRelease& release, const store::App& app, co
   store::ConfigVars environment = release.config;
   for (const auto& [key, value] : slug.defaultConfig)
     environment.emplace(key, value);
+  const auto build = release.succeededBuild ? std::optional(store_.getBuild(*release.succeededBuild))
+                                            : store_.findBuildOfSlug(slug.id);
   const store::Layer startLayer = registry::storeStartLayer(blobs_, slug.processTypes);
   release.image = registry::assembleReleaseImage(blobs_, {.stack = *stack,
                                                           .slug = slug,
@@ -45,6 +67,7 @@ void Releases::attachImage(store::NewRelease& release, const store::App& app, co
                                                           .environment = environment,
                                                           .commit = slug.commit,
                                                           .createdAt = clock_.now(),
+                                                          .build = build,
                                                           .startLayer = startLayer});
   release.tags = {release.version.str()};
   if (!slug.commit.empty()) release.tags.push_back("git-" + slug.commit.substr(0, 12));
@@ -65,7 +88,7 @@ store::Release Releases::create(const store::App& app, const ReleaseChange& chan
   if (next.slug) {
     const store::Slug slug = store_.getSlug(*next.slug);
     attachImage(next, app, slug);
-    next.formation = nextFormation(store_.formation(app.id), slug.processTypes);
+    next.formation = nextFormation(store_.formation(app.id), slug.processTypes, change.firstFormation);
   } else {
     next.state = store::ReleaseState::succeeded;
   }
@@ -91,6 +114,7 @@ std::optional<runner::Deployment> Releases::deployment(const store::App& app, co
   deployment.layers.insert(deployment.layers.end(), slug.layers.begin(), slug.layers.end());
   deployment.layers.push_back(registry::storeStartLayer(blobs_, slug.processTypes));
   deployment.environment = environment(release);
+  addMetadata(deployment.environment, app, release, slug);
   deployment.types = slug.processTypes;
   deployment.formation = store_.formation(app.id);
   return deployment;

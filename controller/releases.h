@@ -23,6 +23,7 @@ struct ReleaseChange {
   std::optional<std::int64_t> slug;
   std::optional<store::ConfigVars> config;
   std::optional<std::int64_t> succeededBuild;
+  store::Formation firstFormation;  ///< counts of process types that the app has had no count for
 };
 
 /// A release and what became of its launch; `failed` holds why its processes did not come up (the release is
@@ -55,6 +56,8 @@ class Releases {
  private:
   /// "latest" is what serves: it moves when the launch succeeded, "vN" comes with the row.
   void tagLatest(const store::App& app, const store::Release& release);
+  void addMetadata(store::ConfigVars& environment, const store::App& app, const store::Release& release,
+                   const store::Slug& slug);
   void attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug);
   store::ReleaseStore& store_;
   store::BlobStore& blobs_;
@@ -63,8 +66,9 @@ class Releases {
   const base::Clock& clock_;
 };
 
-/// The formation that goes with these types: kept counts, web=1 when it is the first deploy, types that are
-/// gone dropped.
-store::Formation nextFormation(const store::Formation& now, const store::ProcessTypes& types);
+/// The formation that goes with these types: kept counts, `first` for types without one, else web=1 and the
+/// others 0; types that are gone are dropped.
+store::Formation nextFormation(const store::Formation& now, const store::ProcessTypes& types,
+                               const store::Formation& first = {});
 
 }  // namespace controller

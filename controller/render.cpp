@@ -91,6 +91,18 @@ JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build) {
   for (const auto& [phase, ms] : build.phaseMs)
     phases->set(phase, ms);
   json->set("phase_ms", phases);
+  auto buildpacks = base::makeJsonArray();
+  for (const auto& each : build.buildpacks) {
+    auto used = makeJsonObject();
+    used->set("name", each.name);
+    used->set("description", each.description);
+    used->set("url", each.url);
+    used->set("version", each.version);
+    used->set("report", each.report);
+    buildpacks->add(used);
+  }
+  json->set("buildpacks", buildpacks);
+  if (build.stackImage) json->set("stack_image_digest", build.stackImage->str());
   setTime(json, "created_at", build.createdAt);
   setTime(json, "finished_at", build.finishedAt);
   return json;
@@ -101,7 +113,7 @@ JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug) {
   json->set("id", slug.uuid);
   json->set("commit", slug.commit);
   json->set("size", slug.sizeBytes);
-  if (slug.layers.size() == 1) json->set("checksum", "SHA256:" + slug.layers[0].blob.digest.hex());
+  if (slug.checksum) json->set("checksum", "SHA256:" + slug.checksum->hex());
   auto types = makeJsonObject();
   for (const auto& [type, command] : slug.processTypes)
     types->set(type, command);

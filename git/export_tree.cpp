@@ -168,25 +168,26 @@ class TreeWriter {
   TreeWriter(const ObjectSource& objects, const ExportOptions& options)
       : objects_(objects), options_(options) {}
 
-  void write(const base::Fd& folder, const ObjectId& tree) {
+  /// `path` is the folder's below the root: "" or with a final slash.
+  void write(const base::Fd& folder, const ObjectId& tree, const std::string& path) {
     checkStop(options_.stop);
     const std::string bytes = readObject(objects_, tree, ObjectType::tree, kMaxTree);
     detail::TreeReader reader(objects_.format(), bytes);
     while (const auto entry = reader.next())
-      writeEntry(folder, *entry);
+      writeEntry(folder, *entry, path);
   }
 
-  const ExportStats& stats() const { return stats_; }
+  ExportStats take() { return std::move(stats_); }
 
  private:
-  void writeEntry(const base::Fd& folder, const TreeEntry& entry) {
+  void writeEntry(const base::Fd& folder, const TreeEntry& entry, const std::string& path) {
     const std::string name(entry.name);
     const ObjectId id = idOf(objects_, entry);
     if (entry.isGitlink()) {
-      ++stats_.submodules;
+      stats_.submodules.push_back({path + name, id});
       makeFolder(folder, name);
     } else if (entry.isFolder()) {
-      write(makeFolder(folder, name), id);
+      write(makeFolder(folder, name), id, path + name + "/");
     } else if (entry.isSymlink()) {
       writeSymlink(folder, name, id);
     } else {
@@ -246,8 +247,8 @@ ExportStats exportTree(const ObjectSource& objects, const ObjectId& tree, const 
                        const ExportOptions& options) {
   TreeMeasure(objects, options).measure(tree, 0);
   TreeWriter writer(objects, options);
-  writer.write(base::openFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), tree);
-  return writer.stats();
+  writer.write(base::openFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), tree, "");
+  return writer.take();
 }
 
 }  // namespace git

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "git/object_source.h"
 
@@ -19,11 +21,17 @@ struct ExportOptions {
   std::stop_token stop{};
 };
 
+/// A folder that another repository's commit fills.
+struct Gitlink {
+  std::string path;
+  ObjectId commit;
+};
+
 struct ExportStats {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t submodules = 0;   ///< gitlinks: left as empty folders
-  std::uint64_t lfsPointers = 0;  ///< files that stand for content in Git LFS, which is not here
+  std::vector<Gitlink> submodules;  ///< left as empty folders
+  std::uint64_t lfsPointers = 0;    ///< files that stand for content in Git LFS, which is not here
 };
 
 /// Writes the tree below the existing empty `folder`: files 0644 or 0755, folders 0755, symlinks verbatim and

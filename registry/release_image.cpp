@@ -183,6 +183,25 @@ std::string defaultType(const store::ProcessTypes& types) {
   return types.size() == 1 ? types.begin()->first : "web";
 }
 
+void addProvenance(std::vector<std::pair<std::string, std::string>>& annotations, const store::Build& build) {
+  annotations.emplace_back("fairlead.build", std::to_string(build.number));
+  annotations.emplace_back("fairlead.pusher", build.user);
+  if (build.stackImage) annotations.emplace_back("fairlead.stack.build", build.stackImage->str());
+  auto buildpacks = base::makeJsonArray();
+  for (const auto& each : build.buildpacks) {
+    buildpacks->add(toObject({{"name", each.name},
+                              {"description", each.description},
+                              {"url", each.url},
+                              {"version", each.version},
+                              {"report", each.report}}));
+  }
+  annotations.emplace_back("fairlead.buildpacks", base::toJson(buildpacks));
+  auto phases = base::makeJsonObject();
+  for (const auto& [phase, ms] : build.phaseMs)
+    phases->set(phase, ms);
+  annotations.emplace_back("fairlead.build.phases", base::toJson(phases));
+}
+
 std::vector<std::pair<std::string, std::string>> releaseAnnotations(const ReleaseImageInput& input) {
   std::vector<std::pair<std::string, std::string>> annotations = {
       {"org.opencontainers.image.created", base::toRfc3339(input.createdAt)}};
@@ -191,6 +210,7 @@ std::vector<std::pair<std::string, std::string>> releaseAnnotations(const Releas
   annotations.emplace_back("org.opencontainers.image.version", input.version.str());
   annotations.emplace_back("org.opencontainers.image.base.digest", input.stack.run.manifest.str());
   annotations.emplace_back("org.opencontainers.image.base.name", "stacks/" + input.stack.name + ":run");
+  if (input.build) addProvenance(annotations, *input.build);
   return annotations;
 }
 
@@ -213,8 +233,7 @@ Layer storeStartLayer(store::BlobStore& blobs, const store::ProcessTypes& types)
     writeFile(typesFolder / type, command, 0644);
   }
   store::LayerWriter layer(blobs);
-  base::packTree(folder.path(), {.prefix = "./fairlead", .owner = {}, .mtimeSeconds = 0, .exclude = {}},
-                 layer);
+  base::packTree(folder.path(), {.prefix = "./fairlead"}, layer);
   return layer.commit();
 }
 

@@ -17,7 +17,8 @@ struct ReleaseImageInput {
   store::ConfigVars environment;  ///< config vars merged over the buildpack's defaults
   std::string commit;
   store::Time createdAt;
-  const store::Layer& startLayer;  ///< from storeStartLayer()
+  const std::optional<store::Build>& build;  ///< that made the slug, when it is known
+  const store::Layer& startLayer;            ///< from storeStartLayer()
 };
 
 /// Stores the small layer with the entrypoint /fairlead/start (a bash script) and /fairlead/types/TYPE (one
@@ -30,7 +31,9 @@ store::Layer storeStartLayer(store::BlobStore& blobs, const store::ProcessTypes&
 
 /// Writes the image's config into `blobs` and returns the manifest; the caller commits it with the release's
 /// row. Layers: stack.run, slug, start. Media types are OCI's, layers are gzip (docker 20.10 reads no zstd).
-/// Annotations and labels: org.opencontainers.image.revision, .created, .version, .base.digest, .base.name.
+/// Annotations and labels: org.opencontainers.image.revision, .created, .version, .base.digest, .base.name;
+/// fairlead.build, .pusher, .stack.build (digest of the build image), .buildpacks (JSON: name, description,
+/// url, version, report of each) and .build.phases (JSON: milliseconds by name).
 /// User "1000:1000", working dir /app, Entrypoint ["/fairlead/start"], Cmd ["web"] (the only type when there
 /// is no web), Env = PATH, HOME=/app, then environment. Deterministic. (OCI image-spec: config, manifest.)
 store::Manifest assembleReleaseImage(store::BlobStore& blobs, const ReleaseImageInput& input);

@@ -110,6 +110,7 @@ const std::map<std::string, Setting>& settings() {
       {"app_limits_max", maxima()},
       {"build_log_max_bytes", limit("build_log_max_bytes", &Config::buildLogMaxBytes)},
       {"slug_max_bytes", limit("slug_max_bytes", &Config::slugMaxBytes)},
+      {"slug_warn_bytes", number(&Config::slugWarnBytes)},
       {"export_max_files", number(&Config::exportMaxFiles)},
       {"export_max_bytes", number(&Config::exportMaxBytes)},
       {"export_max_depth", number(&Config::exportMaxDepth)},

@@ -123,6 +123,7 @@ builder::BuilderConfig builderConfig(const Config& config, const controller::Dat
                                                                 : builder::BuildpackOrigin::bundled,
           .cpuWeight = static_cast<unsigned>(std::clamp<std::uint64_t>(config.buildCpuWeight, 1, 10'000)),
           .diskMinFreeBytes = config.push.diskFreeBytes,
+          .slugWarnBytes = config.slugWarnBytes,
           .hostEnvironment = hostEnvironment(),
           .caBundle = existing(config.caBundle)};
 }
@@ -262,7 +263,7 @@ int run(const Config& config) {
   const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks};
   controller::recoverBuilds(recovery);
   const controller::AppLimits limits = appLimits(config);
-  builder::Builder builder(builderConfig(config, folder), *runtime, blobs);
+  builder::Builder builder(builderConfig(config, folder), *runtime, blobs, store);
   controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
                                                          builder, stacks, releases, locks, limits, clock});
   controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,

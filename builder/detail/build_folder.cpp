@@ -61,14 +61,15 @@ BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildIn
       keptCache_(input.cache),
       useCache_(input.useCache),
       user_(user),
+      place_(input.place),
       hash_(base::Digest::of(input.commit).hex().substr(0, 8)) {
   makeFolder(root(), ::geteuid(), 0711);
   makeFolder(root() / "tmp", user_.rootId, 01777);
   mount(root() / "tmp", "/tmp", false);
   makeFolder(root() / "var-tmp", user_.rootId, 01777);
   mount(root() / "var-tmp", "/var/tmp", false);
-  makeFolder(root() / "app", user_.appId, 0755);
-  mount(root() / "app", "/app", false);
+  makeFolder(root() / "home", user_.appId, 0755);
+  mount(root() / "home", homePath(), false);
   takeSource(input);
   mount(build(), buildPath(), false);
   writeConfig(input.config);

@@ -31,8 +31,8 @@ class TreeGuard {
   Trash& trash_;
 };
 
-/// Below `workFolder`/ID: tmp, var-tmp, app, build, cache, env and buildpacks/N, each a mount of its own: what a
-/// container cannot rename, the host can trust to be where it was. One thread at a time.
+/// Below `workFolder`/ID: tmp, var-tmp, app, build, cache, env and buildpacks/N, each a mount of its own:
+/// what a container cannot rename, the host can trust to be where it was. One thread at a time.
 class BuildFolder {
  public:
   /// Takes `input.source`, writes the config vars. Throws io.
@@ -41,6 +41,8 @@ class BuildFolder {
   /// All that the build can write lies below it.
   const std::filesystem::path& path() const { return root(); }
   std::filesystem::path build() const { return root() / "build"; }
+  /// What the containers see as /tmp.
+  std::filesystem::path temporary() const { return root() / "tmp"; }
   /// Where the buildpack number `index` is to be put, before any container runs.
   std::filesystem::path buildpack(std::size_t index) const {
     return root() / "buildpacks" / std::to_string(index);
@@ -52,7 +54,8 @@ class BuildFolder {
   void adoptBuildpack(std::size_t index);
 
   /// Paths in the containers.
-  std::string buildPath() const { return "/tmp/build_" + hash_; }
+  std::string buildPath() const { return place_ == BuildPlace::app ? "/app" : "/tmp/build_" + hash_; }
+  std::string homePath() const { return place_ == BuildPlace::app ? "/tmp/home_" + hash_ : "/app"; }
   std::string cachePath() const { return "/tmp/cache_" + hash_; }
   std::string envPath() const { return "/tmp/env_" + hash_; }
   std::string buildpackPath(std::size_t index) const {
@@ -74,6 +77,7 @@ class BuildFolder {
   std::filesystem::path keptCache_;
   bool useCache_;
   BuildUser user_;
+  BuildPlace place_;
   std::string hash_;
   std::vector<sandbox::Mount> mounts_;
 };

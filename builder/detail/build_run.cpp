@@ -2,29 +2,34 @@
 
 #include <chrono>
 
-#include "base/archive.h"
+#include "base/error.h"
 #include "base/strings.h"
+#include "base/tree_list.h"
+#include "builder/app_json.h"
 #include "builder/detail/buildpack_choice.h"
 #include "builder/detail/buildpack_release.h"
 #include "builder/detail/phase_scripts.h"
 #include "builder/detail/procfile.h"
+#include "builder/detail/slug_packer.h"
+#include "builder/detail/slug_plan.h"
 #include "builder/detail/slug_tree.h"
 #include "builder/detail/slugignore.h"
 #include "builder/detail/tree_file.h"
-#include "store/layer_writer.h"
 
 namespace builder::detail {
 namespace {
 
+namespace fs = std::filesystem;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t kListFileBytes = 64 * 1024;
 constexpr std::size_t kMaxBuildpacks = 20;
 constexpr std::size_t kPrintedBytes = 64 * 1024;  // of detect and release
 constexpr auto kFetchTimeout = std::chrono::seconds(90);
-constexpr base::TarOwner kSlugOwner = {.uid = 1000, .gid = 1000};
-/// Some tools take 1970 for "no time" and 1980 is the first that a zip can hold.
-constexpr std::int64_t kSlugTimeSeconds = 315532800;
+constexpr auto kSubmodulesTimeout = std::chrono::seconds(300);
+constexpr auto kReportTimeout = std::chrono::seconds(30);
+constexpr const char* kVersionFile = ".buildpack-version";  // in the build's /tmp
+constexpr std::uint32_t kAppUser = 1000;
 
 /// Keeps the start of what a phase prints.
 class TextSink : public base::ByteSink {
@@ -59,7 +64,7 @@ std::string firstLine(std::string_view text) {
 }
 
 BuildUser userOf(const sandbox::ContainerRuntime& runtime) {
-  return {.rootId = runtime.hostId(0), .appId = runtime.hostId(kSlugOwner.uid)};
+  return {.rootId = runtime.hostId(0), .appId = runtime.hostId(kAppUser)};
 }
 
 }  // namespace
@@ -89,23 +94,25 @@ void LineKeeper::error(std::string_view text) {
   out_.error(text);
 }
 
-BuildRun::BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
-                   Trash& trash, const BuildInput& input, BuildOutput& output, std::stop_token stop)
-    : config_(config),
-      blobs_(blobs),
+BuildRun::BuildRun(const BuildParts& parts, const BuildInput& input, BuildOutput& output,
+                   std::stop_token stop)
+    : parts_(parts),
+      config_(parts.config),
       input_(input),
       output_(output),
       stop_(stop),
-      folder_(config.workFolder, trash, input, userOf(runtime)),
-      disk_(folder_.path(), {.maxBytes = input.limits.diskBytes, .minFreeBytes = config.diskMinFreeBytes}),
-      phases_(
-          {config, runtime, input, folder_, disk_, [this](const std::string& line) { output_.error(line); }},
-          stop),
-      library_(config.buildpackFolder) {}
+      folder_(config_.workFolder, parts.trash, input, userOf(parts.runtime)),
+      disk_(folder_.path(), {.maxBytes = input.limits.diskBytes, .minFreeBytes = config_.diskMinFreeBytes}),
+      phases_({config_, parts.runtime, input, folder_, disk_,
+               [this](const std::string& line) { output_.error(line); }},
+              stop),
+      library_(config_.buildpackFolder) {}
 
 BuildOutcome BuildRun::run() {
   const Stopped stopped = build();
-  BuildOutcome outcome{.result = std::move(result_), .phaseMs = std::move(phaseMs_)};
+  BuildOutcome outcome{.result = std::move(result_), .buildpacks = {}, .phaseMs = std::move(phaseMs_)};
+  for (const std::size_t index : compiled_)
+    outcome.buildpacks.push_back(std::move(buildpacks_[index]));
   if (!stopped) return outcome;
   if (const auto* failed = std::get_if<BuildFailed>(&*stopped)) {
     output_.error(failed->reason);
@@ -120,7 +127,11 @@ BuildRun::Stopped BuildRun::build() {
   if (stop_.stop_requested()) return BuildCancelled{};
   if (!folder_.takeCache(stop_))
     output_.detail("The cache of the last build cannot be copied: this one begins with an empty one");
+  if (auto stop = fetchSubmodules()) return stop;
   if (auto stop = removeIgnoredFiles()) return stop;
+  for (const auto& entry : base::listTree(folder_.build(), {".git"})) {
+    if (entry.kind == base::TreeEntry::Kind::folder) sourceFolders_.insert(entry.path);
+  }
   if (auto stop = chooseSources()) return stop;
   if (auto stop = obtainBuildpacks()) return stop;
   if (auto stop = explicitList_ ? runExplicit() : detectAny()) return stop;
@@ -134,6 +145,25 @@ BuildRun::Stopped BuildRun::build() {
   return std::nullopt;
 }
 
+BuildRun::Stopped BuildRun::fetchSubmodules() {
+  if (input_.submodules.empty()) return std::nullopt;
+  const PhaseTimer timer(phaseMs_, "submodules");
+  output_.step("Fetching submodules");
+  std::vector<std::string> arguments;
+  for (const Submodule& submodule : input_.submodules) {
+    arguments.push_back(submodule.path);
+    arguments.push_back(submodule.commit);
+  }
+  const auto result = phases_.run({.name = "submodules",
+                                   .script = kFetchSubmodulesScript,
+                                   .arguments = arguments,
+                                   .folder = folder_.buildPath(),
+                                   .network = true,
+                                   .timeout = kSubmodulesTimeout},
+                                  output_);
+  return phases_.judge(result, "Fetching the submodules failed: it");
+}
+
 BuildRun::Stopped BuildRun::removeIgnoredFiles() {
   const auto text = readTreeFile(folder_.build(), ".slugignore", kListFileBytes);
   if (!text) return std::nullopt;
@@ -142,16 +172,29 @@ BuildRun::Stopped BuildRun::removeIgnoredFiles() {
   return std::nullopt;
 }
 
+/// The first that names any: the app's list, BUILDPACK_URL, app.json, .buildpacks. Sets explicitList_.
+std::vector<std::string> BuildRun::chosenLines() {
+  explicitList_ = true;
+  if (!input_.buildpacks.empty()) return input_.buildpacks;
+  const auto chosen = input_.config.find("BUILDPACK_URL");
+  if (chosen != input_.config.end() && !base::trim(chosen->second).empty()) return {chosen->second};
+  if (const auto appJson = readAppJson(folder_.build()); appJson && !appJson->buildpacks.empty())
+    return appJson->buildpacks;
+  if (const auto text = readTreeFile(folder_.build(), ".buildpacks", kListFileBytes))
+    return parseBuildpacksFile(*text);
+  explicitList_ = false;
+  return {};
+}
+
 BuildRun::Stopped BuildRun::chooseSources() {
   std::vector<std::string> lines;
-  const auto chosen = input_.config.find("BUILDPACK_URL");
-  if (chosen != input_.config.end() && !base::trim(chosen->second).empty()) {
-    explicitList_ = true;
-    lines.push_back(chosen->second);
-  } else if (const auto text = readTreeFile(folder_.build(), ".buildpacks", kListFileBytes)) {
-    explicitList_ = true;
-    lines = parseBuildpacksFile(*text);
-  } else {
+  try {
+    lines = chosenLines();
+  } catch (const base::Error& failure) {
+    if (failure.code() != base::Errc::invalidArgument) throw;
+    return BuildFailed{failure.what()};  // the app's own file
+  }
+  if (!explicitList_) {
     sources_ = detectionSources(config_.buildpackOrigin, library_, folder_.build());
     return std::nullopt;
   }
@@ -179,7 +222,8 @@ BuildRun::Stopped BuildRun::obtainBuildpacks() {
       library_.copy(source.name, folder_.buildpack(i));
     }
     folder_.adoptBuildpack(i);
-    buildpacks_.push_back({.name = source.name, .shown = source.name});
+    buildpacks_.push_back(
+        {.name = source.name, .description = source.name, .url = withoutCredentials(source.url)});
   }
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     if (sources_[i].kind == BuildpackSource::Kind::named) continue;
@@ -195,17 +239,20 @@ BuildRun::Stopped BuildRun::fetch(std::size_t index) {
   const bool tarball = source.kind == BuildpackSource::Kind::tarball;
   const auto result = phases_.run({.name = "fetch",
                                    .script = tarball ? kFetchTarballScript : kFetchGitScript,
-                                   .arguments = {source.url, source.ref},
+                                   .arguments = {source.url, source.ref, kVersionFile},
                                    .folder = folder_.buildpackPath(index),
                                    .network = true,
                                    .timeout = kFetchTimeout},
                                   output_);
-  return phases_.judge(result, "Fetching the " + source.name + " buildpack failed: it");
+  if (auto stop = phases_.judge(result, "Fetching the " + source.name + " buildpack failed: it")) return stop;
+  // Written by the script into the build's /tmp, before any buildpack ran.
+  if (const auto version = readTreeFile(folder_.temporary(), kVersionFile, kPrintedBytes))
+    buildpacks_[index].version = firstLine(*version);
+  return std::nullopt;
 }
 
-void BuildRun::announce(const Buildpack& buildpack) {
-  output_.step(buildpack.shown + " app detected");
-  result_.buildpack = buildpack.shown;
+void BuildRun::announce(std::size_t index) {
+  output_.step(buildpacks_[index].description + " app detected");
 }
 
 BuildRun::Stopped BuildRun::detectAny() {
@@ -235,9 +282,9 @@ BuildRun::Stopped BuildRun::detectAny() {
     }
     index = number;
     if (const auto name = firstLine(printed.text().substr(lineEnd)); !name.empty())
-      buildpacks_[index].shown = name;
+      buildpacks_[index].description = name;
   }
-  announce(buildpacks_[index]);
+  announce(index);
   return compile(index);
 }
 
@@ -246,7 +293,6 @@ BuildRun::Stopped BuildRun::runExplicit() {
     if (auto stop = detect(i)) return stop;
     if (auto stop = compile(i)) return stop;
   }
-  if (buildpacks_.empty()) result_.buildpack = "none";
   return std::nullopt;
 }
 
@@ -264,24 +310,45 @@ BuildRun::Stopped BuildRun::detect(std::size_t index) {
     if (failed && !base::trim(printed.text()).empty()) output_.write(printed.text());
     return stop;
   }
-  if (const auto name = firstLine(printed.text()); !name.empty()) buildpack.shown = name;
-  announce(buildpack);
+  if (const auto name = firstLine(printed.text()); !name.empty()) buildpack.description = name;
+  announce(index);
   return std::nullopt;
 }
 
 BuildRun::Stopped BuildRun::compile(std::size_t index) {
-  const PhaseTimer timer(phaseMs_, "compile");
   std::vector<std::string> arguments = {folder_.buildPath(), folder_.cachePath(), folder_.envPath()};
   for (const auto earlier : compiled_)
     arguments.push_back(folder_.buildpackPath(earlier));
+  compiled_.push_back(index);
+  auto stopped = runCompile(index, arguments);
+  report(index);
+  return stopped;
+}
+
+BuildRun::Stopped BuildRun::runCompile(std::size_t index, const std::vector<std::string>& arguments) {
+  const PhaseTimer timer(phaseMs_, "compile");
   const auto result = phases_.run({.name = "compile",
                                    .script = kCompileScript,
                                    .arguments = arguments,
                                    .folder = folder_.buildpackPath(index),
                                    .network = true},
                                   output_);
-  compiled_.push_back(index);
   return phases_.judge(result, "Compile failed: the " + buildpacks_[index].name + " buildpack");
+}
+
+/// For the record only: also of a build that failed, and whatever becomes of it.
+void BuildRun::report(std::size_t index) {
+  if (stop_.stop_requested() || !fs::is_regular_file(folder_.buildpack(index) / "bin/report")) return;
+  const PhaseTimer timer(phaseMs_, "report");
+  TextSink printed;
+  const auto result = phases_.run({.name = "report",
+                                   .script = kReportScript,
+                                   .arguments = {folder_.buildPath(), folder_.cachePath(), folder_.envPath()},
+                                   .folder = folder_.buildpackPath(index),
+                                   .timeout = kReportTimeout},
+                                  printed);
+  const bool whole = result.end == sandbox::RunResult::End::exited && result.status.ok();
+  if (whole) buildpacks_[index].report = base::printable(base::trim(printed.text()), kPrintedBytes);
 }
 
 BuildRun::Stopped BuildRun::release(std::size_t index) {
@@ -338,29 +405,28 @@ BuildRun::Stopped BuildRun::discoverProcessTypes() {
   return std::nullopt;
 }
 
-BuildRun::Stopped BuildRun::tooLarge(std::uint64_t slugBytes) const {
-  if (slugBytes <= input_.limits.slugBytes) return std::nullopt;
-  return BuildFailed{"Compiled slug size: " + base::formatBytes(slugBytes) + " is too large (at most " +
-                     base::formatBytes(input_.limits.slugBytes) +
-                     ", setting slug_max_bytes); leave files out with .slugignore"};
-}
-
 BuildRun::Stopped BuildRun::packSlug() {
   const PhaseTimer timer(phaseMs_, "slug");
   if (auto stop = refuseSlugTree(folder_.build(), input_.limits, stop_)) return stop;
-  store::LayerWriter writer(blobs_);
-  base::packTree(
-      folder_.build(),
-      {.prefix = "./app", .owner = kSlugOwner, .mtimeSeconds = kSlugTimeSeconds, .exclude = {".git"}},
-      writer);
-  // Asked before the commit, so that what is far too large leaves nothing behind; the last few MiB are known
-  // after it.
-  if (auto stop = tooLarge(writer.compressedBytes())) return stop;
-  const store::Layer layer = writer.commit();
-  result_.slugBytes = layer.blob.sizeBytes;
-  if (auto stop = tooLarge(result_.slugBytes)) return stop;
-  result_.layers = {layer};
-  output_.step("Compiled slug size is " + base::formatBytes(result_.slugBytes));
+  const auto parts = planSlug(base::listTree(folder_.build(), {".git"}), sourceFolders_);
+  PackedSlug packed =
+      SlugPacker(parts_.blobs, parts_.packed, input_.limits.slugBytes, stop_).pack(folder_.build(), parts);
+  if (packed.bytes > input_.limits.slugBytes) {
+    return BuildFailed{"Compiled slug size: " + base::formatBytes(packed.bytes) + " is too large (at most " +
+                       base::formatBytes(input_.limits.slugBytes) +
+                       ", setting slug_max_bytes); leave files out with .slugignore"};
+  }
+  result_.slugBytes = packed.bytes;
+  result_.layers = std::move(packed.layers);
+  output_.step("Compiled slug size is " + base::formatBytes(packed.bytes));
+  if (packed.newLayers < result_.layers.size()) {
+    output_.detail("New: " + base::formatBytes(packed.newBytes) + " in " + std::to_string(packed.newLayers) +
+                   " of " + std::to_string(result_.layers.size()) + " layers");
+  }
+  if (packed.bytes > config_.slugWarnBytes) {
+    output_.error("Warning: the slug is larger than " + base::formatBytes(config_.slugWarnBytes) +
+                  " (setting slug_warn_bytes): nodes take long to pull it; leave files out with .slugignore");
+  }
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -32,21 +33,26 @@ class LineKeeper : public base::ByteSink {
   bool midLine_ = false;
 };
 
+/// What all builds share; outlives them.
+struct BuildParts {
+  const BuilderConfig& config;
+  sandbox::ContainerRuntime& runtime;
+  store::BlobStore& blobs;
+  store::LayerIndex& packed;
+  Trash& trash;
+};
+
 /// The steps of a build, in order; each gives what stops the build, or nothing. One use, one thread.
 class BuildRun {
  public:
-  BuildRun(const BuilderConfig& config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
-           Trash& trash, const BuildInput& input, BuildOutput& output, std::stop_token stop);
+  BuildRun(const BuildParts& parts, const BuildInput& input, BuildOutput& output, std::stop_token stop);
   BuildOutcome run();
 
  private:
   using Stopped = std::optional<BuildStop>;
-  struct Buildpack {
-    std::string name;   ///< for messages: "nodejs"
-    std::string shown;  ///< what detect printed: "Node.js"
-  };
 
   Stopped build();
+  Stopped fetchSubmodules();
   Stopped removeIgnoredFiles();
   Stopped chooseSources();
   Stopped obtainBuildpacks();
@@ -54,17 +60,19 @@ class BuildRun {
   Stopped detectAny();
   Stopped detect(std::size_t index);
   Stopped compile(std::size_t index);
+  Stopped runCompile(std::size_t index, const std::vector<std::string>& arguments);
+  void report(std::size_t index);
   Stopped release(std::size_t index);
   Stopped runExplicit();
   Stopped discoverProcessTypes();
-  Stopped tooLarge(std::uint64_t slugBytes) const;
   Stopped packSlug();
 
   void printTypes(const std::string& what, const store::ProcessTypes& types);
-  void announce(const Buildpack& buildpack);
+  void announce(std::size_t index);
+  std::vector<std::string> chosenLines();
 
+  const BuildParts parts_;
   const BuilderConfig& config_;
-  store::BlobStore& blobs_;
   const BuildInput& input_;
   LineKeeper output_;
   std::stop_token stop_;
@@ -73,10 +81,11 @@ class BuildRun {
   PhaseRunner phases_;
   BuildpackLibrary library_;
 
+  std::set<std::string> sourceFolders_;  // before a buildpack touched anything
   bool explicitList_ = false;
   std::vector<BuildpackSource> sources_;
-  std::vector<Buildpack> buildpacks_;
-  std::vector<std::size_t> compiled_;  // their exports count for the next ones
+  std::vector<store::BuildpackUse> buildpacks_;  // one for each source
+  std::vector<std::size_t> compiled_;  // took the app, in order; their exports count for the next ones
   BuildSucceeded result_;
   std::map<std::string, std::int64_t> phaseMs_;
 };

@@ -9,12 +9,6 @@
 namespace builder::detail {
 namespace {
 
-bool isConfigVarName(std::string_view name) {
-  const auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !name.empty() && isLetter(name.front()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return isLetter(c) || (c >= '0' && c <= '9'); });
-}
-
 using Pairs = std::map<std::string, std::string>;
 
 /// Members that are scalars and have a name that `valid` takes; a fault in words otherwise.
@@ -41,6 +35,12 @@ std::variant<Pairs, ReleaseError> pairsOf(const YamlNode& root, std::string_view
 }
 
 }  // namespace
+
+bool isConfigVarName(std::string_view name) noexcept {
+  const auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !name.empty() && isLetter(name.front()) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return isLetter(c) || (c >= '0' && c <= '9'); });
+}
 
 std::variant<BuildpackRelease, ReleaseError> parseRelease(std::string_view text) {
   auto parsed = parseYaml(text);

@@ -26,4 +26,7 @@ struct ReleaseError {
 /// nothing at all. Other top-level keys are skipped. (Heroku Dev Center, Buildpack API, bin/release.)
 std::variant<BuildpackRelease, ReleaseError> parseRelease(std::string_view text);
 
+/// [A-Za-z_][A-Za-z0-9_]*
+bool isConfigVarName(std::string_view name) noexcept;
+
 }  // namespace builder::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/strings.h"
 
@@ -51,7 +52,36 @@ bool isTarball(std::string_view url) {
                      [&](std::string_view end) { return path.ends_with(end); });
 }
 
+/// "org/name" is the repository that such a buildpack has at GitHub by custom.
+std::optional<BuildpackSource> parseShorthand(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == text.npos) return std::nullopt;
+  std::string_view owner = text.substr(0, slash);
+  std::string_view name = text.substr(slash + 1);
+  const auto hash = name.find('#');
+  const std::string_view ref = hash == name.npos ? std::string_view() : name.substr(hash + 1);
+  name = name.substr(0, hash);
+  if (!isFolderName(owner) || !isFolderName(name) || (hash != name.npos && !ref.empty() && !isRef(ref)))
+    return std::nullopt;
+  if (owner == "heroku-community") owner = "heroku";
+  const std::string prefix = name.starts_with("heroku-buildpack-") ? "" : "heroku-buildpack-";
+  return BuildpackSource{.kind = BuildpackSource::Kind::git,
+                         .name = std::string(name),
+                         .url = "https://github.com/" + std::string(owner) + "/" + prefix + std::string(name),
+                         .ref = std::string(ref)};
+}
+
 }  // namespace
+
+std::string withoutCredentials(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == url.npos) return std::string(url);
+  const auto start = scheme + 3;
+  const auto authority = url.substr(start, url.find_first_of("/?#", start) - start);
+  const auto at = authority.rfind('@');
+  const auto host = start + (at == authority.npos ? 0 : at + 1);
+  return std::string(url.substr(0, start)) + std::string(url.substr(host, url.find('?', host) - host));
+}
 
 std::variant<BuildpackSource, SourceError> parseBuildpackSource(std::string_view text) {
   text = base::trim(text);
@@ -67,6 +97,7 @@ std::variant<BuildpackSource, SourceError> parseBuildpackSource(std::string_view
         return SourceError{"the buildpack heroku/" + base::printable(name) + " has a malformed #ref"};
       }
     }
+    if (auto shorthand = source.herokuName ? std::nullopt : parseShorthand(name)) return *shorthand;
     if (!isFolderName(name)) {
       return SourceError{"the buildpack '" + base::printable(text) +
                          "' is neither a buildpack's name nor an https URL of a tarball or git repository"};

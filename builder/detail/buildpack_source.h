@@ -24,8 +24,12 @@ struct SourceError {
   std::string message;
 };
 
-/// "nodejs", "heroku/nodejs", "heroku/nodejs#v300", "https://HOST/PATH.tgz", "https://HOST/PATH.git#ref".
+/// "nodejs", "heroku/nodejs", "heroku/nodejs#v300", "https://HOST/PATH.tgz", "https://HOST/PATH.git#ref", "ORG/NAME#ref"
+/// for https://github.com/ORG/heroku-buildpack-NAME ("heroku-community/NAME": Heroku's own).
 std::variant<BuildpackSource, SourceError> parseBuildpackSource(std::string_view text);
+
+/// The URL as it may be shown and stored: without a user, a password or a query.
+std::string withoutCredentials(std::string_view url);
 
 /// The lines of a .buildpacks file that name one.
 std::vector<std::string> parseBuildpacksFile(std::string_view text);

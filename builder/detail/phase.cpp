@@ -25,10 +25,10 @@ void addUnlessPresent(Environment& environment, const std::string& name, const s
 
 }  // namespace
 
-Environment phaseEnvironment(const BuilderConfig& config, const BuildInput& input,
+Environment phaseEnvironment(const BuilderConfig& config, const BuildInput& input, const std::string& home,
                              const std::string& requestId) {
   Environment environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
-                             {"HOME", "/app"},
+                             {"HOME", home},
                              {"APP_DIR", "/app"},
                              {"LANG", "en_US.UTF-8"},
                              {"STACK", input.stack},
@@ -55,7 +55,8 @@ PhaseRunner::PhaseRunner(PhaseParts parts, std::stop_token stop)
       limits_(parts.input.limits),
       stop_(std::move(stop)),
       deadline_(std::chrono::steady_clock::now() + limits_.timeout),
-      environment_(phaseEnvironment(parts.config, parts.input, base::randomUuid())) {}
+      environment_(phaseEnvironment(parts.config, parts.input, parts.folder.homePath(), base::randomUuid())) {
+}
 
 sandbox::ContainerSpec PhaseRunner::specOf(const PhaseCall& call) {
   const BuilderConfig& config = parts_.config;

@@ -33,6 +33,7 @@ struct PhaseCall {
 /// Buildpack API.)
 std::vector<std::pair<std::string, std::string>> phaseEnvironment(const BuilderConfig& config,
                                                                   const BuildInput& input,
+                                                                  const std::string& home,
                                                                   const std::string& requestId);
 
 /// What phases work with; all outlive them.

@@ -47,10 +47,48 @@ if [ $status = 0 ]; then printf '%s\n' "$out"; else cat "$errors"; fi
 exit $status
 )sh";
 
-/// $1 URL: unpacks a tarball into the working directory. Tarballs of hosting sites have one folder around
-/// everything.
+/// $1 build, $2 cache, $3 env folder: prints what the buildpack has to tell about the build.
+inline constexpr const char* kReportScript = R"sh([ -x bin/report ] || chmod +x bin/report
+bin/report "$1" "$2" "$3" 2>/dev/null
+)sh";
+
+/// $1 path, $2 commit, and so on in pairs: fills the submodules' folders below the working directory. Only
+/// their URLs are taken from .gitmodules: nothing in it names a command to be run.
+inline constexpr const char* kFetchSubmodulesScript = R"sh(set -e
+export GIT_TERMINAL_PROMPT=0 GIT_ALLOW_PROTOCOL=https:http:git
+unset GIT_DIR
+[ -f .gitmodules ] || { echo "There is no .gitmodules file that says where they come from: commit one"; exit 1; }
+while [ $# -gt 0 ]; do
+  path=$1 commit=$2 name=''
+  shift 2
+  while IFS= read -r -d '' entry; do
+    key=${entry%%$'\n'*}
+    if [ "${entry#*$'\n'}" = "$path" ]; then name=${key#submodule.}; name=${name%.path}; fi
+  done < <(git config -z -f .gitmodules --get-regexp '^submodule\..*\.path$' || :)
+  url=$(git config -f .gitmodules --get "submodule.$name.url" || :)
+  case $url in
+    https://*|http://*|git://*) ;;
+    '') echo "The submodule $path has no url in .gitmodules"; exit 1 ;;
+    *) echo "The submodule $path has the url $url; write it as a whole https URL"; exit 1 ;;
+  esac
+  echo "       $path ($url at ${commit:0:8})"
+  git init -q -- "$path"
+  git -C "$path" remote add origin -- "$url"
+  git -C "$path" fetch -q --depth 1 origin "$commit" 2>/dev/null || git -C "$path" fetch -q origin ||
+    { echo "The submodule $path could not be fetched from $url: is it public?"; exit 1; }
+  git -C "$path" checkout -q --detach "$commit" ||
+    { echo "The submodule $path has no commit $commit at $url: push it there"; exit 1; }
+  git -C "$path" submodule -q update --init --recursive --depth 1
+done
+find . -name .git -prune -exec rm -rf -- {} +
+)sh";
+
+/// $1 URL, $2 nothing, $3 file in /tmp for the tarball's digest: unpacks a tarball into the working
+/// directory. Tarballs of hosting sites have one folder around everything.
 inline constexpr const char* kFetchTarballScript = R"sh(set -e
 curl -fsSL --connect-timeout 30 --max-time 90 --retry 2 -o /tmp/buildpack.tar -- "$1"
+sum=$(sha256sum /tmp/buildpack.tar)
+echo "sha256:${sum%% *}" >"/tmp/$3"
 tar -xf /tmp/buildpack.tar --no-same-owner
 rm -f /tmp/buildpack.tar
 if [ ! -d bin ] && [ "$(ls -A | wc -l)" = 1 ]; then
@@ -63,8 +101,8 @@ fi
 chmod +x bin/*
 )sh";
 
-/// $1 URL, $2 ref or nothing: checks a repository out into the working directory. Servers that refuse a bare
-/// commit give everything instead.
+/// $1 URL, $2 ref or nothing, $3 file in /tmp for the commit: checks a repository out into the working
+/// directory. Servers that refuse a bare commit give everything instead.
 inline constexpr const char* kFetchGitScript = R"sh(set -e
 export GIT_TERMINAL_PROMPT=0
 unset GIT_DIR
@@ -77,6 +115,7 @@ else
   git fetch -q --tags origin '+refs/heads/*:refs/remotes/origin/*'
   git checkout -q "$ref"
 fi
+git rev-parse HEAD >"/tmp/$3"
 git submodule -q update --init --recursive --depth 1
 [ -d bin ] || { echo "It has no bin folder: not a buildpack"; exit 1; }
 chmod +x bin/*

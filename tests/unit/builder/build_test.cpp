@@ -10,6 +10,7 @@
 #include "base/child_process.h"
 #include "builder/builder.h"
 #include "tests/support/memory_blob_store.h"
+#include "tests/support/memory_layer_index.h"
 #include "tests/support/scripted_runtime.h"
 #include "tests/support/temp_folder.h"
 
@@ -63,7 +64,7 @@ class BuildTest : public testing::Test {
 
   BuildOutcome build() {
     fs::create_directories(input.source);
-    Builder builder(config, runtime, blobs);
+    Builder builder(config, runtime, blobs, packed);
     return builder.build(input, output, stop.get_token());
   }
 
@@ -72,6 +73,16 @@ class BuildTest : public testing::Test {
     if (auto* ok = std::get_if<BuildSucceeded>(&outcome.result)) return *ok;
     ADD_FAILURE() << output.text;
     return {};
+  }
+
+  /// Descriptions of the buildpacks that took the app.
+  std::string takenBy() {
+    auto outcome = build();
+    EXPECT_TRUE(std::holds_alternative<BuildSucceeded>(outcome.result)) << output.text;
+    std::string names;
+    for (const auto& each : outcome.buildpacks)
+      names += (names.empty() ? "" : ", ") + each.description;
+    return names;
   }
 
   std::string fail() {
@@ -95,6 +106,7 @@ class BuildTest : public testing::Test {
   testing_support::TempFolder folder;
   test::ScriptedRuntime runtime;
   testing_support::MemoryBlobStore blobs;
+  testing_support::MemoryLayerIndex packed;
   BuilderConfig config;
   BuildInput input;
   Collected output;
@@ -116,7 +128,6 @@ TEST_F(BuildTest, TellsTheWholeStory) {
                                       "       Procfile declares types -> web\n"
                                       "       Default types for buildpack -> worker\n"
                                       "-----> Compiled slug size is "));
-  EXPECT_EQ(result.buildpack, "Node.js");
   EXPECT_THAT(result.processTypes, ElementsAre(Pair("web", "node server.js"), Pair("worker", "npm run w")));
   EXPECT_THAT(result.defaultConfig, ElementsAre(Pair("A", "b")));
   EXPECT_EQ(result.layers.size(), 1u);
@@ -199,19 +210,17 @@ TEST_F(BuildTest, DetectsInOrderWithRealScripts) {
     return result;
   });
   source("Procfile", "web: ./serve\n");
-  EXPECT_EQ(succeed().buildpack, "Procfile");
+  EXPECT_EQ(takenBy(), "Procfile");
   source("Procfile", "web: ./serve\n");
   source("index.html", "<h1>");
-  EXPECT_EQ(succeed().buildpack, "Static");
+  EXPECT_EQ(takenBy(), "Static");
   source("index.html", "<h1>");
   source("package.json", "{}");
   source("server.js", "");
-  const auto node = succeed();
-  EXPECT_EQ(node.buildpack, "Node.js");
-  EXPECT_THAT(node.processTypes, ElementsAre(Pair("web", "npm start")));
+  EXPECT_THAT(succeed().processTypes, ElementsAre(Pair("web", "npm start")));
   source("package.json", "{}");
   folder.write("buildpacks/own/bin/detect", "#!/bin/sh\necho Own\n");
-  EXPECT_EQ(succeed().buildpack, "Own");
+  EXPECT_EQ(takenBy(), "Own");
   fs::remove_all(folder / "buildpacks");
   EXPECT_EQ(fail(), "Unable to select a buildpack");
 }
@@ -223,9 +232,10 @@ TEST_F(BuildTest, ExplicitListRunsAllAndChainsExports) {
   runtime.queueRun("Procfile\n");
   runtime.queueRun("");
   runtime.queueRun("default_process_types:\n  web: last\n");
-  const auto result = succeed();
-  EXPECT_EQ(result.buildpack, "Procfile");
-  EXPECT_THAT(result.processTypes, ElementsAre(Pair("web", "last")));
+  auto outcome = build();
+  EXPECT_THAT(outcome.buildpacks, ElementsAre(store::BuildpackUse{"nodejs", "Node.js", "", "", ""},
+                                              store::BuildpackUse{"procfile", "Procfile", "", "", ""}));
+  EXPECT_THAT(std::get<BuildSucceeded>(outcome.result).processTypes, ElementsAre(Pair("web", "last")));
   const auto runs = runtime.runs();
   ASSERT_EQ(runs.size(), 5u);
   EXPECT_EQ(runs[1].argv.size(), 7u);
@@ -251,10 +261,81 @@ TEST_F(BuildTest, ExplicitNamesAreChecked) {
   EXPECT_THAT(runtime.runs(), IsEmpty());
 }
 
+TEST_F(BuildTest, TheAppsListComesBeforeAllOtherChoices) {
+  const auto prepare = [&] {
+    source("app.json", R"({"buildpacks": [{"url": "heroku/static"}, {"url": "procfile"}]})");
+    source(".buildpacks", "nodejs\nstatic\nprocfile\n");
+    for (int i = 0; i < 3; ++i)
+      runtime.queueRun("X\n");
+  };
+  prepare();
+  input.buildpacks = {"procfile"};
+  input.config = {{"BUILDPACK_URL", "nodejs"}};
+  EXPECT_EQ(build().buildpacks.at(0).name, "procfile");
+  prepare();
+  input.buildpacks = {};
+  EXPECT_EQ(build().buildpacks.at(0).name, "nodejs");
+  prepare();
+  input.config = {};
+  EXPECT_EQ(build().buildpacks.at(0).name, "static");
+  prepare();
+  source("app.json", "{}");
+  EXPECT_EQ(build().buildpacks.at(0).name, "nodejs");
+  source("app.json", "{,}");
+  EXPECT_THAT(fail(), HasSubstr("app.json is not valid JSON"));
+}
+
+TEST_F(BuildTest, ReportsAreKeptOfFailedBuildsTooAndNeverFailOne) {
+  folder.write("buildpacks/own/bin/detect", "#!/bin/sh\n");
+  folder.write("buildpacks/own/bin/compile", "#!/bin/sh\n");
+  folder.write("buildpacks/own/bin/report", "#!/bin/sh\n");
+  input.buildpacks = {"own"};
+  int compileStatus = 1;
+  int reportStatus = 0;
+  runtime.onRun([&](const ContainerSpec& spec, base::ByteSink& out, const sandbox::RunOptions&) {
+    RunResult result;
+    if (phaseOf(spec) == "compile") result.status.code = compileStatus;
+    if (phaseOf(spec) == "report") {
+      out.write("{\"version\": 3}\n");
+      result.status.code = reportStatus;
+    }
+    return result;
+  });
+  EXPECT_EQ(build().buildpacks.at(0).report, "{\"version\": 3}");
+  compileStatus = 0;
+  reportStatus = 1;
+  const auto outcome = build();
+  EXPECT_TRUE(std::holds_alternative<BuildSucceeded>(outcome.result));
+  EXPECT_EQ(outcome.buildpacks.at(0).report, "");
+}
+
+TEST_F(BuildTest, FetchesSubmodulesBeforeAnythingLooksAtTheTree) {
+  input.submodules = {{"lib/a", std::string(40, 'b')}};
+  runtime.queueRun("");
+  runtime.queueRun("0\nX\n");
+  succeed();
+  const auto spec = runtime.runs().at(0);
+  EXPECT_EQ(phaseOf(spec), "submodules");
+  EXPECT_THAT(spec.argv, Contains("lib/a"));
+  EXPECT_TRUE(spec.network);
+  EXPECT_EQ(phaseOf(runtime.runs().at(1)), "detect");
+}
+
+TEST_F(BuildTest, BuildsInTheAppFolderOnRequest) {
+  input.place = BuildPlace::app;
+  source("file", "x");
+  runtime.queueRun("0\nX\n");
+  succeed();
+  const auto spec = phase("compile");
+  EXPECT_EQ(spec.argv.at(4), "/app");
+  EXPECT_THAT(spec.environment, Contains(Pair("HOME", StartsWith("/tmp/home_"))));
+  EXPECT_THAT(spec.environment, Contains(Pair("APP_DIR", "/app")));
+}
+
 TEST_F(BuildTest, EmptyBuildpacksFileBuildsNothing) {
   source(".buildpacks", "\n");
   source("Procfile", "web: a\n");
-  EXPECT_EQ(succeed().buildpack, "none");
+  EXPECT_EQ(takenBy(), "");
   EXPECT_THAT(runtime.runs(), IsEmpty());
 }
 
@@ -262,12 +343,12 @@ TEST_F(BuildTest, FetchesByUrlInAContainer) {
   input.config = {{"BUILDPACK_URL", "https://u:secret@example.com/pack.git#v1"}};
   runtime.queueRun("");
   runtime.queueRun("Pack\n");
-  EXPECT_EQ(succeed().buildpack, "Pack");
+  EXPECT_EQ(takenBy(), "Pack");
   EXPECT_THAT(output.text, HasSubstr("Fetching buildpack pack\n"));
   EXPECT_THAT(output.text, Not(HasSubstr("secret")));
   const auto spec = phase("fetch");
   EXPECT_THAT(spec.argv, Contains("https://u:secret@example.com/pack.git"));
-  EXPECT_EQ(spec.argv.back(), "v1");
+  EXPECT_THAT(spec.argv, Contains("v1"));
   runtime.queueRun("fatal: no\n", 128);
   EXPECT_EQ(fail(), "Fetching the pack buildpack failed: it exited with status 128");
 }
@@ -472,6 +553,73 @@ TEST_F(BuildTest, SameTreeSameSlug) {
   EXPECT_FALSE(fs::exists(folder / "app/.git"));
 }
 
+TEST_F(BuildTest, APushOfCodeOnlyStoresTheCodesLayerOnly) {
+  std::string code = "first";
+  const auto push = [&](const std::string& id) {
+    input.id = id;
+    source("server.js", code);
+    runtime.queueRun("0\nX\n");
+    runtime.onRun([&](const ContainerSpec& spec, base::ByteSink&, const sandbox::RunOptions&) {
+      const fs::path build = mountAt(spec, spec.argv.at(4));
+      if (phaseOf(spec) == "compile") {
+        folder.write(fs::relative(build / ".heroku/node/bin/node", folder.path()).string(),
+                     std::string(3 << 20, 'n'));
+        folder.write(fs::relative(build / "node_modules/koa/index.js", folder.path()).string(),
+                     std::string(1 << 20, 'k'));
+      }
+      return RunResult{};
+    });
+    return succeed();
+  };
+  const auto first = push("hello-b1");
+  ASSERT_EQ(first.layers.size(), 3u);
+  EXPECT_THAT(output.text, Not(HasSubstr("New: ")));
+  const auto stored = blobs.count();
+
+  code = "second";
+  const auto second = push("hello-b2");
+  ASSERT_EQ(second.layers.size(), 3u);
+  EXPECT_EQ(second.layers[0].blob.digest, first.layers[0].blob.digest);
+  EXPECT_EQ(second.layers[1].blob.digest, first.layers[1].blob.digest);
+  EXPECT_NE(second.layers[2].blob.digest, first.layers[2].blob.digest);
+  EXPECT_EQ(blobs.count(), stored + 1);
+  EXPECT_THAT(output.text, HasSubstr("in 1 of 3 layers\n"));
+
+  // Another machine, where nothing was packed yet, gives the same.
+  packed.clear();
+  const auto elsewhere = push("hello-b3");
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(elsewhere.layers[i].blob.digest, second.layers[i].blob.digest);
+
+  // A layer that the index knows and nobody has any more is made again.
+  blobs.remove(second.layers[0].blob.digest);
+  const auto healed = push("hello-b4");
+  EXPECT_TRUE(blobs.size(second.layers[0].blob.digest).has_value());
+  EXPECT_EQ(healed.layers[0].blob.digest, second.layers[0].blob.digest);
+
+  // The layers one behind the other are one archive.
+  std::string whole;
+  for (const auto& layer : second.layers)
+    whole += blobs.bytes(layer.blob.digest);
+  const fs::path file = folder.write("whole.tgz", whole);
+  base::mustRun({"tar", "-xzf", file.string(), "-C", folder.path().string()});
+  EXPECT_EQ(folder.read("app/server.js"), "second");
+  EXPECT_EQ(folder.read("app/node_modules/koa/index.js"), std::string(1 << 20, 'k'));
+  fs::create_directory(folder / "own");
+  for (const auto& layer : second.layers)
+    base::unpackTar(*blobs.open(layer.blob.digest), folder / "own", {.keepOwners = false});
+  EXPECT_EQ(folder.read("own/app/.heroku/node/bin/node"), std::string(3 << 20, 'n'));
+}
+
+TEST_F(BuildTest, ALargeSlugGetsAWarning) {
+  config.slugWarnBytes = 10;
+  source("a.txt", "some text");
+  runtime.queueRun("0\nX\n");
+  succeed();
+  EXPECT_THAT(output.text,
+              HasSubstr(" !     Warning: the slug is larger than 10B (setting slug_warn_bytes)"));
+}
+
 TEST_F(BuildTest, BrokenRuntimeIsThePlatformsError) {
   runtime.failNext(base::Error(base::Errc::unavailable, "no runtime"));
   EXPECT_THROW(build(), base::Error);
@@ -480,7 +628,7 @@ TEST_F(BuildTest, BrokenRuntimeIsThePlatformsError) {
 
 TEST_F(BuildTest, LeftoversOfAKilledDaemonGo) {
   folder.write("builds/hello-b0/build/file", "x");
-  const Builder builder(config, runtime, blobs);
+  const Builder builder(config, runtime, blobs, packed);
   EXPECT_FALSE(fs::exists(config.workFolder / "hello-b0"));
 }
 

@@ -37,6 +37,11 @@ TEST(BuildpackSource, ReadsNamesAndUrls) {
       {"https://user:secret@example.com/pack.tgz?t=1", Kind::tarball, "pack",
        "https://user:secret@example.com/pack.tgz?t=1", ""},
       {"http://example.com/a.tar.gz", Kind::tarball, "a", "http://example.com/a.tar.gz", ""},
+      {"ada/elixir", Kind::git, "elixir", "https://github.com/ada/heroku-buildpack-elixir", ""},
+      {"heroku-community/nginx#v2", Kind::git, "nginx", "https://github.com/heroku/heroku-buildpack-nginx",
+       "v2"},
+      {"ada/heroku-buildpack-zig", Kind::git, "heroku-buildpack-zig",
+       "https://github.com/ada/heroku-buildpack-zig", ""},
       {"https://user:secret@example.com", Kind::git, "buildpack", "https://user:secret@example.com", ""},
   };
   for (const auto& row : table) {
@@ -48,9 +53,18 @@ TEST(BuildpackSource, ReadsNamesAndUrls) {
   }
 }
 
+TEST(BuildpackSource, ShowsUrlsWithoutSecrets) {
+  EXPECT_EQ(withoutCredentials("https://user:secret@example.com/a/b.git?token=x"),
+            "https://example.com/a/b.git");
+  EXPECT_EQ(withoutCredentials("https://example.com/a@b/c"), "https://example.com/a@b/c");
+  EXPECT_EQ(withoutCredentials("git://example.com"), "git://example.com");
+  EXPECT_EQ(withoutCredentials(""), "");
+}
+
 TEST(BuildpackSource, RefusesTheRest) {
-  for (const char* text : {"", "../x", ".hidden", "a b", "a/b", "file:///etc", "ssh://host/x",
-                           "https://host/x#-upload", "https://host/x#a b", "https://host/\tx"}) {
+  for (const char* text :
+       {"", "../x", ".hidden", "a b", "a/b/c", "a/../b", "a/b#-x", "file:///etc", "ssh://host/x",
+        "https://host/x#-upload", "https://host/x#a b", "https://host/\tx"}) {
     EXPECT_TRUE(std::holds_alternative<SourceError>(parseBuildpackSource(text))) << text;
   }
 }

@@ -15,6 +15,9 @@ TEST(NextFormation, FirstDeployScalesWebToOneAndTheRestToNone) {
 TEST(NextFormation, LaterDeploysKeepTheScale) {
   EXPECT_EQ(nextFormation({{"web", 3}, {"worker", 2}}, Types{{"web", "x"}, {"worker", "y"}}),
             (Formation{{"web", 3}, {"worker", 2}}));
+  EXPECT_EQ(nextFormation({{"web", 3}}, Types{{"web", "x"}, {"worker", "y"}, {"clock", "z"}},
+                          {{"web", 5}, {"worker", 2}, {"gone", 1}}),
+            (Formation{{"web", 3}, {"worker", 2}, {"clock", 0}}));
   EXPECT_EQ(nextFormation({{"web", 0}}, Types{{"web", "x"}}), (Formation{{"web", 0}}))
       << "scaled to none stays none";
 }

@@ -40,6 +40,7 @@ struct Fixture {
                    .processTypes = {{"web", "python app.py"}, {"worker", "python work.py"}}};
   Layer start = storeStartLayer(blobs, slug.processTypes);
   store::ConfigVars environment{{"FOO", "b\"a\nr"}, {"LANG", "C.UTF-8"}};
+  std::optional<store::Build> build;
 
   ReleaseImageInput input() {
     return {.stack = stack,
@@ -49,6 +50,7 @@ struct Fixture {
             .environment = environment,
             .commit = "1a2b3c4d5e6f70819203a4b5c6d7e8f901234567",
             .createdAt = store::Time(std::chrono::seconds(1'769'860'800)),
+            .build = build,
             .startLayer = start};
   }
   store::Manifest assemble() { return assembleReleaseImage(blobs, input()); }
@@ -197,6 +199,23 @@ TEST(StartLayer, RefusesNamesThatAreNoFileNames) {
     EXPECT_THROW(storeStartLayer(blobs, {{name, "x"}}), base::Error) << name;
   }
   EXPECT_EQ(blobs.count(), 0u);
+}
+
+TEST(ReleaseImage, LabelsTellWhatMadeIt) {
+  Fixture fixture;
+  fixture.build = store::Build{.number = 7,
+                               .user = "ada",
+                               .buildpacks = {{"python", "Python", "https://example.org/p.git", "abc", "{}"}},
+                               .stackImage = Digest::of("build manifest"),
+                               .phaseMs = {{"compile", 12}}};
+  const auto labels = fixture.configOf(fixture.assemble())->getObject("config")->getObject("Labels");
+  EXPECT_EQ(labels->getValue<std::string>("fairlead.build"), "7");
+  EXPECT_EQ(labels->getValue<std::string>("fairlead.pusher"), "ada");
+  EXPECT_EQ(labels->getValue<std::string>("fairlead.stack.build"), Digest::of("build manifest").str());
+  EXPECT_EQ(labels->getValue<std::string>("fairlead.build.phases"), "{\"compile\":12}");
+  EXPECT_EQ(labels->getValue<std::string>("fairlead.buildpacks"),
+            "[{\"name\":\"python\",\"description\":\"Python\",\"url\":\"https://example.org/p.git\","
+            "\"version\":\"abc\",\"report\":\"{}\"}]");
 }
 
 }  // namespace
