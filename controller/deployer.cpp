@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "controller/app_features.h"
 #include "controller/network_policy.h"
 #include "gitd/repository.h"

@@ -157,7 +157,7 @@ struct Layer {
 
 /// Marks the folders where layers begin: the heaviest have their own, the others share one for each kind.
 std::vector<Layer> nameLayers(FolderTree& tree, std::vector<Root> roots, std::size_t maxLayers) {
-  const std::size_t room = maxLayers - 1;  // one is for the rest
+  const std::size_t room = maxLayers - 2;  // one is for the large files, one for the rest
   const std::size_t own = roots.size() <= room ? roots.size() : room - kKindNames.size();
   std::sort(roots.begin(), roots.end(), [&](const Root& a, const Root& b) {
     return a.weight != b.weight ? a.weight > b.weight : a.folder < b.folder;
@@ -181,15 +181,17 @@ std::vector<Layer> nameLayers(FolderTree& tree, std::vector<Root> roots, std::si
 
 std::vector<SlugPart> planSlug(const std::vector<TreeEntry>& entries,
                                const std::set<std::string>& sourceFolders, const SlugPlanOptions& options) {
-  CHECK(options.maxLayers > kKindNames.size() + 1);
+  CHECK(options.maxLayers > kKindNames.size() + 2);
   FolderTree tree(entries, sourceFolders);
   const auto layers = nameLayers(tree, RootFinder(tree, options.minLayerBytes).take(), options.maxLayers);
 
   std::vector<SlugPart> parts;
   for (const Layer& layer : layers)
     parts.push_back({.name = layer.name, .entries = {}});
+  parts.push_back({.name = "large files", .entries = {}});
   parts.push_back({.name = "app", .entries = {}});
-  const std::size_t rest = layers.size();
+  const std::size_t large = layers.size();
+  const std::size_t rest = large + 1;
   // A folder without a mark belongs to the layer of the one above it, which comes first.
   for (Folder& folder : tree.all()) {
     if (folder.layer == kNone) folder.layer = folder.parent == kNone ? rest : tree[folder.parent].layer;
@@ -203,7 +205,8 @@ std::vector<SlugPart> planSlug(const std::vector<TreeEntry>& entries,
   for (const TreeEntry& entry : entries) {
     const bool isFolder = entry.kind == TreeEntry::Kind::folder;
     const std::size_t folder = isFolder ? tree.find(entry.path) : tree.find(parentOf(entry.path));
-    const std::size_t part = tree[folder].layer;
+    const bool isLarge = !isFolder && entry.sizeBytes >= options.minLayerBytes;
+    const std::size_t part = isLarge && tree[folder].layer == rest ? large : tree[folder].layer;
     std::vector<std::size_t> above;
     for (std::size_t at = folder; at != 0 && held[part].insert(at).second; at = tree[at].parent)
       above.push_back(at);
@@ -211,6 +214,7 @@ std::vector<SlugPart> planSlug(const std::vector<TreeEntry>& entries,
       parts[part].entries.push_back(*entryOf[*at]);
     if (!isFolder) parts[part].entries.push_back(entry);
   }
+  if (parts[large].entries.empty()) parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(large));
   for (SlugPart& part : parts) {
     std::sort(part.entries.begin(), part.entries.end(),
               [](const TreeEntry& a, const TreeEntry& b) { return a.path < b.path; });

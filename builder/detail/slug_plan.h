@@ -11,7 +11,8 @@
 namespace builder::detail {
 
 struct SlugPlanOptions {
-  /// A folder that weighs less (content and 512 bytes for each entry) gets no layer of its own.
+  /// A folder that weighs less (content and 512 bytes for each entry) gets no layer of its own, a smaller
+  /// file is not a large one.
   std::uint64_t minLayerBytes = 256 << 10;
   std::size_t maxLayers = 10;
 };
@@ -26,8 +27,9 @@ struct SlugPart {
 /// there and last. What a build made is kept apart from what was pushed (`sourceFolders`, the folders of the
 /// commit's tree): a folder of each weight that the build made is a layer, heavy package folders inside it
 /// (node_modules, what pip installed) are one of their own, and so are heavy folders of the source; when
-/// there are more than fit, the lighter ones of a kind share one. Depends on nothing but the arguments: the
-/// same tree gives the same layers on any machine. `entries` as listTree gives them.
+/// there are more than fit, the lighter ones of a kind share one. Heavy files that are left share one.
+/// Depends on nothing but the arguments: the same tree gives the same layers on any machine. `entries` as
+/// listTree gives them.
 std::vector<SlugPart> planSlug(const std::vector<base::TreeEntry>& entries,
                                const std::set<std::string>& sourceFolders,
                                const SlugPlanOptions& options = {});

@@ -108,13 +108,24 @@ TEST(SlugPlan, TheNumberOfLayersIsBounded) {
     tree.file(".tools/t" + std::to_string(i) + "/data", kMiB);
   const auto parts = planSlug(tree.list(), {}, {.maxLayers = 8});
   EXPECT_THAT(names(parts),
-              ElementsAre("runtime", "made26", "made27", "made28", "made29", "other heavy folders", "app"));
+              ElementsAre("runtime", "made27", "made28", "made29", "other heavy folders", "app"));
   std::size_t files = 0;
   for (const auto& part : parts) {
     for (const auto& entry : part.entries)
       files += entry.kind == TreeEntry::Kind::file ? 1 : 0;
   }
   EXPECT_EQ(files, 35u);
+}
+
+TEST(SlugPlan, LargeFilesAmongTheCodeAreApart) {
+  const auto parts = planSlug(
+      Tree().file("web", 3 * kMiB).file("src/data.bin", kMiB / 4).file("src/a.js", 10).list(), {"src"});
+  ASSERT_THAT(names(parts), ElementsAre("src", "large files", "app"));
+  EXPECT_THAT(paths(parts[1]), ElementsAre("web"));
+  const auto light =
+      planSlug(Tree().file("web", 3 * kMiB).file("a/b/data.bin", kMiB / 4 - 2048).list(), {"a", "a/b"});
+  ASSERT_THAT(names(light), ElementsAre("large files", "app"));
+  EXPECT_THAT(paths(light[1]), ElementsAre("a", "a/b", "a/b/data.bin"));
 }
 
 TEST(SlugPlan, ManySmallFilesWeighToo) {
