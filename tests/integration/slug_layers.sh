@@ -60,12 +60,14 @@ skopeo copy -q --src-tls-verify=false "docker://$http_address/hello:v3" "oci:$wo
 skopeo inspect "oci:$work/copy:v3" | jq -e '.Labels["fairlead.buildpacks"] | fromjson | .[0].name == "heavy"' >/dev/null
 
 note "another server makes the same layers of the same commit"
-stop_server
+fairlead server:stop --all
+end_of_server 30
+unset ssh_address http_address router_address
 data=$work/other
 make_data
 make_buildpack heavy "$heavy"
 start_server
-new_app hello
-git -C "$work/hello" remote set-url fairlead "$(fairlead apps:info -a hello --json | jq -r .git_url)"
+fairlead apps:create hello >/dev/null
+git -C "$work/hello" remote set-url fairlead "ssh://git@localhost:$ssh_port/hello.git"
 push hello
 assert_eq "$(layers_of hello v2 | sort)" "$(sort <<<"$second")" "layers on another server"
