@@ -1,37 +1,50 @@
-// pack_bench FOLDER FILE: packs the folder as a slug is packed (deterministic tar, gzip level 6 on all cores)
-// into the file.
-#include <fcntl.h>
+// pack_bench FOLDER STORE: packs the folder into the blob store as a build's slug is packed (planned, hashed, compressed, stored), twice: as it is,
+// and after one small file has changed. Prints for each the seconds, the bytes of the slug, the bytes that are new, and the peak memory in MiB.
+#include <sys/resource.h>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 
-#include "base/archive.h"
-#include "base/fd.h"
-#include "base/gzip.h"
+#include "builder/detail/slug_packer.h"
+#include "store/blob_store.h"
+#include "store/release_store.h"
 
 namespace {
 
-class FileSink : public base::ByteSink {
- public:
-  explicit FileSink(const char* path) : fd_(base::openFile(path, O_WRONLY | O_CREAT | O_TRUNC, 0644)) {}
-  void write(std::string_view bytes) override { base::writeAll(fd_, bytes); }
-
- private:
-  base::Fd fd_;
-};
+void pack(const std::filesystem::path& folder, store::BlobStore& blobs, store::LayerIndex& index) {
+  const auto start = std::chrono::steady_clock::now();
+  constexpr std::uint64_t kMaxBytes = 1ull << 40;
+  const auto packed =
+      builder::detail::SlugPacker(blobs, index, kMaxBytes, {})
+          .pack(folder, builder::detail::planSlug(base::listTree(folder), {}));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  std::printf("%.4f %ju %ju %ld\n", took.count(), static_cast<std::uintmax_t>(packed.bytes),
+              static_cast<std::uintmax_t>(packed.newBytes), used.ru_maxrss / 1024);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fputs("usage: pack_bench FOLDER FILE\n", stderr);
+    std::fputs("usage: pack_bench FOLDER STORE\n", stderr);
     return 2;
   }
   try {
-    FileSink file(argv[2]);
-    base::GzipWriter gzip(file);
-    base::packTree(argv[1], {}, gzip);
-    gzip.finish();
+    const std::filesystem::path folder = argv[1];
+    const std::filesystem::path storage = argv[2];
+    std::filesystem::create_directories(storage);
+    store::DiskBlobStore blobs(storage / "blobs");
+    const base::SystemClock clock;
+    store::ReleaseStore index(storage / "db", clock);
+    const auto code = folder / "server.js";
+    std::ofstream(code) << "first\n";
+    pack(folder, blobs, index);
+    std::ofstream(code) << "second\n";
+    pack(folder, blobs, index);
     return 0;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "pack_bench: %s\n", failure.what());
