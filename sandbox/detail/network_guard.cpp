@@ -28,6 +28,7 @@
 #include "base/strings.h"
 #include "sandbox/detail/dns_message.h"
 #include "sandbox/detail/ipv4.h"
+#include "sandbox/detail/packet_log.h"
 
 namespace sandbox {
 namespace {
@@ -85,6 +86,11 @@ base::Fd resolverSocket(const base::Fd& network) {
   return socket;
 }
 
+std::optional<base::Fd> logSocket(const base::Fd& network) {
+  const NamespaceVisit visit(network);
+  return openPacketLog();
+}
+
 std::uint16_t randomId() {
   std::uint16_t id = 0;
   if (::getrandom(&id, sizeof id, 0) != static_cast<ssize_t>(sizeof id))
@@ -119,8 +125,8 @@ bool covers(const AllowedHost& host, const std::string& name) {
   return name.size() > below.size() && name.ends_with(below);
 }
 
-std::string guardRules() {
-  return "-A OUTPUT -o lo -j ACCEPT\n"
+std::string guardRules(const std::string& log) {
+  return "-A OUTPUT -o lo -j ACCEPT\n" + log +
          "-A OUTPUT -p tcp -j REJECT --reject-with tcp-reset\n"
          "-A OUTPUT -j REJECT --reject-with icmp-port-unreachable\n";
 }
@@ -137,18 +143,21 @@ class NetworkGuard::Worker {
         network_(base::openFile("/proc/" + std::to_string(setup_.init) + "/ns/net", O_RDONLY)),
         refusedEvent_(base::makeEventFd()),
         stopEvent_(base::makeEventFd()),
-        resolver_(resolverSocket(network_)) {
+        resolver_(resolverSocket(network_)),
+        log_(logSocket(network_)) {
     for (const std::string& server : setup_.nameServers) {
       if (const auto address = addressOf(server)) servers_.push_back(*address);
     }
-    std::string rules = guardRules();
+    std::string rules;
     for (const AllowedHost& host : setup_.filter.hosts) {
       const auto address = addressOf(host.name);
       if (!address) continue;
       for (const std::uint16_t port : portsOf(host))
         rules += guardException(*address, port);
     }
-    apply(rules);
+    const std::string log = "-A OUTPUT -j NFLOG --nflog-group " + std::to_string(kPacketLogGroup) + "\n";
+    // Where the kernel cannot log packets, refused addresses have no names, that is all.
+    if (!log_ || refusalOf(guardRules(log) + rules)) apply(guardRules("") + rules);
     thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
     ::pthread_setname_np(thread_.native_handle(), "name-filter");
   }
@@ -187,7 +196,9 @@ class NetworkGuard::Worker {
   }
 
   void step() {
-    std::vector<pollfd> entries{{stopEvent_.get(), POLLIN, 0}, {resolver_.get(), POLLIN, 0}};
+    std::vector<pollfd> entries{
+        {stopEvent_.get(), POLLIN, 0}, {resolver_.get(), POLLIN, 0}, {log_ ? log_->get() : -1, POLLIN, 0}};
+    const std::size_t own = entries.size();
     auto wake = Steady::now() + std::chrono::minutes(1);
     for (const Pending& each : pending_) {
       entries.push_back({each.socket.get(), POLLIN, 0});
@@ -199,10 +210,19 @@ class NetworkGuard::Worker {
       base::throwErrno(errno, "waiting for a container's questions");
     // Backwards, since what is answered goes.
     for (std::size_t i = pending_.size(); i-- > 0;) {
-      if (entries[i + 2].revents != 0 ? answered(pending_[i]) : expired(pending_[i]))
+      if (entries[i + own].revents != 0 ? answered(pending_[i]) : expired(pending_[i]))
         pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     if (entries[1].revents != 0) takeQuestion();
+    if (entries[2].revents != 0) takeLog();
+  }
+
+  void takeLog() {
+    std::array<char, 4 * kMessageBytes> buffer;
+    const ssize_t count = ::recv(log_->get(), buffer.data(), buffer.size(), 0);
+    if (count <= 0) return;  // more than fits into the socket is lost: 100 are told in all
+    for (const std::string& target : loggedTargets({buffer.data(), static_cast<std::size_t>(count)}))
+      tell(target);
   }
 
   void takeQuestion() {
@@ -294,8 +314,13 @@ class NetworkGuard::Worker {
     if (!rules.empty()) apply(rules);
   }
 
-  // Our own descriptor names the namespace: it cannot become another one meanwhile.
   void apply(const std::string& rules) const {
+    if (const auto refusal = refusalOf(rules))
+      throw Error(Errc::unavailable, "iptables refuses the rules of a build's network: " + *refusal);
+  }
+
+  // Our own descriptor names the namespace: it cannot become another one meanwhile.
+  std::optional<std::string> refusalOf(const std::string& rules) const {
     const auto program = base::findProgram("iptables-restore");
     if (!program)
       throw Error(Errc::unavailable, "a build's network list needs iptables: install the package iptables");
@@ -303,9 +328,8 @@ class NetworkGuard::Worker {
         "--net=/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(network_.get());
     const auto output = base::runCommand({"nsenter", network, "--", *program, "-w", "--noflush"},
                                          {.input = "*filter\n" + rules + "COMMIT\n"});
-    if (!output.status.ok())
-      throw Error(Errc::unavailable, "iptables refuses the rules of a build's network: " +
-                                         base::printable(base::trim(output.err), 300));
+    if (output.status.ok()) return std::nullopt;
+    return base::printable(base::trim(output.err), 300);
   }
 
   void reply(const DnsQuestion& question, const sockaddr_in& client, DnsCode code,
@@ -326,6 +350,7 @@ class NetworkGuard::Worker {
   const base::Fd refusedEvent_;
   const base::Fd stopEvent_;
   const base::Fd resolver_;
+  const std::optional<base::Fd> log_;
   std::vector<std::uint32_t> servers_;
   // Of the thread alone.
   std::vector<Pending> pending_;

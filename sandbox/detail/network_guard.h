@@ -46,8 +46,9 @@ inline constexpr const char* kGuardedResolvConf = "nameserver 127.0.0.1\n";
 
 /// Whether an allowed host's pattern covers a name (both in small letters).
 bool covers(const AllowedHost& host, const std::string& name);
-/// iptables-restore's text that refuses everything, and what lets one address through. (Unit-tested.)
-std::string guardRules();
+/// iptables-restore's text that refuses everything (`log`: a rule before that), and what lets one address
+/// through.
+std::string guardRules(const std::string& log);
 std::string guardException(std::uint32_t address, std::uint16_t port);
 
 }  // namespace sandbox
