@@ -34,6 +34,12 @@ assert_order "$transcript" "-----> Python app detected" "Python 3.11 is asked fo
   "Successfully installed greeting-1.0" "Procfile declares types -> web"
 [[ $(page snake) =~ ^greeting\ 1\.0\ 3\.11\.[0-9]+\ /app/\.heroku/python\ 2$ ]] || fail "the page is \"$(page snake)\""
 
+note "another cold build of this commit makes the same slug"
+fairlead apps:create twin >/dev/null
+git -C "$work/snake" push -q "ssh://git@localhost:$ssh_port/twin.git" HEAD:main
+for app in snake twin; do fairlead slugs:download -a "$app" -o "$work/tmp/$app.tgz"; done
+assert_eq "$(sha256sum <"$work/tmp/twin.tgz")" "$(sha256sum <"$work/tmp/snake.tgz")" "digest of the second app's slug"
+
 note "nothing changed but the code: pip is not asked"
 echo "# more" >>"$work/snake/app.py"
 commit snake "Code"

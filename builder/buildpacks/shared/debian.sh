@@ -23,10 +23,10 @@ debian_apt() {
 debian_status() {
   local name version
   mkdir -p "$debian_work/state/lists/partial" "$debian_work/cache/archives/partial"
-  # A stack made elsewhere does not say what its run image has: then it is what no Debian lacks.
+  # A stack made elsewhere does not say what its run image has: then it is what no Debian lacks, whatever that depends on.
   cp /usr/share/stack/run-packages "$debian_work/status" 2>/dev/null ||
     awk -v RS= -v ORS='\n\n' '/\nPriority: required\n/ || /\nEssential: yes\n/ || /^Package: lib(c6|gcc-s1|stdc\+\+6|ssl3)\n/' \
-      /var/lib/dpkg/status > "$debian_work/status"
+      /var/lib/dpkg/status | grep -Ev '^(Pre-)?Depends:' > "$debian_work/status"
   for name; do
     version=99:0
     if [[ $name == *=* ]]; then version=${name#*=}; fi

@@ -34,6 +34,7 @@ install_go() {
   fi
   export PATH="$GOROOT/bin:$PATH" GOTOOLCHAIN=local
   go_version=$(go env GOVERSION)
+  report go go_version "${go_version#go}" go_version_asked "$wanted"
   detail "Go ${go_version#go}${wanted:+, for $wanted of go.mod}"
 }
 

@@ -41,6 +41,7 @@ install_java() {
   export JAVA_HOME=$home PATH="$home/bin:$PATH" LD_LIBRARY_PATH
   LD_LIBRARY_PATH=$(debian_library_path /tmp/java-jdk)
   install_trust
+  report java java_version "$(debian_version .heroku/java "openjdk-$java_release-jre-headless")" tool "$([ -f pom.xml ] && echo maven || echo gradle)"
   detail "OpenJDK $(debian_version .heroku/java "openjdk-$java_release-jre-headless") from Debian"
 }
 

@@ -34,7 +34,8 @@ install_php() {
   # Their scripts arrange /etc, which is not needed here.
   debian_assumed="ca-certificates media-types mime-support php-common procps systemd-tmpfiles tzdata ucf" \
     debian_runtime php .heroku/php "php$release-fpm" "php$release-cli" "${packages[@]}"
-  detail "PHP $(debian_version .heroku/php "php$release-cli") from Debian, with${packages[*]/#php$release-/ }"
+  report php php_version "$(debian_version .heroku/php "php$release-cli")" php_version_asked "$wanted_php" extensions "${packages[*]/#php$release-/}"
+  detail "PHP $(debian_version .heroku/php "php$release-cli") from Debian, with ${packages[*]/#php$release-/}"
   export LD_LIBRARY_PATH PATH="/app/.heroku/php/bin:$PATH" PHPRC=/app/.heroku/php/etc PHP_INI_SCAN_DIR=/app/.heroku/php/etc/php.d
   LD_LIBRARY_PATH=$(debian_library_path /app/.heroku/php)
   if [ -d conf/php.d ]; then PHP_INI_SCAN_DIR+=:$build/conf/php.d; fi

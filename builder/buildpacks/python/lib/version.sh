@@ -45,6 +45,7 @@ install_python() {
   place_runtime python
   debian_assumed="ca-certificates media-types tzdata debconf" debian_runtime python "$base" "python$python_version" \
     "python$python_version-distutils" python3-pip-whl python3-setuptools-whl python3-wheel-whl
+  report python python_version "$(debian_version "$base" "python$python_version")" python_version_asked "$wanted" package_manager pip
   detail "Python $(debian_version "$base" "python$python_version") from Debian"
   export LD_LIBRARY_PATH
   LD_LIBRARY_PATH=$(debian_library_path /app/.heroku/python-base)
@@ -57,7 +58,8 @@ finish_python() {
   LD_LIBRARY_PATH=$(debian_library_path "$1") compile_python "$1/usr/bin/python$python_version" "$1/usr/lib"
 }
 
-# compile_python PROGRAM FOLDER: byte code that does not depend on the files' times, which all are the same in a slug.
+# compile_python PROGRAM FOLDER: byte code that does not depend on the files' times, which all are the same in a slug, and is the same in every
+# build: one after the other, constants of sets in one order.
 compile_python() {
-  "$1" -m compileall -q -j 0 --invalidation-mode unchecked-hash -x 'lib2to3/tests|/bad_' "$2" > /dev/null 2>&1 || true
+  PYTHONHASHSEED=0 "$1" -m compileall -q -f -j 1 --invalidation-mode unchecked-hash -x 'lib2to3/tests|/bad_' "$2" > /dev/null 2>&1 || true
 }

@@ -16,6 +16,7 @@ install_ruby() {
   ln -sfn .heroku/ruby/usr/lib .rb
   if [ ! "$build" -ef /app ]; then ln -sfn "$build/.heroku/ruby/usr/lib" /app/.rb; fi
   ruby_version=$(debian_version .heroku/ruby "ruby$ruby_release")
+  report ruby ruby_version "$ruby_version"
   detail "Ruby $ruby_version from Debian"
   export PATH="/app/.heroku/ruby/bin:$PATH" LD_LIBRARY_PATH
   LD_LIBRARY_PATH=$(debian_library_path /app/.heroku/ruby)
