@@ -15,7 +15,7 @@ using base::JsonObject;
 using Poco::Dynamic::Var;
 
 constexpr std::size_t kMaxMembers = 1000;
-constexpr int kMaxQuantity = 1000;
+constexpr std::uint64_t kMaxQuantity = 1000;
 
 [[noreturn]] void refuse(const std::string& what) {
   throw base::Error(base::Errc::invalidArgument, "app.json: " + what);
@@ -97,9 +97,11 @@ void readFormation(const JsonObject::Ptr& root, AppJson& result) {
     wish.size = textAt(object, "size", "formation." + type);
     const Var quantity = object->get("quantity");
     if (quantity.isEmpty()) continue;
-    if (!quantity.isInteger() || quantity < 0 || quantity > kMaxQuantity)
+    // As text, for a number that no int holds cannot be compared with one.
+    std::uint64_t number = 0;
+    if (!quantity.isInteger() || !base::parseNumber(quantity.toString(), number) || number > kMaxQuantity)
       refuse("formation." + type + ".quantity is not a number from 0 to 1000");
-    wish.quantity = quantity.convert<int>();
+    wish.quantity = static_cast<int>(number);
   }
 }
 

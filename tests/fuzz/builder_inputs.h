@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "builder/app_json.h"
 #include "builder/detail/buildpack_release.h"
 #include "builder/detail/procfile.h"
 #include "builder/detail/slugignore.h"
@@ -62,6 +63,22 @@ inline void release(std::string_view bytes) {
   for (const auto& [type, command] : release.processTypes) {
     CHECK(builder::detail::isProcessType(type) && !command.empty());
     CHECK(command.find('\0') == std::string::npos);
+  }
+}
+
+inline void appJson(std::string_view bytes) {
+  try {
+    const builder::AppJson app = builder::parseAppJson(bytes);
+    for (const auto& [name, var] : app.env) {
+      CHECK(!name.empty() && (!var.value || var.value->find('\0') == std::string::npos));
+    }
+    for (const auto& [type, wish] : app.formation) {
+      CHECK(builder::detail::isProcessType(type));
+      CHECK(!wish.quantity || (*wish.quantity >= 0 && *wish.quantity <= 1000));
+    }
+  } catch (const base::Error& error) {
+    CHECK(error.code() == base::Errc::invalidArgument);
+    CHECK(std::string_view(error.what()).find('\n') == std::string_view::npos);
   }
 }
 

@@ -69,6 +69,11 @@ TEST(AppJson, SaysWhatIsWrong) {
             "app.json: env.A has the generator \"uuid\"; there is only \"secret\"");
   EXPECT_EQ(faultOf(R"({"formation": {"web": {"quantity": -1}}})"),
             "app.json: formation.web.quantity is not a number from 0 to 1000");
+  for (const char* quantity : {"2147483648", "4444444444", "18446744073709551615", "1001", "1.5", "true"}) {
+    EXPECT_EQ(faultOf(R"({"formation": {"web": {"quantity": )" + std::string(quantity) + "}}}"),
+              "app.json: formation.web.quantity is not a number from 0 to 1000")
+        << quantity;
+  }
   EXPECT_EQ(faultOf(R"({"formation": {"web": {"quantity": "two"}}})"),
             "app.json: formation.web.quantity is not a number from 0 to 1000");
   EXPECT_EQ(faultOf(R"({"cron": [{"schedule": "@daily"}]})"),

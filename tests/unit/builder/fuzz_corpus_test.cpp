@@ -19,4 +19,8 @@ TEST(FuzzCorpus, Release) {
   EXPECT_GT(replayVaried("release", &fuzz::release), 0);
 }
 
+TEST(FuzzCorpus, AppJson) {
+  EXPECT_GT(replayVaried("app_json", &fuzz::appJson), 0);
+}
+
 }  // namespace
