@@ -118,6 +118,7 @@ TEST_F(BuildTest, TellsTheWholeStory) {
   source("Procfile", "web: node server.js\n");
   runtime.queueRun("1\nNode.js\n");
   runtime.queueRun("-----> Installing\n       no line end");
+  runtime.queueRun("");  // bin/report
   runtime.queueRun(
       "---\nconfig_vars:\n  A: b\ndefault_process_types:\n  web: npm start\n  worker: npm run w\n");
   const auto result = succeed();
@@ -229,6 +230,7 @@ TEST_F(BuildTest, ExplicitListRunsAllAndChainsExports) {
   source(".buildpacks", "nodejs\n# then\nprocfile\n");
   runtime.queueRun("Node.js\n");
   runtime.queueRun("");
+  runtime.queueRun("");  // bin/report
   runtime.queueRun("Procfile\n");
   runtime.queueRun("");
   runtime.queueRun("default_process_types:\n  web: last\n");
@@ -237,11 +239,11 @@ TEST_F(BuildTest, ExplicitListRunsAllAndChainsExports) {
                                               store::BuildpackUse{"procfile", "Procfile", "", "", ""}));
   EXPECT_THAT(std::get<BuildSucceeded>(outcome.result).processTypes, ElementsAre(Pair("web", "last")));
   const auto runs = runtime.runs();
-  ASSERT_EQ(runs.size(), 5u);
+  ASSERT_EQ(runs.size(), 6u);
   EXPECT_EQ(runs[1].argv.size(), 7u);
-  ASSERT_EQ(runs[3].argv.size(), 8u);
-  EXPECT_EQ(runs[3].argv[7], runs[1].workingDirectory);
-  EXPECT_EQ(runs[4].workingDirectory, runs[3].workingDirectory);
+  ASSERT_EQ(runs[4].argv.size(), 8u);
+  EXPECT_EQ(runs[4].argv[7], runs[1].workingDirectory);
+  EXPECT_EQ(runs[5].workingDirectory, runs[4].workingDirectory);
 }
 
 TEST_F(BuildTest, ExplicitBuildpackThatRefusesFailsThePush) {
@@ -383,6 +385,7 @@ TEST_F(BuildTest, FailuresSayWhyAndNameTheSetting) {
 
   runtime.queueRun("1\nNode.js\n");
   runtime.queueRun("");
+  runtime.queueRun("");  // bin/report
   runtime.queueRun("oops: [\n");
   EXPECT_THAT(fail(),
               StartsWith("Release failed: bin/release of the nodejs buildpack printed something else"));
