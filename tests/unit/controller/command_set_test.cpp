@@ -97,7 +97,7 @@ class CommandSetTest : public ::testing::Test {
   StackService stacks_{store_, blobs_, clock_};
   Releases releases_{store_, blobs_, engine_, log_, clock_};
   builder::Builder builder_{
-      {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_};
+      {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_, store_};
   Deployer deployer_{{},
                      {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
                       limits_, clock_}};
