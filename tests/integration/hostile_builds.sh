@@ -9,7 +9,7 @@
 make_buildpack harm 'exec bash "$1/harm.sh" "$@"'
 cat >>"$work/fairlead.conf" <<TEXT
 build_log_max_bytes = 2M
-build_idle_timeout_s = 60
+build_idle_timeout_s = 280
 TEXT
 
 containers() { find "$data/run/containers" -mindepth 1 -maxdepth 1 2>/dev/null; }
@@ -114,7 +114,7 @@ note "the disk: by one file, by many, by none that has a name"
 limits build_disk_bytes=300M
 # shellcheck disable=SC2016 # for the build
 fails "setting build_disk_bytes" 'exec dd if=/dev/zero of="$1/fill" bs=1M'
-fails "setting build_disk_bytes" 'for n in $(seq 100); do dd if=/dev/zero of=/var/tmp/$n bs=1M count=100 status=none; done; sleep 60'
+fails "setting build_disk_bytes" 'for n in $(seq 100); do dd if=/dev/zero of=/var/tmp/$n bs=1M count=100 status=none; done; sleep 30'
 fails "setting build_disk_bytes" 'perl -e "for (1..60) { open \$f[\$_], q(>), qq(/tmp/\$_); unlink qq(/tmp/\$_); print {\$f[\$_]} q(x) x 20e6; } sleep 60"'
 fairlead limits:unset build_disk_bytes -a hello >/dev/null
 
