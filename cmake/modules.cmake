@@ -25,6 +25,6 @@ function(add_unit_tests module)
   target_link_libraries(${module}_test PRIVATE ${module} ${ARG_LINKS} test_support GTest::gmock_main project_warnings)
   target_compile_definitions(${module}_test PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME unit_${module} COMMAND ${module}_test)
-  set_tests_properties(unit_${module} PROPERTIES LABELS unit TIMEOUT 120
+  set_tests_properties(unit_${module} PROPERTIES LABELS unit TIMEOUT 600
                        ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
 endfunction()
