@@ -10,21 +10,9 @@
 #include "git/detail/receive_commands.h"
 #include "git/pkt_line.h"
 #include "git/ref_name.h"
+#include "tests/support/byte_streams.h"
 
 namespace fuzz {
-
-class ViewSource : public base::ByteSource {
- public:
-  explicit ViewSource(std::string_view bytes) : rest_(bytes) {}
-  std::size_t read(char* buffer, std::size_t capacity) override {
-    const std::size_t count = rest_.copy(buffer, capacity);
-    rest_.remove_prefix(count);
-    return count;
-  }
-
- private:
-  std::string_view rest_;
-};
 
 /// Refusals are answers; anything else that is thrown is a bug.
 template <typename Body>
@@ -43,7 +31,7 @@ inline void pushRequest(std::string_view bytes) {
   settings.commands.value = 100;
   for (const auto format : {git::ObjectFormat::sha1, git::ObjectFormat::sha256}) {
     orRefused([&] {
-      ViewSource source(bytes);
+      testing_support::StringSource source{std::string(bytes)};
       git::PktReader reader(source);
       const auto request = git::detail::readPushRequest(reader, format, settings);
       CHECK(request.commands.size() <= 100);

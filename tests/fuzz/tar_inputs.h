@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
+#include "tests/support/byte_streams.h"
 
 namespace fuzz {
 
@@ -120,21 +121,9 @@ inline std::string tarOf(std::string_view lines, const std::string& site) {
 /// The first byte says whether the tar is a layer with whiteouts; see tarOf() for the rest.
 inline void tarNames(std::string_view bytes) {
   if (bytes.empty() || bytes.size() > 8192) return;
-  class ViewSource : public base::ByteSource {
-   public:
-    explicit ViewSource(std::string_view view) : rest_(view) {}
-    std::size_t read(char* buffer, std::size_t capacity) override {
-      const std::size_t count = rest_.copy(buffer, capacity);
-      rest_.remove_prefix(count);
-      return count;
-    }
-
-   private:
-    std::string_view rest_;
-  };
   const UnpackSite site;
   const std::string tar = tarOf(bytes.substr(1), site.path().string());
-  ViewSource source(tar);
+  testing_support::StringSource source(tar);
   try {
     base::unpackTar(source, site.root(),
                     {.keepOwners = false, .whiteouts = bytes[0] == 'w', .maxEntries = 50, .maxBytes = 4096});
