@@ -51,10 +51,11 @@ sandbox::AllowedHost parseHost(const std::string& text) {
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   if (name.ends_with('.')) name.pop_back();
   if (!isAddress(name) && !isName(name))
-    throw Error(Errc::invalidArgument,
-                "\"" + base::printable(text) +
-                    "\" is no host: give names like registry.npmjs.org, *.npmjs.org or deb.debian.org:80, or "
-                    "IPv4 addresses");
+    throw Error(
+        Errc::invalidArgument,
+        "\"" + base::printable(text) +
+            "\" is no host: give names like registry.example.org, *.example.org or mirror.example.org:80, or "
+            "IPv4 addresses");
   return {.name = name, .port = static_cast<std::uint16_t>(port)};
 }
 
@@ -82,10 +83,10 @@ builder::BuildNetwork parseNetwork(const std::vector<std::string>& words) {
   }
   if (network.hosts.empty())
     throw Error(Errc::invalidArgument,
-                "allow needs hosts, like registry.npmjs.org: to allow nothing, use none");
+                "allow needs hosts, like registry.example.org: to allow nothing, use none");
   if (network.hosts.size() > kMaxHosts)
     throw Error(Errc::invalidArgument,
-                "a list can have " + std::to_string(kMaxHosts) + " hosts: use wildcards like *.npmjs.org");
+                "a list can have " + std::to_string(kMaxHosts) + " hosts: use wildcards like *.example.org");
   return network;
 }
 

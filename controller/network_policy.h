@@ -17,7 +17,7 @@ inline constexpr const char* kNetworkSetting = "network";
 builder::BuildNetwork parseNetwork(const std::vector<std::string>& words);
 /// "full", "none", "allow a,b:80": parseNetwork() reads it back, split at its space.
 std::string showNetwork(const builder::BuildNetwork& network);
-/// "deb.debian.org:80"
+/// "mirror.example.org:80"
 std::string showHost(const sandbox::AllowedHost& host);
 /// What rules for an app with these settings.
 builder::BuildNetwork networkOf(const std::map<std::string, std::string>& settings);

@@ -37,8 +37,8 @@ struct Limits {
   std::uint64_t fileBytes = 0;            ///< of one file, holes counted (RLIMIT_FSIZE); 0 = no limit
 };
 
-/// A host that a filtered container may reach: "deb.debian.org", "*.npmjs.org" (what lies below it) or an
-/// IPv4 address; the port over TCP only.
+/// A host that a filtered container may reach: "mirror.example.org", "*.example.org" (what lies below it) or
+/// an IPv4 address; the port over TCP only.
 struct AllowedHost {
   std::string name;
   std::uint16_t port = 0;  ///< 0: 80 and 443

@@ -292,11 +292,11 @@ TEST_F(CommandSetTest, LimitsBeyondTheOperatorsAreRefusedWhole) {
 TEST_F(CommandSetTest, NetworkPolicyIsAListOfHosts) {
   run({"apps:create", "hello"});
   EXPECT_THAT(run({"network", "-a", "hello", "--json"}).out, HasSubstr(R"("policy":"full")"));
-  const Answer set = run(
-      {"network:set", "allow", "Registry.npmjs.org,deb.debian.org:80", "*.x.org", "-a", "hello", "--json"});
+  const Answer set = run({"network:set", "allow", "Registry.example.org,mirror.example.org:80", "*.x.org",
+                          "-a", "hello", "--json"});
   EXPECT_EQ(set.code, 0) << set.err;
-  EXPECT_THAT(set.out, HasSubstr(R"("hosts":["registry.npmjs.org","deb.debian.org:80","*.x.org"])"));
-  EXPECT_THAT(run({"network", "-a", "hello"}).out, HasSubstr("deb.debian.org:80"));
+  EXPECT_THAT(set.out, HasSubstr(R"("hosts":["registry.example.org","mirror.example.org:80","*.x.org"])"));
+  EXPECT_THAT(run({"network", "-a", "hello"}).out, HasSubstr("mirror.example.org:80"));
   EXPECT_EQ(run({"network:set", "some", "-a", "hello"}).code, 1);
   EXPECT_EQ(run({"network:set", "none", "-a", "hello"}).code, 0);
   EXPECT_THAT(run({"network", "-a", "hello", "--json"}).out, HasSubstr(R"("policy":"none")"));
