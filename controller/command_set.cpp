@@ -120,7 +120,7 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
   for (const auto& group :
        {appCommands(), configCommands(), featureCommands(), limitCommands(), networkCommands(),
-        buildpackCommands(), releaseCommands(), processCommands(), serverCommands()})
+        buildpackCommands(), releaseCommands(), processCommands(), stackCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 

@@ -114,5 +114,6 @@ std::vector<CommandSpec> networkCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
 std::vector<CommandSpec> serverCommands();
+std::vector<CommandSpec> stackCommands();
 
 }  // namespace controller

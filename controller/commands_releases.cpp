@@ -51,6 +51,8 @@ int releaseInfo(const Invocation& call) {
                     {"State:", std::string(store::name(release.state))},
                     {"Commit:", slug ? slug->commit : "none"},
                     {"Slug:", slug ? slug->uuid : "none"},
+                    {"Stack:", release.stack},
+                    {"Run image:", release.runImage ? release.runImage->str() : "none"},
                     {"Image:", release.manifest ? call.parts.urls.image(app.name, release.version) : "none"},
                     {"Digest:", release.manifest ? release.manifest->str() : "none"},
                     {"By:", release.user},
@@ -89,7 +91,8 @@ int rollback(const Invocation& call) {
                                        .user = call.caller.user,
                                        .slug = target.slug,
                                        .config = target.config,
-                                       .succeededBuild = std::nullopt});
+                                       .succeededBuild = std::nullopt,
+                                       .base = ReleaseBase{target.stack, target.runImage}});
   const Released released = call.parts.releases.launch(app, release, [](std::string_view) {});
   return reportRelease(call, app, released,
                        renderRelease(app, released.release, slugOf(call, release), !released.failed));

@@ -1,5 +1,4 @@
-// keys, keys:add, keys:remove, tokens:create, stacks, stacks:create, buildpacks:available, version,
-// server:stop
+// keys, keys:add, keys:remove, tokens:create, buildpacks:available, version, server:stop
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/strings.h"
@@ -60,25 +59,6 @@ int createToken(const Invocation& call) {
   return 0;
 }
 
-int listStacks(const Invocation& call) {
-  auto json = base::makeJsonArray();
-  std::vector<std::vector<std::string>> rows;
-  for (const store::Stack& stack : call.parts.store.stacks()) {
-    json->add(renderStack(stack));
-    rows.push_back({stack.name, base::toRfc3339(stack.createdAt)});
-  }
-  call.print(json, rows.empty() ? "There are no stacks yet: make one with fairlead stacks:create debian-12\n"
-                                : table(rows));
-  return 0;
-}
-
-int createStack(const Invocation& call) {
-  call.parts.stacks.create(call.args[0], call.io.out, call.io.stop);
-  const auto stack = call.parts.store.findStack(call.args[0]);
-  call.print(stack ? renderStack(*stack) : base::makeJsonObject(), "Stack " + call.args[0] + " is ready\n");
-  return 0;
-}
-
 int listAvailableBuildpacks(const Invocation& call) {
   auto json = base::makeJsonArray();
   std::vector<std::vector<std::string>> rows;
@@ -128,8 +108,6 @@ std::vector<CommandSpec> serverCommands() {
        0,
        {"description="},
        createToken},
-      {"stacks", "", "list the stacks", 0, 0, {}, listStacks},
-      {"stacks:create", "NAME", "make a stack from Debian's packages", 1, 1, {}, createStack},
       {"buildpacks:available",
        "",
        "list the buildpacks at hand, in the order of detection",

@@ -24,7 +24,11 @@ class DataFolder {
   std::filesystem::path blobs() const { return root_ / "blobs"; }
   std::filesystem::path layers() const { return root_ / "layers"; }
   std::filesystem::path caches() const { return root_ / "cache"; }
+  /// All caches of an app; below it one for each value of STACK.
   std::filesystem::path cache(const store::AppName& app) const { return root_ / "cache" / app.str(); }
+  std::filesystem::path cache(const store::AppName& app, const std::string& stack) const {
+    return cache(app) / stack;
+  }
   std::filesystem::path buildpacks() const { return root_ / "buildpacks"; }
   std::filesystem::path keys() const { return root_ / "keys"; }
   std::filesystem::path appLogs() const { return root_ / "logs" / "apps"; }
@@ -35,6 +39,7 @@ class DataFolder {
     return buildLogs(app) / (std::to_string(number) + ".log");
   }
   std::filesystem::path gitSocket() const { return root_ / "run" / "git.sock"; }
+  std::filesystem::path imports() const { return root_ / "run" / "imports"; }
   std::filesystem::path run() const { return root_ / "run"; }
   std::filesystem::path builds() const { return root_ / "run" / "builds"; }
   std::filesystem::path processes() const { return root_ / "run" / "processes"; }

@@ -48,19 +48,28 @@ void Releases::addMetadata(store::ConfigVars& environment, const store::App& app
   environment["HEROKU_SLUG_DESCRIPTION"] = release.description;
 }
 
+store::StackImage Releases::runImage(const std::string& stack, const std::optional<store::Digest>& pinned) {
+  if (pinned) {
+    if (auto image = store_.findRunImage(*pinned)) return *std::move(image);
+    throw base::Error(base::Errc::notFound, "the run image " + pinned->str() + " of " + stack +
+                                                " is not here any more: push again to build on what is");
+  }
+  if (auto found = store_.findStack(stack)) return std::move(found->run);
+  throw base::Error(base::Errc::notFound,
+                    "the stack " + stack + " is not here: make it with: fairlead stacks:create " + stack);
+}
+
 void Releases::attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug) {
-  const auto stack = store_.findStack(release.stack);
-  if (!stack)
-    throw base::Error(
-        base::Errc::notFound,
-        "the stack " + release.stack + " is not here: make it with: fairlead stacks:create " + release.stack);
+  const store::StackImage base = runImage(release.stack, release.runImage);
+  release.runImage = base.manifest;
   store::ConfigVars environment = release.config;
   for (const auto& [key, value] : slug.defaultConfig)
     environment.emplace(key, value);
   const auto build = release.succeededBuild ? std::optional(store_.getBuild(*release.succeededBuild))
                                             : store_.findBuildOfSlug(slug.id);
   const store::Layer startLayer = registry::storeStartLayer(blobs_, slug.processTypes);
-  release.image = registry::assembleReleaseImage(blobs_, {.stack = *stack,
+  release.image = registry::assembleReleaseImage(blobs_, {.stackName = release.stack,
+                                                          .runImage = base,
                                                           .slug = slug,
                                                           .appName = app.name.str(),
                                                           .version = release.version,
@@ -87,6 +96,11 @@ store::Release Releases::create(const store::App& app, const ReleaseChange& chan
   next.succeededBuild = change.succeededBuild;
   if (next.slug) {
     const store::Slug slug = store_.getSlug(*next.slug);
+    ReleaseBase base{current.stack, current.runImage};
+    if (change.slug) base = {slug.stack, std::nullopt};
+    if (change.base) base = *change.base;
+    next.stack = base.stack;
+    next.runImage = base.runImage;
     attachImage(next, app, slug);
     next.formation = nextFormation(store_.formation(app.id), slug.processTypes, change.firstFormation);
   } else {
@@ -104,13 +118,8 @@ store::Release Releases::create(const store::App& app, const ReleaseChange& chan
 std::optional<runner::Deployment> Releases::deployment(const store::App& app, const store::Release& release) {
   if (!release.slug) return std::nullopt;
   const store::Slug slug = store_.getSlug(*release.slug);
-  const auto stack = store_.findStack(release.stack);
-  if (!stack)
-    throw base::Error(
-        base::Errc::notFound,
-        "the stack " + release.stack + " is not here: make it with: fairlead stacks:create " + release.stack);
   runner::Deployment deployment{.app = app.name, .release = release.version};
-  deployment.layers = stack->run.layers;
+  deployment.layers = runImage(release.stack, release.runImage).layers;
   deployment.layers.insert(deployment.layers.end(), slug.layers.begin(), slug.layers.end());
   deployment.layers.push_back(registry::storeStartLayer(blobs_, slug.processTypes));
   deployment.environment = environment(release);

@@ -16,6 +16,12 @@
 
 namespace controller {
 
+/// What a release's slug stands on: a stack's name and one of its run images.
+struct ReleaseBase {
+  std::string stack;
+  std::optional<store::Digest> runImage;  ///< nullopt: what the stack has now
+};
+
 /// What changes with a release; the rest is taken from the current one.
 struct ReleaseChange {
   std::string description;
@@ -24,6 +30,8 @@ struct ReleaseChange {
   std::optional<store::ConfigVars> config;
   std::optional<std::int64_t> succeededBuild;
   store::Formation firstFormation;  ///< counts of process types that the app has had no count for
+  /// Else a new slug stands on what its stack has now, and the current release's slug on what it stood on.
+  std::optional<ReleaseBase> base = std::nullopt;
 };
 
 /// A release and what became of its launch; `failed` holds why its processes did not come up (the release is
@@ -58,6 +66,8 @@ class Releases {
   void tagLatest(const store::App& app, const store::Release& release);
   void addMetadata(store::ConfigVars& environment, const store::App& app, const store::Release& release,
                    const store::Slug& slug);
+  /// The release's base, looked up; throws notFound.
+  store::StackImage runImage(const std::string& stack, const std::optional<store::Digest>& pinned);
   void attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug);
   store::ReleaseStore& store_;
   store::BlobStore& blobs_;

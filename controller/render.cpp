@@ -71,6 +71,7 @@ JsonObject::Ptr renderRelease(const store::App& app, const store::Release& relea
     json->set("slug", Poco::Dynamic::Var());
   }
   json->set("stack", release.stack);
+  if (release.runImage) json->set("run_image_digest", release.runImage->str());
   if (release.manifest) json->set("image_digest", release.manifest->str());
   setTime(json, "created_at", release.createdAt);
   return json;
@@ -175,6 +176,7 @@ JsonObject::Ptr renderStack(const store::Stack& stack) {
   auto json = makeJsonObject();
   json->set("name", stack.name);
   json->set("state", "public");
+  json->set("stack_name", stack.variable());
   json->set("build_image", "stacks/" + stack.name + "@" + stack.build.manifest.str());
   json->set("run_image", "stacks/" + stack.name + "@" + stack.run.manifest.str());
   setTime(json, "created_at", stack.createdAt);

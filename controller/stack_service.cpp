@@ -2,12 +2,24 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "builder/stack_maker.h"
+#include "registry/image_import.h"
 #include "registry/release_image.h"
 
 namespace controller {
+namespace {
+
+bool sameLayers(const std::vector<store::Layer>& a, const std::vector<store::Layer>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const store::Layer& x, const store::Layer& y) {
+    return x.blob.digest == y.blob.digest && x.diffId == y.diffId;
+  });
+}
+
+}  // namespace
 
 /// Passes lines on and keeps the last one for those who watch.
 class StackService::Progress : public base::ByteSink {
@@ -43,6 +55,34 @@ StackService::~StackService() {
 }
 
 void StackService::create(const std::string& name, base::ByteSink& output, std::stop_token stop) {
+  make(
+      name,
+      [&](base::ByteSink& progress) {
+        const builder::StackLayers layers = builder::makeStack(name, blobs_, progress, stop);
+        return Made{{layers.build}, {layers.run}};
+      },
+      output, stop);
+}
+
+void StackService::import(const std::string& name, const StackSources& sources, base::ByteSink& output,
+                          std::stop_token stop) {
+  make(
+      name,
+      [&](base::ByteSink& progress) {
+        const auto take = [&](const std::string& image, const std::string& reference) {
+          progress.write("-----> Copying the " + image + " image\n");
+          return registry::importImage({.reference = reference, .workFolder = sources.workFolder}, blobs_,
+                                       stop);
+        };
+        // Both first: an image alone is of no use.
+        std::vector<store::Layer> run = take("run", sources.run);
+        return Made{take("build", sources.build), std::move(run)};
+      },
+      output, stop);
+}
+
+void StackService::make(const std::string& name, const Maker& maker, base::ByteSink& output,
+                        std::stop_token stop) {
   std::shared_ptr<Making> making;
   {
     const std::lock_guard lock(mutex_);
@@ -67,26 +107,29 @@ void StackService::create(const std::string& name, base::ByteSink& output, std::
   };
   try {
     Progress progress(*this, *making, output);
-    const builder::StackLayers layers = builder::makeStack(name, blobs_, progress, stop);
-    const store::RepositoryName repository = store::RepositoryName::parse("stacks/" + name);
-    store::Stack stack{name,
-                       {{layers.build}, layers.build.blob.digest},
-                       {{layers.run}, layers.run.blob.digest},
-                       clock_.now()};
-    const auto put = [&](store::StackImage& image, const char* tag) {
-      const store::Manifest manifest = registry::assembleStackImage(blobs_, image.layers, stack.createdAt);
-      image.manifest = manifest.digest;
-      releases_.putManifest(repository, manifest, {tag});
-    };
-    put(stack.build, "build");
-    put(stack.run, "run");
-    releases_.putStack(stack);
-    base::Log("controller").info("stack made", {{"stack", name}, {"run", stack.run.manifest.str()}});
+    commit(name, maker(progress));
   } catch (const std::exception& failure) {
     end(failure.what());
     throw;
   }
   end("");
+}
+
+void StackService::commit(const std::string& name, Made made) {
+  const store::RepositoryName repository = store::RepositoryName::parse("stacks/" + name);
+  const store::Time now = clock_.now();
+  const auto before = releases_.findStack(name);
+  const auto put = [&](std::vector<store::Layer> layers, const store::StackImage* old, const char* tag) {
+    // The same layers are the same image, whenever it is made: what stands on it is up to date.
+    if (old && sameLayers(old->layers, layers)) return *old;
+    const store::Manifest manifest = registry::assembleStackImage(blobs_, layers, now);
+    releases_.putManifest(repository, manifest, {tag});
+    return store::StackImage{std::move(layers), manifest.digest};
+  };
+  store::StackImage build = put(std::move(made.build), before ? &before->build : nullptr, "build");
+  store::StackImage run = put(std::move(made.run), before ? &before->run : nullptr, "run");
+  base::Log("controller").info("stack made", {{"stack", name}, {"run", run.manifest.str()}});
+  releases_.putStack({name, std::move(build), std::move(run), now, before ? before->alias : ""});
 }
 
 void StackService::createMissing(const std::string& name, base::ByteSink& output) {

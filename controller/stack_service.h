@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/byte_sink.h"
 #include "base/clock.h"
@@ -16,6 +18,13 @@
 #include "store/release_store.h"
 
 namespace controller {
+
+/// Where the images of an imported stack come from, see registry/image_import.h.
+struct StackSources {
+  std::string run;
+  std::string build;
+  std::filesystem::path workFolder;
+};
 
 /// Makes each stack at most once at a time; who asks meanwhile watches the same work. Thread-safe.
 class StackService {
@@ -26,6 +35,9 @@ class StackService {
   /// Makes (or makes anew) a stack and commits its images as stacks/NAME:build and :run. Progress lines go to
   /// `output`. Throws what makeStack throws.
   void create(const std::string& name, base::ByteSink& output, std::stop_token stop);
+  /// The same from images made elsewhere. Throws what importImage throws.
+  void import(const std::string& name, const StackSources& sources, base::ByteSink& output,
+              std::stop_token stop);
   /// In the background, when the stack is missing; `output` is written from that thread and must live until
   /// stop().
   void createMissing(const std::string& name, base::ByteSink& output);
@@ -42,6 +54,15 @@ class StackService {
     std::string failure;
   };
   class Progress;
+  /// Layers of the build and of the run image.
+  struct Made {
+    std::vector<store::Layer> build;
+    std::vector<store::Layer> run;
+  };
+  using Maker = std::function<Made(base::ByteSink& output)>;
+  /// Runs `maker` unless the same stack is being made: then waits for that.
+  void make(const std::string& name, const Maker& maker, base::ByteSink& output, std::stop_token stop);
+  void commit(const std::string& name, Made made);
   /// Waits for the end of a making that another thread does.
   void watch(const std::string& name, const std::shared_ptr<Making>& making, base::ByteSink& output,
              std::stop_token stop);

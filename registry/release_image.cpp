@@ -73,18 +73,6 @@ bool isTypeName(std::string_view name) {
   });
 }
 
-/// As OCI image-spec's platform names it (Go's GOARCH).
-std::string architecture() {
-  utsname machine{};
-  if (::uname(&machine) != 0) base::throwErrno(errno, "asking for the machine's architecture");
-  static const std::pair<std::string_view, const char*> known[] = {
-      {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
-  for (const auto& [kernel, oci] : known) {
-    if (kernel == machine.machine) return oci;
-  }
-  return machine.machine;
-}
-
 /// A layer's media type in OCI's words, whichever registry it came from.
 std::string ociLayerType(const std::string& mediaType) {
   return mediaType == kZstdLayer || mediaType == "application/vnd.docker.image.rootfs.diff.tar.zstd"
@@ -208,13 +196,24 @@ std::vector<std::pair<std::string, std::string>> releaseAnnotations(const Releas
   if (!input.commit.empty()) annotations.emplace_back("org.opencontainers.image.revision", input.commit);
   annotations.emplace_back("org.opencontainers.image.title", input.appName);
   annotations.emplace_back("org.opencontainers.image.version", input.version.str());
-  annotations.emplace_back("org.opencontainers.image.base.digest", input.stack.run.manifest.str());
-  annotations.emplace_back("org.opencontainers.image.base.name", "stacks/" + input.stack.name + ":run");
+  annotations.emplace_back("org.opencontainers.image.base.digest", input.runImage.manifest.str());
+  annotations.emplace_back("org.opencontainers.image.base.name", "stacks/" + input.stackName + ":run");
   if (input.build) addProvenance(annotations, *input.build);
   return annotations;
 }
 
 }  // namespace
+
+std::string architecture() {
+  utsname machine{};
+  if (::uname(&machine) != 0) base::throwErrno(errno, "asking for the machine's architecture");
+  static const std::pair<std::string_view, const char*> known[] = {
+      {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
+  for (const auto& [kernel, oci] : known) {
+    if (kernel == machine.machine) return oci;
+  }
+  return machine.machine;
+}
 
 Layer storeStartLayer(store::BlobStore& blobs, const store::ProcessTypes& types) {
   const ScratchFolder folder;
@@ -242,8 +241,8 @@ store::Manifest assembleReleaseImage(store::BlobStore& blobs, const ReleaseImage
               .runConfig = base::makeJsonObject(),
               .annotations = releaseAnnotations(input),
               .createdAt = input.createdAt};
-  for (const Layer& layer : input.stack.run.layers)
-    image.layers.push_back({layer, "stack " + input.stack.name});
+  for (const Layer& layer : input.runImage.layers)
+    image.layers.push_back({layer, "stack " + input.stackName});
   for (const Layer& layer : input.slug.layers)
     image.layers.push_back({layer, "slug " + input.slug.uuid});
   image.layers.push_back({input.startLayer, "process types of " + input.appName});

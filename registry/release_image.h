@@ -10,7 +10,8 @@
 namespace registry {
 
 struct ReleaseImageInput {
-  const store::Stack& stack;
+  std::string stackName;
+  const store::StackImage& runImage;
   const store::Slug& slug;
   std::string appName;
   store::ReleaseVersion version;
@@ -21,6 +22,9 @@ struct ReleaseImageInput {
   const store::Layer& startLayer;            ///< from storeStartLayer()
 };
 
+/// This machine's, as OCI image-spec's platform names it (Go's GOARCH).
+std::string architecture();
+
 /// Stores the small layer with the entrypoint /fairlead/start (a bash script) and /fairlead/types/TYPE (one
 /// file per process type: its command, verbatim). Same types, same bytes. `start TYPE` runs a process type as
 /// Heroku does: cwd /app, sources /app/.profile.d/*.sh sorted by name and then /app/.profile (no `set -e`
@@ -30,7 +34,7 @@ struct ReleaseImageInput {
 store::Layer storeStartLayer(store::BlobStore& blobs, const store::ProcessTypes& types);
 
 /// Writes the image's config into `blobs` and returns the manifest; the caller commits it with the release's
-/// row. Layers: stack.run, slug, start. Media types are OCI's, layers are gzip (docker 20.10 reads no zstd).
+/// row. Layers: run image, slug, start. Media types are OCI's, layers are gzip (docker 20.10 reads no zstd).
 /// Annotations and labels: org.opencontainers.image.revision, .created, .version, .base.digest, .base.name;
 /// fairlead.build, .pusher, .stack.build (digest of the build image), .buildpacks (JSON: name, description,
 /// url, version, report of each) and .build.phases (JSON: milliseconds by name).

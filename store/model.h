@@ -142,6 +142,8 @@ struct Release {
   std::optional<std::int64_t> slug;  ///< row id; none for v1 and for config set before the first push
   ConfigVars config;
   std::string stack;
+  std::optional<Digest>
+      runImage;             ///< manifest of the stack's run image that it stands on; none without a slug
   std::string description;  ///< "Deploy 1a2b3c4", "Set FOO config vars", "Rollback to v3", "Initial release"
   std::string user;
   std::optional<Digest> manifest;  ///< the image; none without a slug
@@ -159,6 +161,9 @@ struct Stack {
   StackImage build;
   StackImage run;
   Time createdAt;
+  std::string alias = {};  ///< the value of STACK in builds; empty: the name
+
+  const std::string& variable() const noexcept { return alias.empty() ? name : alias; }
 };
 
 /// A repository's name in the registry: an app's name, or "stacks/NAME". (OCI distribution-spec, "Pulling

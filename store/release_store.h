@@ -47,6 +47,7 @@ struct NewRelease {
   std::optional<std::int64_t> slug;
   ConfigVars config;
   std::string stack;
+  std::optional<Digest> runImage = std::nullopt;
   std::string description;
   std::string user;
   ReleaseState state = ReleaseState::pending;
@@ -88,6 +89,7 @@ class ReleaseStore : public LayerIndex {
   /// collection.
   void destroyApp(AppId id);
   void setDeployBranch(AppId id, const std::string& ref);
+  void setStack(AppId id, const std::string& stack);  ///< of the builds to come
   /// The app's switches that are on, by name; switching twice is fine.
   std::set<std::string> features(AppId id);
   void enableFeature(AppId id, const std::string& name);
@@ -157,9 +159,12 @@ class ReleaseStore : public LayerIndex {
   void setFormation(AppId app, const Formation& formation);
 
   // Stacks.
+  /// Puts a stack in the place of the one with its name. The run image that it replaces stays known.
   void putStack(const Stack& stack);
   std::optional<Stack> findStack(const std::string& name);
   std::vector<Stack> stacks();
+  /// A run image that some stack has or had, by its manifest.
+  std::optional<StackImage> findRunImage(const Digest& manifest);
 
   // Registry rows.
   void putManifest(const RepositoryName& repository, const Manifest& manifest,

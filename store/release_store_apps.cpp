@@ -116,6 +116,13 @@ void ReleaseStore::setDeployBranch(AppId id, const std::string& ref) {
   });
 }
 
+void ReleaseStore::setStack(AppId id, const std::string& stack) {
+  state_->write([&](Connection& connection) {
+    detail::requireApp(connection, id);
+    connection.execute("UPDATE apps SET stack = ?2 WHERE id = ?1", id, stack);
+  });
+}
+
 std::set<std::string> ReleaseStore::features(AppId id) {
   return state_->read([&](Connection& connection) {
     std::set<std::string> names;

@@ -161,7 +161,7 @@ std::vector<Digest> ReleaseStore::referencedBlobs() {
     std::vector<Digest> digests;
     Rows rows = connection.query(
         "SELECT digest FROM slug_layers UNION SELECT digest FROM stack_layers UNION SELECT digest FROM "
-        "manifest_blobs");
+        "run_image_layers UNION SELECT digest FROM manifest_blobs");
     while (rows.next())
       digests.push_back(rows.digest(0));
     return digests;

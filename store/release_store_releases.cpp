@@ -10,9 +10,9 @@ using detail::Connection;
 using detail::Rows;
 
 // The columns in releaseAt()'s order, with the condition to come.
-#define FAIRLEAD_SELECT_RELEASE                                                                      \
-  "SELECT id, uuid, app, version, slug, stack, description, user, manifest, state, created_at FROM " \
-  "releases "
+#define FAIRLEAD_SELECT_RELEASE                                                                  \
+  "SELECT id, uuid, app, version, slug, stack, description, user, manifest, state, created_at, " \
+  "run_image FROM releases "
 
 ReleaseState parseReleaseState(const std::string& text) {
   for (const auto state : {ReleaseState::pending, ReleaseState::succeeded, ReleaseState::failed}) {
@@ -33,6 +33,7 @@ Release releaseAt(const Rows& rows) {
                   .createdAt = detail::timeAt(rows, 10)};
   if (!rows.isNull(4)) release.slug = rows.integer(4);
   if (!rows.isNull(8)) release.manifest = rows.digest(8);
+  if (!rows.isNull(11)) release.runImage = rows.digest(11);
   return release;
 }
 
@@ -72,10 +73,11 @@ std::int64_t insertRelease(Connection& connection, const Release& release,
                            std::optional<std::int64_t> build) {
   connection.execute(
       "INSERT INTO releases (uuid, app, version, slug, build, stack, description, user, manifest, state, "
-      "created_at) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+      "created_at, run_image) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
       release.uuid, release.app, release.version.number, release.slug, build, release.stack,
-      release.description, release.user, release.manifest, name(release.state), release.createdAt);
+      release.description, release.user, release.manifest, name(release.state), release.createdAt,
+      release.runImage);
   const std::int64_t id = connection.lastInsertId();
   detail::insertPairs(connection, "INSERT INTO release_config (release, name, value) VALUES (?1, ?2, ?3)", id,
                       release.config);
@@ -121,6 +123,7 @@ Release ReleaseStore::createRelease(const NewRelease& release) {
                   .slug = release.slug,
                   .config = release.config,
                   .stack = release.stack,
+                  .runImage = release.runImage,
                   .description = release.description,
                   .user = release.user,
                   .state = release.state,

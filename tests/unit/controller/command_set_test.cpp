@@ -45,6 +45,19 @@ class CommandSetTest : public ::testing::Test {
     return {code, out.text, err.text};
   }
 
+  /// A stack whose images are one layer with these bytes. Returns the run image's digest.
+  store::Digest putStack(const std::string& name, const std::string& bytes) {
+    store::LayerWriter writer(blobs_);
+    writer.write(bytes);
+    const store::Layer base = writer.commit();
+    store_.putStack({name, {{base}, base.blob.digest}, {{base}, base.blob.digest}, clock_.now()});
+    return base.blob.digest;
+  }
+  store::Release current(const std::string& app) {
+    return store_.currentRelease(store_.getApp(store::AppName::parse(app)).id);
+  }
+  store::Digest lowestLayerRunning() const { return engine_.deployments().back().layers[0].blob.digest; }
+
   /// As a push would leave it: a slug with one layer, released and launched.
   void deploySlug(const std::string& appName) {
     const store::App app = store_.getApp(store::AppName::parse(appName));
@@ -53,8 +66,7 @@ class CommandSetTest : public ::testing::Test {
       writer.write(bytes);
       return writer.commit();
     };
-    const store::Layer base = layer("base");
-    store_.putStack({app.stack, {{base}, base.blob.digest}, {{base}, base.blob.digest}, clock_.now()});
+    if (!store_.findStack(app.stack)) putStack(app.stack, "base");
     const store::Build build = store_.createBuild(
         {.app = app.id, .commit = std::string(40, 'a'), .ref = "refs/heads/main", .user = "ada"});
     const store::Slug slug = store_.createSlug({.app = app.id,
@@ -260,6 +272,102 @@ TEST_F(CommandSetTest, OnlyTheMachinesOwnAdministratorStopsTheServer) {
   EXPECT_FALSE(stopped_);
   EXPECT_EQ(run({"server:stop"}).code, 0);
   EXPECT_TRUE(stopped_);
+}
+
+TEST_F(CommandSetTest, AReleaseStaysOnItsRunImageUntilItIsRebased) {
+  run({"apps:create", "hello"});
+  const store::Digest old = putStack("debian-12", "old");
+  deploySlug("hello");
+  const store::Digest young = putStack("debian-12", "young");
+  run({"config:set", "A=1", "-a", "hello"});
+  EXPECT_EQ(current("hello").runImage, old) << "a config change is no rebase";
+  EXPECT_EQ(lowestLayerRunning(), old);
+
+  EXPECT_THAT(run({"rebase", "debian-12", "--plan"}).out,
+              HasSubstr(old.hex().substr(0, 12) + " -> sha256:" + young.hex().substr(0, 12)));
+  EXPECT_EQ(current("hello").version.number, 3) << "a plan changes nothing";
+  const Answer rebased = run({"rebase", "debian-12"});
+  EXPECT_EQ(rebased.code, 0) << rebased.err;
+  EXPECT_THAT(rebased.out, HasSubstr("hello: released v4 (Rebase on debian-12 (sha256:"));
+  EXPECT_EQ(current("hello").runImage, young);
+  EXPECT_EQ(current("hello").config, (store::ConfigVars{{"A", "1"}}));
+  EXPECT_EQ(lowestLayerRunning(), young);
+  EXPECT_THAT(run({"rebase", "-a", "hello"}).out, HasSubstr("Nothing to rebase"));
+
+  EXPECT_EQ(run({"rollback", "v3", "-a", "hello"}).code, 0);
+  EXPECT_EQ(current("hello").runImage, old) << "a rollback goes back to exactly what ran";
+  EXPECT_EQ(lowestLayerRunning(), old);
+  const store::App app = store_.getApp(store::AppName::parse("hello"));
+  const auto layersOf = [&](std::int64_t version) {
+    const auto manifest = store_.findManifest(store::RepositoryName::parse("hello"),
+                                              *store_.getRelease(app.id, {version}).manifest);
+    std::vector<store::Digest> digests;
+    for (const store::Descriptor& blob : manifest->blobs)
+      digests.push_back(blob.digest);
+    digests.erase(digests.begin());  // the config
+    return digests;
+  };
+  EXPECT_EQ(layersOf(4)[0], young);
+  EXPECT_EQ(layersOf(4)[1], layersOf(3)[1]) << "the slug's layer stays";
+  EXPECT_EQ(layersOf(5), layersOf(3));
+}
+
+TEST_F(CommandSetTest, ARebaseGoesOnPastAnAppThatFails) {
+  for (const char* app : {"one", "two"}) {
+    run({"apps:create", app});
+    deploySlug(app);
+  }
+  run({"apps:create", "empty"});
+  run({"apps:create", "elsewhere", "--stack", "other"});
+  deploySlug("elsewhere");
+  const store::Digest old = *current("one").runImage;
+  const store::Digest young = putStack("debian-12", "young");
+  engine_.failNext({.process = "web.1", .reason = "exited with status 1", .lastLines = {}});
+  const Answer answer = run({"rebase", "debian-12", "--json"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.err, HasSubstr("one: release v3 failed: web.1 exited with status 1; v2 serves on"));
+  EXPECT_THAT(answer.out, HasSubstr(R"("status":"failed")"));
+  EXPECT_THAT(answer.out, HasSubstr(R"("status":"succeeded")"));
+  EXPECT_EQ(current("one").runImage, old);
+  EXPECT_EQ(current("two").runImage, young);
+  EXPECT_EQ(current("empty").version.number, 1);
+  EXPECT_EQ(current("elsewhere").version.number, 2);
+  EXPECT_EQ(run({"rebase", "debian-12"}).code, 0) << "what failed is tried again";
+  EXPECT_EQ(current("one").runImage, young);
+}
+
+TEST_F(CommandSetTest, StacksAreNamedForBuildsAndSetForApps) {
+  run({"apps:create", "hello"});
+  putStack("debian-12", "base");
+  EXPECT_THAT(run({"stacks", "--json"}).out, HasSubstr(R"("stack_name":"debian-12")"));
+  EXPECT_EQ(run({"stacks:alias", "debian-12", "heroku-22"}).code, 0);
+  EXPECT_THAT(run({"stacks", "--json"}).out, HasSubstr(R"("stack_name":"heroku-22")"));
+  for (const char* bad : {"", "../x", "a/b", "A", ".."})
+    EXPECT_EQ(run({"stacks:alias", "debian-12", bad}).code, 1) << bad;
+  EXPECT_THAT(run({"stacks:set", "other", "-a", "hello"}).err, HasSubstr("there is no stack other"));
+  putStack("other", "base");
+  EXPECT_EQ(run({"stacks:set", "other", "-a", "hello"}).code, 0);
+  EXPECT_EQ(store_.getApp(store::AppName::parse("hello")).stack, "other");
+  EXPECT_THAT(run({"stacks:update", "absent"}).err, HasSubstr("there is no stack absent"));
+  EXPECT_THAT(run({"rebase", "absent"}).err, HasSubstr("there is no stack absent"));
+  EXPECT_THAT(run({"rebase"}).err, HasSubstr("which app?"));
+}
+
+TEST_F(CommandSetTest, AnImportNamesTwoImagesThatTheCallerMayRead) {
+  EXPECT_THAT(run({"stacks:import", "mine", "--run", "x"}).err, HasSubstr("--build REF"));
+  EXPECT_THAT(run({"stacks:import", "debian-12", "--run", "x", "--build", "y"}).err,
+              HasSubstr("under another name"));
+  EXPECT_THAT(run({"stacks:import", "a/b", "--run", "x", "--build", "y"}).err,
+              HasSubstr("no name for a stack"));
+  Text out, err;
+  EXPECT_EQ(
+      commands_.run({.user = "ada", .local = false},
+                    {"stacks:import", "mine", "--run", "oci:/etc", "--build", "y"},
+                    {.out = out, .err = err, .save = nullptr, .input = "", .defaultApp = "", .stop = {}}),
+      1);
+  EXPECT_THAT(err.text, HasSubstr("on the server's own machine only"));
+  putStack("mine", "base");
+  EXPECT_THAT(run({"stacks:update", "mine"}).err, HasSubstr("was imported: do it again"));
 }
 
 TEST_F(CommandSetTest, LimitsOfAnAppAreSetShownAndTakenBack) {

@@ -43,7 +43,8 @@ struct Fixture {
   std::optional<store::Build> build;
 
   ReleaseImageInput input() {
-    return {.stack = stack,
+    return {.stackName = stack.name,
+            .runImage = stack.run,
             .slug = slug,
             .appName = "hello",
             .version = {2},

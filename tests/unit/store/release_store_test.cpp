@@ -5,10 +5,15 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "store/detail/sqlite.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace store {
+namespace detail {
+const std::vector<std::pair<std::string_view, std::string_view>>& schemaFiles();  // made by cmake/embed.cmake
+}
 namespace {
 
 using base::Errc;
@@ -36,7 +41,7 @@ TEST_F(StoreTest, SyncsEachCommitAndChecksForeignKeys) {
   EXPECT_EQ(pragma("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(pragma("PRAGMA synchronous"), "2");
   EXPECT_EQ(pragma("PRAGMA foreign_keys"), "1");
-  EXPECT_EQ(pragma("PRAGMA user_version"), "5");
+  EXPECT_EQ(pragma("PRAGMA user_version"), "6");
   EXPECT_EQ(pragma("PRAGMA integrity_check"), "ok");
 }
 
@@ -317,6 +322,67 @@ TEST_F(StoreTest, NoticesADamagedManifest) {
   store_->putManifest(kHello, manifestOf("one"), {"v1"});
   detail::Connection(file()).runScript("UPDATE manifests SET bytes = x'00'");
   EXPECT_EQ(codeOf([&] { store_->findManifestByTag(kHello, "v1"); }), Errc::corrupt);
+}
+
+TEST_F(StoreTest, KnowsTheRunImagesThatAStackHad) {
+  const App app = makeApp();
+  const StackImage old{{layerOf("a"), layerOf("b")}, Digest::of("old")};
+  const StackImage young{{layerOf("c")}, Digest::of("young")};
+  store_->putStack({"debian-12", young, old, clock_.now()});
+  NewRelease wanted = nextDeploy(app);
+  wanted.runImage = old.manifest;
+  store_->createRelease(wanted);
+  store_->putStack({"debian-12", old, young, clock_.now(), "heroku-22"});
+  reopen();
+  EXPECT_EQ(store_->findStack("debian-12")->variable(), "heroku-22");
+  const auto pinned = store_->getRelease(app.id, {2}).runImage;
+  ASSERT_EQ(pinned, old.manifest);
+  const auto image = store_->findRunImage(*pinned);
+  ASSERT_TRUE(image);
+  ASSERT_EQ(image->layers.size(), 2u);
+  EXPECT_EQ(image->layers[1].diffId, Digest::of("b"));
+  EXPECT_FALSE(store_->findRunImage(Digest::of("absent")));
+  EXPECT_FALSE(store_->getRelease(app.id, {1}).runImage) << "no slug, no base";
+  store_->putStack({"debian-12", young, young, clock_.now()});
+  EXPECT_THAT(store_->referencedBlobs(), ::testing::Contains(layerOf("b").blob.digest));
+}
+
+TEST_F(StoreTest, SetsAnAppsStack) {
+  const App app = makeApp();
+  store_->setStack(app.id, "alpine");
+  EXPECT_EQ(store_->getApp(app.id).stack, "alpine");
+  EXPECT_EQ(codeOf([&] { store_->setStack(app.id + 1, "alpine"); }), Errc::notFound);
+}
+
+TEST_F(StoreTest, PinsReleasesOfAnOlderDatabaseToWhatTheirStackHasNow) {
+  const std::filesystem::path older = folder_ / "older.db";
+  {
+    const std::ofstream made(older);
+    detail::Connection connection(older);
+    for (std::size_t i = 0; i < 5; ++i)
+      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    const std::string digest = Digest::of("x").str();
+    connection.runScript(
+        "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
+        "VALUES (1, 'a', 'hello', 'one', 'ada', 2, 0);"
+        "INSERT INTO slugs (id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at) "
+        "VALUES (1, 's', 1, '', 'one', '', 0, 0);"
+        "INSERT INTO releases (uuid, app, version, slug, stack, description, user, state, created_at) "
+        "VALUES ('r1', 1, 1, NULL, 'one', '', 'ada', 'succeeded', 0), "
+        "('r2', 1, 2, 1, 'one', '', 'ada', 'succeeded', 0);"
+        "INSERT INTO stacks VALUES ('one', '" +
+        digest + "', '" + digest + "', 0), ('two', '" + digest + "', '" + digest +
+        "', 0);"
+        "INSERT INTO stack_layers VALUES ('one', 'run', 0, 't', '" +
+        digest + "', 1, '" + digest + "'), ('two', 'run', 0, 't', '" + digest + "', 1, '" + digest +
+        "');"
+        "PRAGMA user_version = 5");
+  }
+  ReleaseStore store(older, clock_);
+  EXPECT_FALSE(store.getRelease(1, {1}).runImage);
+  EXPECT_EQ(store.getRelease(1, {2}).runImage, Digest::of("x"));
+  EXPECT_EQ(store.findRunImage(Digest::of("x"))->layers.size(), 1u);
+  EXPECT_EQ(store.findStack("two")->variable(), "two");
 }
 
 TEST_F(StoreTest, ListsEveryBlobThatARowNeeds) {
