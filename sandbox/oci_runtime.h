@@ -21,7 +21,8 @@ struct OciRuntimeConfig {
   std::string subnetPool = "10.210.0.0/16";
   /// For resolv.conf, comma separated; empty: the host's (never a loopback one).
   std::string nameServers;
-  /// What containers may reach on this host itself: "ADDRESS:PORT, ..." (TCP); nothing else of it.
+  /// What containers may reach on this host itself: "ADDRESS:PORT, *:PORT, ..." (TCP, *: any address of it);
+  /// nothing else of it.
   std::string hostServices;
 };
 

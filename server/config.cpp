@@ -1,5 +1,6 @@
 #include "server/config.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -231,6 +232,20 @@ Config parseConfig(const std::vector<std::string>& args) {
     apply(config, name, value, "--" + name);
   config.data = std::filesystem::absolute(config.data);
   return config;
+}
+
+std::string containerDoors(const Config& config) {
+  const std::string& listen = config.routerListen;
+  const auto colon = std::min(listen.rfind(':'), listen.size());
+  std::string host = listen.substr(0, colon);
+  const std::string port = listen.substr(std::min(colon + 1, listen.size()));
+  if (host.empty() || host == "0.0.0.0" || host == "[::]") host = "*";
+  in_addr address{};
+  const bool v4 = host == "*" || ::inet_pton(AF_INET, host.c_str(), &address) == 1;
+  constexpr std::uint32_t kLoopback = 127;
+  if (!v4 || port.empty() || port == "0" || ntohl(address.s_addr) >> 24 == kLoopback)
+    return config.hostServices;
+  return config.hostServices + (config.hostServices.empty() ? "" : ", ") + host + ":" + port;
 }
 
 std::string describeConfig(const Config& config) {

@@ -75,6 +75,10 @@ struct Config {
 /// From the words after `serve`. Throws invalidArgument: unknown key or flag with the nearest one, a value of
 /// the wrong kind with its line.
 Config parseConfig(const std::vector<std::string>& args);
+/// What containers reach on this host: host_services, and the router's port where it listens for more than
+/// this host, so that apps reach one another by the names that everybody uses. A router_listen of port 0 adds
+/// none.
+std::string containerDoors(const Config& config);
 /// `key = value` lines with the effective values (--print-config).
 std::string describeConfig(const Config& config);
 

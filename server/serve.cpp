@@ -243,7 +243,7 @@ int run(const Config& config) {
                                .userNamespaceBase = static_cast<std::uint32_t>(config.userNamespaceBase),
                                .subnetPool = config.subnetPool,
                                .nameServers = config.nameServers,
-                               .hostServices = config.hostServices},
+                               .hostServices = containerDoors(config)},
                               clock);
   base::Log("server").info("container runtime chosen", {{"runtime", runtime->describe()}});
   sandbox::LayerStore layers(folder.layers(), runtime->hostId(0));

@@ -76,13 +76,15 @@ std::vector<HostService> parseHostServices(const std::string& text) {
     if (service.empty()) continue;
     const auto colon = service.find(':');
     constexpr std::uint64_t kMaxPort = 65535;
+    const std::string host = service.substr(0, colon);
     in_addr address{};
     std::uint64_t port = 0;
-    if (colon == std::string::npos || ::inet_pton(AF_INET, service.substr(0, colon).c_str(), &address) != 1 ||
+    if (colon == std::string::npos || (host != "*" && ::inet_pton(AF_INET, host.c_str(), &address) != 1) ||
         !base::parseNumber(service.substr(colon + 1), port) || port == 0 || port > kMaxPort)
-      throw base::Error(base::Errc::invalidArgument,
-                        base::printable(service) +
-                            " in the setting host_services is not ADDRESS:PORT, like 192.0.2.1:5432");
+      throw base::Error(
+          base::Errc::invalidArgument,
+          base::printable(service) +
+              " in the setting host_services is not ADDRESS:PORT, like 192.0.2.1:5432 or *:443");
     services.push_back({ntohl(address.s_addr), static_cast<std::uint16_t>(port)});
   }
   return services;
@@ -111,9 +113,11 @@ std::string Firewall::chains() const {
         text += chain + " -d " + server + protocol + " --dport 53 -j ACCEPT\n";
     }
   }
-  for (const HostService& service : doors_.hostServices)
-    text += in + " -d " + Ipv4Network{service.address, 32}.str() + " -p tcp --dport " +
-            std::to_string(service.port) + " -j ACCEPT\n";
+  for (const HostService& service : doors_.hostServices) {
+    const std::string destination =
+        service.address == 0 ? "" : " -d " + Ipv4Network{service.address, 32}.str();
+    text += in + destination + " -p tcp --dport " + std::to_string(service.port) + " -j ACCEPT\n";
+  }
   text += refuse(in);
   // Link-local (AWS, Google, Azure and most others), Alibaba, Azure's own.
   for (const char* metadata : {"169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32"})

@@ -10,7 +10,7 @@
 namespace sandbox {
 
 struct HostService {
-  std::uint32_t address = 0;  ///< host byte order
+  std::uint32_t address = 0;  ///< host byte order; 0: any of this host's
   std::uint16_t port = 0;     ///< TCP
 };
 
@@ -20,7 +20,8 @@ struct HostDoors {
   std::vector<HostService> hostServices;
 };
 
-/// "10.0.0.1:5432, 10.0.0.1:443"; throws invalidArgument naming the setting host_services.
+/// "10.0.0.1:5432, *:443", where * is any address of this host; throws invalidArgument naming the setting
+/// host_services.
 std::vector<HostService> parseHostServices(const std::string& text);
 
 /// What iptables must hold so that containers reach the outside and the outside does not reach them: also

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What an app's builds reach: all, nothing, or a list of hosts; what is refused fails at once and the log names it. The metadata address of
-# clouds and this host are out of reach whatever the policy is. The "outside" is a network namespace with a name server and web servers.
+# clouds and this host (but its router, for who has a network) are out of reach whatever the policy is. The "outside" is a network namespace with a name server and web servers.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -39,6 +39,7 @@ make_buildpack asker 'while read -r name url; do
   if curl -sS --noproxy "*" --max-time 20 "$url" >/tmp/body 2>/tmp/error; then said=$(cat /tmp/body); else said="failed"; fi
   echo "$name: $said $([ $((($(date +%s%N) - begin) / 1000000)) -lt 3000 ] && echo quick || echo slow)"
 done <"$1/questions.txt"'
+router_address=198.18.77.1:8099 # nobody else's: the address is this story's
 start_server
 new_app hello
 fairlead config:set -a hello BUILDPACK_URL=asker >/dev/null
@@ -52,6 +53,7 @@ address http://198.18.77.3/
 metadata http://169.254.169.254/latest/meta-data/
 metadata-by-name http://metadata.test/
 host http://198.18.77.1:${http_address##*:}/
+router http://$router_address/
 TEXT
 
 # ask MESSAGE: pushes, and leaves the answers in $transcript.
@@ -68,6 +70,7 @@ says "other: from 198.18.77.3:80 quick"
 says "port: from 198.18.77.2:8080 quick"
 says "address: from 198.18.77.3:80 quick"
 for name in metadata metadata-by-name host; do says "$name: failed quick"; done
+assert_contains "$(grep "router: " <<<"$transcript")" "no such app" "the router's answer to a build"
 assert_lacks "$transcript" "Network:" "transcript"
 
 note "a list"
@@ -75,7 +78,7 @@ fairlead network:set allow allowed.test,*.wild.test metadata.test -a hello
 ask "List"
 says "listed: from 198.18.77.2:80 quick"
 says "below-wildcard: from 198.18.77.4:80 quick"
-for name in other port address metadata metadata-by-name host; do says "$name: failed quick"; done
+for name in other port address metadata metadata-by-name host router; do says "$name: failed quick"; done
 says " !     Network: other.test is not on this app's list (network:set)"
 for target in 198.18.77.2:8080 198.18.77.3:80 169.254.169.254:80; do says "Network: $target is not on this app's list"; done
 assert_lacks "$transcript" "Network: allowed.test" "transcript"
@@ -89,7 +92,7 @@ says "port: from 198.18.77.2:8080 quick"
 note "nothing"
 fairlead network:set none -a hello >/dev/null
 ask "None"
-for name in listed other below-wildcard port address metadata metadata-by-name host; do says "$name: failed quick"; done
+for name in listed other below-wildcard port address metadata metadata-by-name host router; do says "$name: failed quick"; done
 says " !     Network: allowed.test is out of reach: this app's builds have no network (network:set)"
 assert_eq "$(fairlead network -a hello --json | jq -r .policy)" none "policy"
 

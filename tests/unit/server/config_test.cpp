@@ -51,6 +51,19 @@ TEST(Config, AValueThatIsMissingOrOfTheWrongKindIsRefused) {
             std::string::npos);
 }
 
+TEST(Config, ContainersReachTheRouterThatOthersReach) {
+  const auto doors = [](const std::string& listen, const std::string& services = "") {
+    return containerDoors(parseConfig({"--router-listen", listen, "--host-services", services}));
+  };
+  EXPECT_EQ(doors("0.0.0.0:80"), "*:80");
+  EXPECT_EQ(doors(":80"), "*:80");
+  EXPECT_EQ(doors("*:80"), "*:80");
+  EXPECT_EQ(doors("[::]:80"), "*:80");
+  EXPECT_EQ(doors("192.0.2.1:8080", "192.0.2.1:5432"), "192.0.2.1:5432, 192.0.2.1:8080");
+  for (const std::string closed : {"127.0.0.1:8080", "0.0.0.0:0", "[2001:db8::1]:80", "localhost:80", "x"})
+    EXPECT_EQ(doors(closed, "192.0.2.1:5432"), "192.0.2.1:5432") << closed;
+}
+
 TEST(Config, LimitsAreWrittenAsAppsWriteThem) {
   const Config config = parseConfig(
       {"--build-memory-bytes", "2G", "--build-cpus=1.5", "--app-limits-max", "build_cpus=4 build_pids=9"});
