@@ -19,6 +19,7 @@ class CgroupTree {
 
   /// "cgroup v2", "cgroup v1 (hybrid)" or "cgroup v1".
   std::string describe() const;
+  bool isV2() const noexcept { return version_ == Version::v2; }
   /// Processes in it; empty when it is gone.
   std::vector<pid_t> processes(const std::string& path) const;
   /// How many processes its memory limit has killed.

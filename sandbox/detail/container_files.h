@@ -27,6 +27,7 @@ struct ContainerFiles {
   std::filesystem::path hosts() const { return folder / "hosts"; }
   std::filesystem::path hostname() const { return folder / "hostname"; }
   std::filesystem::path resolvConf() const { return folder / "resolv.conf"; }
+  std::filesystem::path limits() const { return folder / "limits"; }  ///< with cgroup v2 only
   std::filesystem::path runtimeLog() const { return folder / "runtime.log"; }
   std::filesystem::path pidFile() const { return folder / "pid"; }
   std::filesystem::path monitorPidFile() const { return folder / "conmon.pid"; }

@@ -129,6 +129,14 @@ void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const Fo
   bundle.systemFiles = {{files.resolvConf(), "/etc/resolv.conf"},
                         {files.hosts(), "/etc/hosts"},
                         {files.hostname(), "/etc/hostname"}};
+  if (settings.cgroupV2) {
+    makeFolder(files.limits(), 0700);
+    for (const auto& [name, text] : limitFiles(spec.limits)) {
+      const fs::path file = files.limits() / fs::path(name).filename();
+      writeNewFile(file, text, 0444);
+      bundle.limitFiles.push_back({file, "/sys/fs/cgroup/" + name});
+    }
+  }
   makeTargets(spec, bundle);
   writeNewFile(files.config(), bundleConfig(spec, bundle), 0600);  // the environment holds secrets
 }

@@ -23,6 +23,7 @@ struct FolderSettings {
   std::uint32_t userNamespaceBase = 0;
   std::string cgroupsPath;
   bool limitSwap = false;
+  bool cgroupV2 = false;
   std::string resolvConf;  ///< text
 };
 

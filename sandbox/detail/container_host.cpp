@@ -113,6 +113,7 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
               .userNamespaceBase = config_.userNamespaceBase,
               .cgroupsPath = cgroupsPath(spec.id),
               .limitSwap = cgroups_.countsSwap(),
+              .cgroupV2 = cgroups_.isV2(),
               .resolvConf = spec.filter ? kGuardedResolvConf : resolver.text});
   const CreatedContainer created = createContainer(programs_, spec.id, files, output);
   cgroups_.adopt("/" + name_ + "/monitors", created.monitor.pid);

@@ -62,14 +62,22 @@ JsonArray::Ptr mounts(const ContainerSpec& spec, const BundleSettings& settings)
   list->add(mountEntry("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   list->add(mountEntry("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
   // Language runtimes size their heaps by the limits that they read here.
-  list->add(
-      mountEntry("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
+  const std::vector<std::string> treeOptions{"nosuid", "noexec", "nodev", "relatime", "ro"};
+  if (settings.limitFiles.empty()) {
+    list->add(mountEntry("/sys/fs/cgroup", "cgroup", "cgroup", treeOptions));
+  } else {
+    list->add(mountEntry("/sys/fs/cgroup", "tmpfs", "tmpfs",
+                         {"nosuid", "noexec", "nodev", "mode=755", "size=64k"}));
+    list->add(mountEntry("/sys/fs/cgroup/unified", "cgroup", "cgroup", treeOptions));
+  }
   if (!mountsTmp(spec))
     list->add(mountEntry("/tmp", "tmpfs", "tmpfs",
                          {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(spec.limits.tmpBytes)}));
   list->add(bindEntry({.source = settings.initProgram, .target = kInitPath, .readOnly = true}));
-  for (const Mount& mount : settings.systemFiles)
-    list->add(bindEntry(mount));
+  for (const auto& files : {settings.systemFiles, settings.limitFiles}) {
+    for (const Mount& mount : files)
+      list->add(bindEntry(mount));
+  }
   for (const Mount& mount : spec.mounts)
     list->add(bindEntry(mount));
   return list;
@@ -129,6 +137,13 @@ JsonArray::Ptr idMappings(std::uint32_t base) {
   return list;
 }
 
+constexpr std::int64_t kCpuPeriodUs = 100'000;
+
+std::int64_t cpuQuotaUs(const Limits& limits) {
+  constexpr std::int64_t kLeastQuotaUs = 1'000;  // the kernel's own minimum
+  return std::max(kLeastQuotaUs, static_cast<std::int64_t>(limits.cpus * static_cast<double>(kCpuPeriodUs)));
+}
+
 JsonObject::Ptr resources(const Limits& limits, bool limitSwap) {
   auto device = makeJsonObject();
   device->set("allow", false);
@@ -151,11 +166,8 @@ JsonObject::Ptr resources(const Limits& limits, bool limitSwap) {
   auto cpu = makeJsonObject();
   cpu->set("shares", std::max<std::uint64_t>(2, limits.cpuWeight * kSharesOfWeight100 / 100));
   if (limits.cpus > 0) {
-    constexpr std::int64_t kPeriodUs = 100'000;
-    constexpr std::int64_t kLeastQuotaUs = 1'000;  // the kernel's own minimum
-    cpu->set("period", kPeriodUs);
-    cpu->set("quota", std::max(kLeastQuotaUs,
-                               static_cast<std::int64_t>(limits.cpus * static_cast<double>(kPeriodUs))));
+    cpu->set("period", kCpuPeriodUs);
+    cpu->set("quota", cpuQuotaUs(limits));
   }
   object->set("cpu", cpu);
   return object;
@@ -185,6 +197,15 @@ JsonObject::Ptr linuxPart(const ContainerSpec& spec, const BundleSettings& setti
 }
 
 }  // namespace
+
+std::map<std::string, std::string> limitFiles(const Limits& limits) {
+  const std::string memory = std::to_string(limits.memoryBytes) + "\n";
+  const std::string period = std::to_string(kCpuPeriodUs) + "\n";
+  return {{"memory/memory.limit_in_bytes", memory},
+          {"memory.max", memory},
+          {"memory.high", "max\n"},
+          {"cpu.max", (limits.cpus > 0 ? std::to_string(cpuQuotaUs(limits)) : "max") + " " + period}};
+}
 
 bool mountsTmp(const ContainerSpec& spec) {
   return std::any_of(spec.mounts.begin(), spec.mounts.end(),

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,18 @@ struct BundleSettings {
   std::string cgroupsPath;         ///< absolute, in each hierarchy
   bool limitSwap = false;          ///< the kernel counts swap, so that it can be forbidden
   std::vector<Mount> systemFiles;  ///< resolv.conf, hosts, hostname
+  /// Of cgroup v2, in place of the tree at /sys/fs/cgroup, which goes one folder down: see limitFiles().
+  /// Empty: the tree lies at /sys/fs/cgroup, with v1's files in it.
+  std::vector<Mount> limitFiles;
 };
 
 /// JSON text. (OCI runtime-spec 1.0.2, config.md and config-linux.md.)
 std::string bundleConfig(const ContainerSpec& spec, const BundleSettings& settings);
+
+/// What a container's limits are, as files whose names are below /sys/fs/cgroup: for programs that know one
+/// place only. Those of cgroup v1 (Heroku's buildpacks look at memory/memory.limit_in_bytes) are not there on
+/// a host with v2, and beside them those of v2 that are looked for at the root (libuv). Name to content.
+std::map<std::string, std::string> limitFiles(const Limits& limits);
 
 /// Whether something is mounted at /tmp by the spec; otherwise it is a tmpfs of limits.tmpBytes.
 bool mountsTmp(const ContainerSpec& spec);

@@ -73,6 +73,24 @@ TEST(OciBundle, RunsTheCommandUnderAnInitWithoutRights) {
   EXPECT_EQ(process->getObject("user")->getValue<int>("uid"), 1000);
 }
 
+// The layout where the host has cgroup v2: the tree one folder down, and files for who knows one place only.
+TEST(OciBundle, ShowsLimitsWhereProgramsLookForThem) {
+  EXPECT_EQ(limitFiles(webProcess().limits),
+            (std::map<std::string, std::string>{{"memory/memory.limit_in_bytes", "268435456\n"},
+                                                {"memory.max", "268435456\n"},
+                                                {"memory.high", "max\n"},
+                                                {"cpu.max", "150000 100000\n"}}));
+  EXPECT_EQ(limitFiles({.memoryBytes = 1}).at("cpu.max"), "max 100000\n");
+  BundleSettings settings;
+  const std::string file = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
+  settings.limitFiles = {{"/data/limit", file, true}};
+  const auto config = base::parseJsonObject(bundleConfig(webProcess(), settings), "config.json");
+  EXPECT_EQ(base::jsonString(mountAt(config, "/sys/fs/cgroup"), "type"), "tmpfs");
+  EXPECT_EQ(base::jsonString(mountAt(config, "/sys/fs/cgroup/unified"), "type"), "cgroup");
+  EXPECT_EQ(base::jsonString(mountAt(config, file), "source"), "/data/limit");
+  EXPECT_EQ(base::jsonString(mountAt(configOf(webProcess()), "/sys/fs/cgroup"), "type"), "cgroup");
+}
+
 TEST(OciBundle, HasNamespacesAndLimits) {
   const auto part = configOf(webProcess())->getObject("linux");
   std::vector<std::string> types;
