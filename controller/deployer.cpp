@@ -337,7 +337,14 @@ gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release,
                        released.failed->reason};
   }
   const auto& update = run.request().update;
-  if (oldId != update.newId) gitd::updateRef(run.request().repository.path, update.ref, oldId, update.newId);
+  try {
+    if (oldId != update.newId)
+      gitd::updateRef(run.request().repository.path, update.ref, oldId, update.newId);
+  } catch (const base::Error& error) {
+    run.log().error("Release " + release.version.str() + " serves, but " + update.ref +
+                    " could not be moved to it: " + error.what());
+    return {false, "release " + release.version.str() + " serves, but the ref could not be moved: push again"};
+  }
   if (parts_.store.getApp(app.id).deployBranch.empty()) {
     parts_.store.setDeployBranch(app.id, update.ref);
     gitd::setHead(run.request().repository.path, update.ref);

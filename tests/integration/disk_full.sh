@@ -85,3 +85,20 @@ assert_polite
 rm "$data/repos/filler"
 push hello
 assert_contains "$(page hello)" "page=three" "page"
+
+note "a ref that cannot be written when its release serves: said, and healed by the next push"
+write_web_app slow "newer"
+commit slow "Second"
+ref_lock=$data/repos/slow.git/refs/heads/main.lock
+setsid git -C "$work/slow" push fairlead HEAD:main >"$work/slow.log" 2>&1 </dev/null &
+slow_pid=$!
+second_builds() { [[ $(fairlead builds -a slow --json | jq -r '.[0].status') == pending ]] && building; }
+wait_until 30 "the second slow build runs" second_builds
+touch "$ref_lock"
+wait "$slow_pid" && fail "the push succeeded though its ref could not be moved"
+slow_pid=
+assert_order "$(cat "$work/slow.log")" "Release v4 serves, but refs/heads/main could not be moved to it" "remote rejected" "push again"
+assert_contains "$(page slow)" "newer" "page"
+rm "$ref_lock"
+push slow
+assert_eq "$(deployed_commit slow)" "$(git -C "$work/slow" rev-parse HEAD)" "the ref after pushing again"
