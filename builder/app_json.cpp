@@ -29,7 +29,7 @@ std::string quoted(const std::string& name) {
 JsonObject::Ptr objectAt(const JsonObject::Ptr& parent, const std::string& key) {
   const Var value = parent->get(key);
   if (value.isEmpty()) return nullptr;
-  if (value.type() != typeid(JsonObject::Ptr)) refuse(quoted(key) + " is not an object");
+  if (value.type() != typeid(JsonObject::Ptr)) refuse(quoted(key) + " is not an object: write it between { and }");
   auto object = value.extract<JsonObject::Ptr>();
   if (object->size() > kMaxMembers) refuse(quoted(key) + " has more than 1000 members");
   return object;
@@ -38,7 +38,7 @@ JsonObject::Ptr objectAt(const JsonObject::Ptr& parent, const std::string& key) 
 JsonArray::Ptr arrayAt(const JsonObject::Ptr& parent, const std::string& key) {
   const Var value = parent->get(key);
   if (value.isEmpty()) return nullptr;
-  if (value.type() != typeid(JsonArray::Ptr)) refuse(quoted(key) + " is not a list");
+  if (value.type() != typeid(JsonArray::Ptr)) refuse(quoted(key) + " is not a list: write it between [ and ]");
   auto array = value.extract<JsonArray::Ptr>();
   if (array->size() > kMaxMembers) refuse(quoted(key) + " has more than 1000 members");
   return array;

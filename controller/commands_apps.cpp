@@ -65,7 +65,7 @@ int createApp(const Invocation& call) {
       renderApp(app, call.parts.urls),
       "Creating " + name.str() + "... done\n" + call.parts.urls.web(name) + " | " + url + "\n" +
           "Next: " + (format == git::ObjectFormat::sha256 ? "git init --object-format=sha256 && " : "") +
-          "git remote add fairlead " + url + " && git push fairlead main\n");
+          "git remote add fairlead " + url + " && git push fairlead HEAD\n");
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // releases, releases:info, rollback, builds, builds:info, builds:output, builds:create, builds:cancel, slugs,
 // slugs:download
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -138,7 +139,10 @@ int buildInfo(const Invocation& call) {
   for (const store::BuildpackUse& each : build.buildpacks) {
     const std::string from = each.url.empty() ? each.name : each.url + " " + each.version;
     rows.push_back({"Buildpack:", each.description + " (" + from + ")"});
-    if (!each.report.empty()) rows.push_back({"Report:", each.report});
+    if (each.report.empty()) continue;
+    std::string label = "Report:";
+    for (const std::string& line : base::split(each.report, '\n'))
+      rows.push_back({std::exchange(label, ""), line});
   }
   if (build.stackImage) rows.push_back({"Stack image:", build.stackImage->str()});
   for (const char* phase :

@@ -348,7 +348,11 @@ void BuildRun::report(std::size_t index) {
                                    .timeout = kReportTimeout},
                                   printed);
   const bool whole = result.end == sandbox::RunResult::End::exited && result.status.ok();
-  if (whole) buildpacks_[index].report = base::printable(base::trim(printed.text()), kPrintedBytes);
+  if (!whole) return;
+  std::vector<std::string> lines;
+  for (const std::string& line : base::split(base::trim(printed.text()), '\n'))
+    lines.push_back(base::printable(line, kPrintedBytes));
+  buildpacks_[index].report = base::join(lines, "\n");
 }
 
 BuildRun::Stopped BuildRun::release(std::size_t index) {

@@ -61,7 +61,7 @@ TEST(AppJson, SaysWhatIsWrong) {
   EXPECT_THAT(faultOf("{"), HasSubstr("app.json is not valid JSON"));
   EXPECT_THAT(faultOf("[]"), HasSubstr("app.json"));
   EXPECT_THAT(faultOf(std::string(70'000, ' ') + "{}"), HasSubstr("app.json is larger than"));
-  EXPECT_EQ(faultOf(R"({"buildpacks": "nodejs"})"), "app.json: \"buildpacks\" is not a list");
+  EXPECT_EQ(faultOf(R"({"buildpacks": "nodejs"})"), "app.json: \"buildpacks\" is not a list: write it between [ and ]");
   EXPECT_EQ(faultOf(R"({"buildpacks": [{}]})"), "app.json: buildpacks[0] has no \"url\"");
   EXPECT_EQ(faultOf(R"({"env": {"A=B": "x"}})"), "app.json: \"env\" has the name \"A=B\"");
   EXPECT_EQ(faultOf(R"({"env": {"A": ["x"]}})"), "app.json: env.A is not a text");

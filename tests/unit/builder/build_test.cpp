@@ -97,12 +97,12 @@ TEST_F(BuildTest, ReportsAreKeptOfFailedBuildsTooAndNeverFailOne) {
     RunResult result;
     if (phaseOf(spec) == "compile") result.status.code = compileStatus;
     if (phaseOf(spec) == "report") {
-      out.write("{\"version\": 3}\n");
+      out.write("version: 3\nname: a\tb\x1b[1m\n");
       result.status.code = reportStatus;
     }
     return result;
   });
-  EXPECT_EQ(build().buildpacks.at(0).report, "{\"version\": 3}");
+  EXPECT_EQ(build().buildpacks.at(0).report, "version: 3\nname: a?b?[1m");
   compileStatus = 0;
   reportStatus = 1;
   const auto outcome = build();
