@@ -4,6 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 left_pad="sha512-XI5MPzVNApjAyhQzphX8BkmKsKUxD4LdyK24iZeQGinBN9yTQT3bFlCBy/aVx2HrNcqQGsdot8ghrjyrvMCoEA=="
+# Locks name a registry; both managers ask the configured one all the same.
+registry=$(sed -n 's/^default_registry="\(.*\)"$/\1/p' "$ROOT/builder/buildpacks/nodejs/lib/binaries.sh")
 is_number="sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="
 
 # write_package MORE: package.json with these further fields.
@@ -24,12 +26,12 @@ write_yarn_lock() {
 
 is-number@7.0.0:
   version "7.0.0"
-  resolved "https://registry.npmjs.org/is-number/-/is-number-7.0.0.tgz#7535345b896734d5f80c4d06c50955527a14f12b"
+  resolved "${registry%/}/is-number/-/is-number-7.0.0.tgz#7535345b896734d5f80c4d06c50955527a14f12b"
   integrity $is_number
 
 left-pad@1.3.0:
   version "1.3.0"
-  resolved "https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz#5b8a3a7765dfe001261dde915589e782f8c94d1e"
+  resolved "${registry%/}/left-pad/-/left-pad-1.3.0.tgz#5b8a3a7765dfe001261dde915589e782f8c94d1e"
   integrity $left_pad
 TEXT
 }
