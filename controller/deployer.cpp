@@ -92,9 +92,9 @@ Deployer::Submitted Deployer::submit(const gitd::PushRequest& request) {
     parts_.store.endBuild(build.id, store::BuildState::failed, error.what());
     throw;
   }
-  if (run->options().cancelRunning) {
+  if (run->options().cancelRunning || parts_.store.features(app.id).contains(std::string(kCancelRunning))) {
     if (const auto running = queue_.findRunning(app.id); running && running != run)
-      cancel(*running, "a newer push asked for it (cancel-running)");
+      cancel(*running, "a newer push takes its place (cancel-running)");
   }
   return {std::move(run), false};
 }
@@ -343,7 +343,8 @@ gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release,
   } catch (const base::Error& error) {
     run.log().error("Release " + release.version.str() + " serves, but " + update.ref +
                     " could not be moved to it: " + error.what());
-    return {false, "release " + release.version.str() + " serves, but the ref could not be moved: push again"};
+    return {false,
+            "release " + release.version.str() + " serves, but the ref could not be moved: push again"};
   }
   if (parts_.store.getApp(app.id).deployBranch.empty()) {
     parts_.store.setDeployBranch(app.id, update.ref);

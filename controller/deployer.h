@@ -55,8 +55,8 @@ class Deployer {
     std::shared_ptr<BuildRun> run;
     bool attached = false;
   };
-  /// With the push option cancel-running the app's running build is cancelled. Throws invalidArgument for
-  /// options that are not understood, overloaded when too many builds wait.
+  /// With the push option or the feature cancel-running the app's running build is cancelled. Throws
+  /// invalidArgument for options that are not understood, overloaded when too many builds wait.
   Submitted submit(const gitd::PushRequest& request);
   /// Queues a build of the commit that the deployed branch says; throws conflict when nothing was pushed yet.
   Submitted rebuild(const store::App& app, const gitd::Identity& who,

@@ -154,3 +154,22 @@ next_commit eight
 refused any git -C "$work/hello" push -o skip-tests fairlead HEAD:main
 assert_contains "$refusal" 'push option "skip-tests" is not known: use no-cache, detach' "refusal"
 assert_no_build_files hello
+
+note "an app may say cancel-running for all of its pushes"
+git -C "$work/hello" reset -q --hard fairlead/main
+fairlead config:set GATE=1 -a hello >/dev/null
+fairlead features:enable cancel-running -a hello >/dev/null
+gate_shut
+next_commit nine
+start_push nine
+nine=$push_pid
+newest_at_gate() { at_gate "$(fairlead builds -a hello --json | jq '.[0].number')"; }
+wait_until 30 "the build runs" newest_at_gate
+next_commit ten
+start_push ten
+ten=$push_pid
+ended 1 "$nine" nine
+assert_contains "$(cat "$work/nine.log")" "a newer push takes its place (cancel-running)" "what the cancelled pusher saw"
+gate_open
+ended 0 "$ten" ten
+assert_contains "$(page hello)" "page=ten" "page"
