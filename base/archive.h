@@ -51,6 +51,7 @@ struct UnpackOptions {
   bool devices = false;          ///< false: device nodes and fifos are skipped
   std::uint64_t maxEntries = 2'000'000;
   std::uint64_t maxBytes = 64ull << 30;  ///< of content
+  std::uint64_t maxDepth = 1024;         ///< folders in a name
 };
 
 /// Unpacks a tar (plain, gzip, zstd, xz: detected) below `folder`, which must exist. Entry names are resolved

@@ -63,6 +63,10 @@ class Unpacker {
  private:
   void unpack(archive_entry* entry) {
     const std::string path(required(archive_entry_pathname(entry), "name"));
+    if (detail::entryComponents(path).size() > options_.maxDepth + 1) {
+      throw Error(Errc::invalidArgument, "the archive is nested deeper than " +
+                                             std::to_string(options_.maxDepth) + " folders (maxDepth)");
+    }
     if (options_.whiteouts && unpackWhiteout(path)) return;
     const detail::EntryMeta meta{
         .mode = archive_entry_mode(entry), .uid = archive_entry_uid(entry), .gid = archive_entry_gid(entry)};

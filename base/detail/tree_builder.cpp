@@ -221,6 +221,10 @@ TreeBuilder::FolderRef TreeBuilder::walk(const std::vector<std::string>& compone
       if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) throwErrnoFor(errno, name);
       const std::string target = readLink(*here, name);
       if (!target.empty()) {
+        if (options_.links == TreeBuilderOptions::Links::refuse) {
+          throw Error(Errc::invalidArgument, "unpacking: " + printable(name) +
+                                                 " is a symlink, and an entry is to be written through it");
+        }
         if (++links > kMaxLinks) throw Error(Errc::invalidArgument, "unpacking: too many symlinks in a row");
         const auto parts = split(target, '/');
         pending.insert(pending.end(), parts.rbegin(), parts.rend());

@@ -15,9 +15,12 @@
 namespace base::detail {
 
 struct TreeBuilderOptions {
+  /// Of symlinks on the way to an entry: `refuse` throws invalidArgument.
+  enum class Links { follow, refuse };
   bool keepOwners = true;
   std::uint32_t ownerShift = 0;
   bool whiteouts = false;
+  Links links = Links::follow;
 };
 
 /// What an entry says beside its name and content.

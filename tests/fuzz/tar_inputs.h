@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/archive.h"
+#include "base/archive_source.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -132,6 +133,34 @@ inline void tarNames(std::string_view bytes) {
   }
   site.checkOutside();
   site.checkRoot();
+}
+
+/// A source, in which nothing but files of two modes, folders and symlinks may be, and no .git; see tarOf().
+inline void tarSource(std::string_view bytes) {
+  if (bytes.size() > 8192) return;
+  const UnpackSite site;
+  const std::string tar = tarOf(bytes, site.path().string());
+  testing_support::StringSource source(tar);
+  try {
+    base::SourceRules rules;
+    rules.owner = ::geteuid();
+    rules.maxFiles = 50;
+    rules.maxBytes = 4096;
+    rules.maxDepth = 8;
+    const std::filesystem::path top = base::unpackSource(source, site.root(), rules);
+    CHECK(top == site.root() || top.parent_path() == site.root());
+  } catch (const base::Error&) {
+    // A refusal is an answer; what was unpacked before it counts all the same.
+  }
+  site.checkOutside();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(site.root())) {
+    struct stat status {};
+    CHECK(::lstat(entry.path().c_str(), &status) == 0);
+    CHECK(entry.path().filename() != ".git");
+    CHECK(S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode) || S_ISREG(status.st_mode));
+    CHECK(!S_ISREG(status.st_mode) || (status.st_mode & 07777) != 0);
+    CHECK(S_ISLNK(status.st_mode) || (status.st_mode & 07022) == 0);
+  }
 }
 
 }  // namespace fuzz

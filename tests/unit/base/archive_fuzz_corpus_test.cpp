@@ -9,4 +9,8 @@ TEST(FuzzCorpus, TarNames) {
   EXPECT_GT(testing_support::replayCorpus("tar_names", &fuzz::tarNames), 0);
 }
 
+TEST(FuzzCorpus, TarSource) {
+  EXPECT_GT(testing_support::replayVaried("tar_source", &fuzz::tarSource), 0);
+}
+
 }  // namespace

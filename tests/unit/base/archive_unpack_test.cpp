@@ -60,6 +60,14 @@ std::string opaqueMark(const fs::path& folder) {
   return size < 0 ? "" : std::string(value, static_cast<std::size_t>(size));
 }
 
+TEST(UnpackTar, RefusesWhatIsNestedTooDeep) {
+  UnpackOptions shallow = kOwn;
+  shallow.maxDepth = 2;
+  EXPECT_EQ(problemOf(RawTar().add({.name = "a/b/c", .content = "x"}).bytes(), shallow), "none");
+  EXPECT_THAT(problemOf(RawTar().add({.name = "a/b/c/d"}).bytes(), shallow),
+              HasSubstr("nested deeper than 2 folders (maxDepth)"));
+}
+
 TEST(UnpackTar, MakesFilesFoldersAndLinks) {
   const TempFolder folder;
   unpack(RawTar()

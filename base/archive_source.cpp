@@ -1,0 +1,197 @@
+#include "base/archive_source.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "base/detail/archive_reader.h"
+#include "base/detail/tree_builder.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/strings.h"
+
+namespace base {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kPlain = 0644;
+constexpr mode_t kExecutable = 0755;
+
+[[noreturn]] void refuse(const std::string& sentence) {
+  throw Error(Errc::invalidArgument, sentence);
+}
+
+[[noreturn]] void throwLimit(const std::string& what, const std::string& setting) {
+  refuse("the source " + what + ": make it smaller, or raise the setting " + setting);
+}
+
+bool isGitFolder(std::string_view name) {
+  constexpr std::string_view kName = ".git";
+  return std::equal(name.begin(), name.end(), kName.begin(), kName.end(), [](char mine, char theirs) {
+    return (mine >= 'A' && mine <= 'Z' ? static_cast<char>(mine - 'A' + 'a') : mine) == theirs;
+  });
+}
+
+/// The components of a name that stays where it belongs.
+std::vector<std::string> componentsOf(std::string_view name, const SourceRules& rules) {
+  if (name.starts_with('/'))
+    refuse("the source has the absolute name " + printable(name) + ": pack it with relative names");
+  std::vector<std::string> components;
+  for (auto& part : split(name, '/')) {
+    if (part == "..")
+      refuse("the source has a name that leads out of it, " + printable(name) + ": pack it without \"..\"");
+    if (part.size() > NAME_MAX)
+      refuse("the source has a name of more than 255 bytes, " + printable(part, 60) + ": shorten it");
+    if (!part.empty() && part != ".") components.push_back(std::move(part));
+  }
+  if (components.size() > rules.maxDepth + 1)
+    throwLimit("is nested deeper than " + std::to_string(rules.maxDepth) + " folders", "export_max_depth");
+  return components;
+}
+
+/// Ends with its stop token.
+class StoppableSource : public ByteSource {
+ public:
+  StoppableSource(ByteSource& in, std::stop_token stop) : in_(in), stop_(std::move(stop)) {}
+  std::size_t read(char* buffer, std::size_t capacity) override {
+    if (stop_.stop_requested()) throw Error(Errc::cancelled, "unpacking was cancelled");
+    return in_.read(buffer, capacity);
+  }
+
+ private:
+  ByteSource& in_;
+  const std::stop_token stop_;
+};
+
+class SourceUnpacker {
+ public:
+  SourceUnpacker(ByteSource& in, const fs::path& folder, const SourceRules& rules)
+      : rules_(rules),
+        in_(in, rules.stop),
+        reader_(in_, detail::ArchiveReader::Format::tar),
+        tree_(openFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+              {.keepOwners = true,
+               .ownerShift = rules.owner,
+               .links = detail::TreeBuilderOptions::Links::refuse}) {}
+
+  void run() {
+    while (archive_entry* entry = reader_.next()) {
+      if (rules_.stop.stop_requested()) throw Error(Errc::cancelled, "unpacking was cancelled");
+      if (++entries_ > rules_.maxFiles)
+        throwLimit("has more than " + std::to_string(rules_.maxFiles) + " files and folders",
+                   "export_max_files");
+      unpack(entry);
+    }
+    tree_.finish();
+  }
+  /// True when something at the top was left out: then what is there is not all.
+  bool leftOutAtTop() const noexcept { return leftOutAtTop_; }
+
+ private:
+  void unpack(archive_entry* entry) {
+    const char* text = archive_entry_pathname(entry);
+    if (text == nullptr || *text == '\0') refuse("the source has an entry without a name: pack it anew");
+    const auto components = componentsOf(text, rules_);
+    const std::string name = join(components, "/");
+    count(entry);
+    const auto git = std::find_if(components.begin(), components.end(), isGitFolder);
+    if (git != components.end()) {
+      leftOutAtTop_ = leftOutAtTop_ || git == components.begin();
+      return;
+    }
+    if (const char* target = archive_entry_hardlink(entry)) return hardLink(name, target);
+    switch (archive_entry_filetype(entry)) {
+      case AE_IFREG:
+        return file(entry, name);
+      case AE_IFDIR:
+        return tree_.folder(name, {.mode = kExecutable});
+      case AE_IFLNK:
+        return symlink(entry, name);
+      default:
+        refuse("the source has a device, fifo or socket, " + printable(name) + ": leave it out");
+    }
+  }
+
+  void count(archive_entry* entry) {
+    const std::int64_t size = archive_entry_size(entry);
+    if (size < 0) throw Error(Errc::corrupt, "the archive is damaged: an entry with a negative size");
+    if (static_cast<std::uint64_t>(size) > rules_.maxBytes - bytes_)
+      throwLimit("is larger than " + formatBytes(rules_.maxBytes), "export_max_bytes");
+    bytes_ += static_cast<std::uint64_t>(size);
+  }
+
+  void symlink(archive_entry* entry, const std::string& name) {
+    const char* target = archive_entry_symlink(entry);
+    if (target == nullptr || *target == '\0')
+      refuse("the source has a symlink without a target, " + printable(name) + ": pack it anew");
+    if (std::string_view(target).size() >= PATH_MAX)
+      refuse("the source has a symlink with too long a target, " + printable(name) + ": shorten it");
+    tree_.symlink(name, target, {});
+  }
+
+  void hardLink(const std::string& name, const char* target) {
+    const auto components = componentsOf(target, rules_);
+    if (std::any_of(components.begin(), components.end(), isGitFolder) ||
+        !tree_.hardLink(name, join(components, "/")))
+      refuse("the source has a hard link to a file that is not in it before, " + printable(name) +
+             ": pack it anew");
+  }
+
+  void file(archive_entry* entry, const std::string& name) {
+    const std::int64_t size = archive_entry_size(entry);
+    const Fd out = tree_.file(name);
+    std::int64_t written = 0;
+    detail::ArchiveReader::Piece piece;
+    while (reader_.read(piece)) {
+      const auto length = static_cast<std::int64_t>(piece.bytes.size());
+      if (piece.offset < written || piece.offset > size || length > size - piece.offset)
+        throw Error(Errc::corrupt, "the archive is damaged: a file is longer than it says");
+      if (piece.offset != written && ::lseek(out.get(), piece.offset, SEEK_SET) < 0)
+        throwErrno(errno, "unpacking a file");
+      writeAll(out, piece.bytes);
+      written = piece.offset + length;
+    }
+    // A hole at the end has no bytes to write.
+    if (written < size && ::ftruncate(out.get(), size) != 0) throwErrno(errno, "unpacking a file");
+    const bool executable = (archive_entry_perm(entry) & S_IXUSR) != 0;
+    tree_.finishFile(out, {.mode = executable ? kExecutable : kPlain});
+  }
+
+  const SourceRules& rules_;
+  StoppableSource in_;
+  detail::ArchiveReader reader_;
+  detail::TreeBuilder tree_;
+  std::uint64_t entries_ = 0;
+  std::uint64_t bytes_ = 0;
+  bool leftOutAtTop_ = false;
+};
+
+/// The only entry when it is a folder, else `folder`.
+fs::path topOf(const fs::path& folder) {
+  fs::path only;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!only.empty() || entry.is_symlink() || !entry.is_directory()) return folder;
+    only = entry.path();
+  }
+  if (only.empty()) refuse("the source has no files: pack the app's folder");
+  return only;
+}
+
+}  // namespace
+
+std::filesystem::path unpackSource(ByteSource& in, const fs::path& folder, const SourceRules& rules) {
+  SourceUnpacker unpacker(in, folder, rules);
+  unpacker.run();
+  return unpacker.leftOutAtTop() && !fs::is_empty(folder) ? folder : topOf(folder);
+}
+
+}  // namespace base
