@@ -79,6 +79,13 @@ struct BuildpackUse {
   auto operator<=>(const BuildpackUse&) const = default;
 };
 
+/// Where the tarball of a build came from.
+struct TarballSource {
+  std::string url;                 ///< without credentials and query
+  std::optional<Digest> checksum;  ///< that was asked for
+  std::string description;         ///< of the version
+};
+
 enum class BuildState { queued, building, succeeded, failed, cancelled };
 std::string_view name(BuildState state) noexcept;
 
@@ -88,8 +95,9 @@ struct Build {
   AppId app = 0;
   std::int64_t number = 0;  ///< 1, 2, ... within the app
   BuildState state = BuildState::queued;
-  std::string commit;     ///< 40 hex digits
-  std::string ref;        ///< full name of the pushed ref
+  std::string commit;  ///< in hex; of a tarball the version that came with it, or empty
+  std::string ref;     ///< full name of the pushed ref; of a tarball empty
+  std::optional<TarballSource> tarball;
   std::string user;       ///< who pushed
   std::string buildpack;  ///< descriptions of those that took it, or empty
   std::vector<BuildpackUse> buildpacks;

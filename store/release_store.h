@@ -27,6 +27,7 @@ struct NewBuild {
   std::string commit;
   std::string ref;
   std::string user;
+  std::optional<TarballSource> tarball = std::nullopt;
 };
 
 struct NewSlug {
@@ -118,6 +119,7 @@ class ReleaseStore : public LayerIndex {
   Build createBuild(const NewBuild& build);
   Build getBuild(std::int64_t id);
   Build getBuild(AppId app, std::int64_t number);
+  std::optional<Build> findBuild(AppId app, const std::string& uuid);
   std::vector<Build> builds(AppId app, std::size_t limit);  ///< newest first
   void startBuild(std::int64_t id);                         ///< queued -> building
   /// Those that took the app, in their order.
@@ -147,8 +149,9 @@ class ReleaseStore : public LayerIndex {
   Release getRelease(AppId app, ReleaseVersion version);
   Release currentRelease(AppId app);                            ///< the newest that has not failed
   std::vector<Release> releases(AppId app, std::size_t limit);  ///< newest first
-  /// The newest release that a push made and that has not failed, with its commit and ref: what the git ref
-  /// must say.
+  std::optional<Release> findReleaseOfBuild(std::int64_t build);
+  /// The newest release that a push made (not a tarball) and that has not failed, with its commit and ref:
+  /// what the git ref must say.
   struct Deployed {
     std::string commit;
     std::string ref;

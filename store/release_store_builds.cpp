@@ -13,7 +13,7 @@ using detail::Rows;
 // The columns of builds in buildAt()'s order, with the condition to come.
 #define FAIRLEAD_SELECT_BUILD                                                                         \
   "SELECT id, uuid, app, number, state, commit_id, ref, user, buildpack, failure, slug, created_at, " \
-  "finished_at, stack_image "                                                                         \
+  "finished_at, stack_image, source_url, source_checksum, source_description "                        \
   "FROM builds "
 
 BuildState parseBuildState(const std::string& text) {
@@ -43,6 +43,8 @@ Build buildAt(const Rows& rows) {
               .createdAt = detail::timeAt(rows, 11)};
   if (!rows.isNull(12)) build.finishedAt = detail::timeAt(rows, 12);
   build.stackImage = Digest::tryParse(rows.text(13));
+  if (build.ref.empty())
+    build.tarball = TarballSource{rows.text(14), Digest::tryParse(rows.text(15)), rows.text(16)};
   return build;
 }
 
@@ -99,8 +101,10 @@ Build ReleaseStore::createBuild(const NewBuild& build) {
                 .app = build.app,
                 .commit = build.commit,
                 .ref = build.ref,
+                .tarball = build.tarball,
                 .user = build.user,
                 .createdAt = state_->clock.now()};
+  const TarballSource tarball = build.tarball.value_or(TarballSource{});
   return state_->write([&](Connection& connection) {
     detail::requireApp(connection, build.app);
     {
@@ -112,10 +116,11 @@ Build ReleaseStore::createBuild(const NewBuild& build) {
       }
     }
     connection.execute(
-        "INSERT INTO builds (uuid, app, number, state, commit_id, ref, user, created_at) "
-        "VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6, ?7)",
+        "INSERT INTO builds (uuid, app, number, state, commit_id, ref, user, created_at, source_url, "
+        "source_checksum, source_description) VALUES (?1, ?2, ?3, 'queued', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         created.uuid, created.app, created.number, created.commit, created.ref, created.user,
-        created.createdAt);
+        created.createdAt, tarball.url, tarball.checksum ? tarball.checksum->str() : std::string(),
+        tarball.description);
     created.id = connection.lastInsertId();
     return created;
   });
@@ -130,6 +135,15 @@ Build ReleaseStore::getBuild(AppId app, std::int64_t number) {
     auto found = collect(
         connection, connection.query(FAIRLEAD_SELECT_BUILD "WHERE app = ?1 AND number = ?2", app, number));
     if (found.empty()) throw Error(Errc::notFound, "There is no build " + std::to_string(number));
+    return std::move(found.front());
+  });
+}
+
+std::optional<Build> ReleaseStore::findBuild(AppId app, const std::string& uuid) {
+  return state_->read([&](Connection& connection) -> std::optional<Build> {
+    auto found = collect(connection,
+                         connection.query(FAIRLEAD_SELECT_BUILD "WHERE app = ?1 AND uuid = ?2", app, uuid));
+    if (found.empty()) return std::nullopt;
     return std::move(found.front());
   });
 }

@@ -185,11 +185,20 @@ std::vector<Release> ReleaseStore::releases(AppId app, std::size_t limit) {
   });
 }
 
+std::optional<Release> ReleaseStore::findReleaseOfBuild(std::int64_t build) {
+  return state_->read([&](Connection& connection) -> std::optional<Release> {
+    auto found =
+        collectReleases(connection, connection.query(FAIRLEAD_SELECT_RELEASE "WHERE build = ?1", build));
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+  });
+}
+
 std::optional<ReleaseStore::Deployed> ReleaseStore::deployedCommit(AppId app) {
   return state_->read([&](Connection& connection) -> std::optional<Deployed> {
     Rows rows = connection.query(
         "SELECT b.commit_id, b.ref FROM releases r JOIN builds b ON b.id = r.build "
-        "WHERE r.app = ?1 AND r.state <> 'failed' ORDER BY r.version DESC LIMIT 1",
+        "WHERE r.app = ?1 AND r.state <> 'failed' AND b.ref <> '' ORDER BY r.version DESC LIMIT 1",
         app);
     if (!rows.next()) return std::nullopt;
     return Deployed{rows.text(0), rows.text(1)};

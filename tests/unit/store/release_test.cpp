@@ -184,6 +184,28 @@ TEST_F(StoreTest, RollsBackByAppending) {
   EXPECT_EQ(store_->releases(app.id, 2).front().description, "Rollback to v2");
 }
 
+TEST_F(StoreTest, ATarballSaysNothingAboutTheRef) {
+  const App app = makeApp();
+  store_->createRelease(nextDeploy(app));
+  const TarballSource source{"https://example.com/x.tgz", base::Digest::of("x"), "Fix"};
+  const Build build =
+      store_->createBuild({.app = app.id, .commit = "v1.3.0", .ref = "", .user = "ada", .tarball = source});
+  reopen();
+  const auto found = store_->findBuild(app.id, build.uuid);
+  ASSERT_TRUE(found && found->tarball);
+  EXPECT_EQ(found->commit, "v1.3.0");
+  EXPECT_EQ(found->tarball->url, source.url);
+  EXPECT_EQ(found->tarball->checksum, source.checksum);
+  EXPECT_EQ(found->tarball->description, source.description);
+  EXPECT_FALSE(store_->findReleaseOfBuild(build.id));
+  NewRelease release = nextRelease(app);
+  release.succeededBuild = build.id;
+  const Release made = store_->createRelease(release);
+  EXPECT_EQ(store_->findReleaseOfBuild(build.id)->id, made.id);
+  EXPECT_EQ(store_->deployedCommit(app.id)->commit, kCommit);
+  EXPECT_FALSE(store_->builds(app.id, 2).back().tarball);
+}
+
 TEST_F(StoreTest, SaysWhatTheRefMustBe) {
   const App app = makeApp();
   EXPECT_FALSE(store_->deployedCommit(app.id));
