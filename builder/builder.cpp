@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "builder/detail/build_run.h"
 #include "builder/detail/buildpack_source.h"
+#include "builder/detail/source_fetch.h"
 #include "builder/detail/trash.h"
 
 namespace builder {
@@ -34,6 +35,15 @@ BuildOutcome Builder::build(const BuildInput& input, BuildOutput& output, std::s
              {.config = config_, .runtime = runtime_, .blobs = blobs_, .packed = packed_, .trash = *trash_},
              input, output, std::move(stop))
       .run();
+}
+
+std::optional<std::variant<BuildFailed, BuildCancelled>> Builder::fetchSource(const BuildInput& input,
+                                                                              const SourceFetch& fetch,
+                                                                              BuildOutput& output,
+                                                                              std::stop_token stop) {
+  return detail::fetchSource(
+      {.config = config_, .runtime = runtime_, .blobs = blobs_, .packed = packed_, .trash = *trash_}, input,
+      fetch, output, std::move(stop));
 }
 
 void checkBuildpackSource(std::string_view source) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -104,6 +105,13 @@ struct BuildOutcome {
   std::map<std::string, std::int64_t> phaseMs;  ///< detect, compile, release, slug
 };
 
+/// A tarball at an https URL.
+struct SourceFetch {
+  std::string url;
+  std::filesystem::path target;  ///< does not exist, on the work folder's file system
+  std::uint64_t maxBytes = 0;    ///< setting source_max_bytes
+};
+
 /// Thread-safe; build() blocks and may run for several builds at once. Buildpack choice: the app's own list,
 /// else BUILDPACK_URL (config var), else app.json's list, else the .buildpacks file, else detection over the
 /// operator's and the bundled ones; each is a name, an https tarball or a git URL with #ref. Errors of the
@@ -116,6 +124,12 @@ class Builder {
           store::LayerIndex& packed);
   ~Builder();
   BuildOutcome build(const BuildInput& input, BuildOutput& output, std::stop_token stop);
+  /// Downloads a source in a container, as a build with this input (whose source is an empty folder) reaches
+  /// the network. What stops the build, or nothing.
+  std::optional<std::variant<BuildFailed, BuildCancelled>> fetchSource(const BuildInput& input,
+                                                                       const SourceFetch& fetch,
+                                                                       BuildOutput& output,
+                                                                       std::stop_token stop);
 
  private:
   BuilderConfig config_;

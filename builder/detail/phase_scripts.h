@@ -83,6 +83,12 @@ done
 find . -name .git -prune -exec rm -rf -- {} +
 )sh";
 
+/// $1 URL, $2 how many bytes at most, $3 file in /tmp for what comes.
+inline constexpr const char* kFetchSourceScript =
+    R"sh(exec curl -fsSL --proto =https --proto-redir =https --connect-timeout 30 --max-time 270 --retry 2 \
+  --max-filesize "$2" -o "/tmp/$3" -- "$1"
+)sh";
+
 /// $1 URL, $2 nothing, $3 file in /tmp for the tarball's digest: unpacks a tarball into the working
 /// directory. Tarballs of hosting sites have one folder around everything.
 inline constexpr const char* kFetchTarballScript = R"sh(set -e
