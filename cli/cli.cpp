@@ -19,6 +19,7 @@
 #include "cli/detail/interrupt.h"
 #include "cli/detail/server_address.h"
 #include "cli/detail/surroundings.h"
+#include "cli/detail/upload.h"
 
 extern char** environ;
 
@@ -139,7 +140,8 @@ int runIn(const Surroundings& surroundings, const std::vector<std::string>& args
     }
     if (words.empty() || words[0] != "help") words = {"help"};
   }
-  const CommandRequest request = makeRequest(surroundings, words);
+  CommandRequest request = makeRequest(surroundings, words);
+  uploadSource(server, surroundings, request);
   const auto connection = Connection::open(server);
   const Answer answer = connection->post("/fairlead/commands", toBody(request));
   if (answer.status != 200) {

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "controller/build_log.h"
+#include "controller/build_source.h"
 #include "controller/push_options.h"
-#include "gitd/push_handler.h"
 #include "store/model.h"
 
 namespace controller {
@@ -19,18 +19,20 @@ namespace controller {
 class BuildRun {
  public:
   /// Throws invalidArgument for push options that are not understood.
-  BuildRun(store::Build build, store::App app, gitd::PushRequest request,
-           const std::filesystem::path& logFile, std::uint64_t logMaxBytes)
+  BuildRun(store::Build build, store::App app, BuildSource source, const std::filesystem::path& logFile,
+           std::uint64_t logMaxBytes)
       : build_(std::move(build)),
         app_(std::move(app)),
-        request_(std::move(request)),
-        options_(parsePushOptions(request_.options)),
+        source_(std::move(source)),
+        options_(std::visit([](const auto& each) { return parsePushOptions(each.options); }, source_)),
         log_(logFile, logMaxBytes) {}
 
   const store::Build& build() const noexcept { return build_; }
   const store::App& app() const noexcept { return app_; }
-  /// Without a quarantine when a commit that is deployed already is built again.
-  const gitd::PushRequest& request() const noexcept { return request_; }
+  /// Null for a tarball. Without a quarantine when a commit that is deployed already is built again.
+  const gitd::PushRequest* push() const noexcept { return std::get_if<gitd::PushRequest>(&source_); }
+  /// Null for a commit.
+  const TarballRequest* tarball() const noexcept { return std::get_if<TarballRequest>(&source_); }
   const PushOptions& options() const noexcept { return options_; }
   BuildLog& log() noexcept { return log_; }
   std::stop_token stopToken() const { return stop_.get_token(); }
@@ -50,7 +52,7 @@ class BuildRun {
  private:
   const store::Build build_;
   const store::App app_;
-  const gitd::PushRequest request_;
+  const BuildSource source_;
   const PushOptions options_;
   BuildLog log_;
   std::stop_source stop_;

@@ -14,10 +14,12 @@
 #include "base/json.h"
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
+#include "controller/build_view.h"
 #include "controller/data_folder.h"
 #include "controller/deployer.h"
 #include "controller/public_urls.h"
 #include "controller/releases.h"
+#include "controller/source_store.h"
 #include "controller/stack_service.h"
 #include "runner/app_log.h"
 #include "runner/engine.h"
@@ -56,6 +58,8 @@ struct CommandParts {
   sandbox::ContainerRuntime& runtime;
   AppLocks& locks;
   const AppLimits& limits;
+  const SourceStore& sources;
+  const BuildView& buildView;
   const base::Clock& clock;
   std::function<void(bool stopProcesses)> shutdown;  ///< asks the daemon to end
 };

@@ -10,6 +10,7 @@
 #include "controller/command_set.h"
 #include "controller/render.h"
 #include "controller/report.h"
+#include "controller/source_request.h"
 
 namespace controller {
 namespace {
@@ -117,7 +118,7 @@ int listBuilds(const Invocation& call) {
   auto json = base::makeJsonArray();
   std::vector<std::vector<std::string>> rows{{"=== " + app.name.str() + " Builds"}};
   for (const store::Build& build : call.parts.store.builds(app.id, call.number("num", kListed))) {
-    json->add(renderBuild(app, build));
+    json->add(call.parts.buildView.json(app, build));
     rows.push_back({std::to_string(build.number), std::string(store::name(build.state)),
                     build.commit.substr(0, 8), build.buildpack, build.user, base::toRfc3339(build.createdAt),
                     build.failure});
@@ -132,8 +133,8 @@ int buildInfo(const Invocation& call) {
   std::vector<std::vector<std::string>> rows{
       {"=== Build " + std::to_string(build.number)},
       {"State:", std::string(store::name(build.state)) + (build.failure.empty() ? "" : ": " + build.failure)},
-      {"Commit:", build.commit},
-      {"Ref:", build.ref},
+      {build.tarball ? "Version:" : "Commit:", build.commit},
+      {build.tarball ? "Source:" : "Ref:", build.tarball ? build.tarball->url : build.ref},
       {"By:", build.user},
       {"When:", base::toRfc3339(build.createdAt)}};
   for (const store::BuildpackUse& each : build.buildpacks) {
@@ -150,7 +151,7 @@ int buildInfo(const Invocation& call) {
     if (const auto ms = build.phaseMs.find(phase); ms != build.phaseMs.end())
       rows.push_back({std::string(phase) + ":", std::to_string(ms->second) + " ms"});
   }
-  call.print(renderBuild(app, build), table(rows));
+  call.print(call.parts.buildView.json(app, build), table(rows));
   return 0;
 }
 
@@ -170,24 +171,53 @@ int buildOutput(const Invocation& call) {
   return 0;
 }
 
-int createBuild(const Invocation& call) {
+/// What was uploaded, or an https URL; the client puts an upload's URL in a file's place.
+TarballRequest tarballOf(const Invocation& call, const std::string& source) {
+  TarballRequest request;
+  request.identity = {.user = call.caller.user, .fingerprint = ""};
+  request.url = source;
+  if (source.find("://") == std::string::npos && !source.starts_with("/sources/"))
+    throw base::Error(base::Errc::invalidArgument,
+                      "--source takes an https URL here: files are sent by the fairlead program");
+  request.file = call.parts.sources.resolve(source);
+  if (const auto checksum = call.option("checksum")) request.checksum = parseChecksum(*checksum);
+  request.version = call.option("version").value_or("");
+  checkVersion(request);
+  return request;
+}
+
+Deployer::Submitted submitBuild(const Invocation& call, const store::App& app) {
   std::vector<std::string> options;
   for (const char* each : {"no-cache", "cancel-running"})
     if (call.flag(each)) options.emplace_back(each);
   if (const auto message = call.option("message")) options.push_back("message=" + *message);
   if (const auto buildpack = call.option("buildpack")) options.push_back("buildpack=" + *buildpack);
+  if (const auto source = call.option("source")) {
+    TarballRequest request = tarballOf(call, *source);
+    request.options = std::move(options);
+    return call.parts.deployer.submit(app, std::move(request));
+  }
+  if (call.option("version") || call.option("checksum"))
+    throw base::Error(base::Errc::invalidArgument, "--version and --checksum belong to a --source");
+  return call.parts.deployer.rebuild(
+      app, {.user = call.caller.user, .fingerprint = ""}, options,
+      call.flag("pushed") ? Deployer::Rebuild::pushed : Deployer::Rebuild::deployed);
+}
+
+int createBuild(const Invocation& call) {
   const store::App app = call.app();
-  const Deployer::Submitted submitted =
-      call.parts.deployer.rebuild(app, {.user = call.caller.user, .fingerprint = ""}, options);
+  const Deployer::Submitted submitted = submitBuild(call, app);
   const store::Build build = submitted.run->build();
   if (call.flag("detach")) {
-    call.print(renderBuild(app, build), "Build " + std::to_string(build.number) + " is queued\n");
+    call.print(call.parts.buildView.json(app, build),
+               "Build " + std::to_string(build.number) + " is queued\n");
     return 0;
   }
   base::DiscardSink nowhere;
   const gitd::PushOutcome outcome =
       awaitBuild(call.parts.deployer, submitted, call.flag("json") ? nowhere : call.io.out, call.io.stop);
-  if (call.flag("json")) call.print(renderBuild(app, call.parts.store.getBuild(app.id, build.number)), "");
+  if (call.flag("json"))
+    call.print(call.parts.buildView.json(app, call.parts.store.getBuild(app.id, build.number)), "");
   if (outcome.accepted) return 0;
   throw base::Error(base::Errc::conflict, outcome.reason);
 }
@@ -247,11 +277,13 @@ std::vector<CommandSpec> releaseCommands() {
       {"builds:info", "[N] -a APP", "show a build and how long its phases took", 0, 1, {}, buildInfo},
       {"builds:output", "[N] -a APP [--follow]", "print a build's log", 0, 1, {"follow"}, buildOutput},
       {"builds:create",
-       "-a APP [--detach] [--no-cache] [--cancel-running] [--message TEXT] [--buildpack URL]",
-       "build and release the deployed commit again",
+       "-a APP [--source FILE|FOLDER|URL [--version TEXT] [--checksum SHA256:HEX]] [--pushed] [--detach] "
+       "[--no-cache] [--cancel-running] [--message TEXT] [--buildpack URL]",
+       "build and release a tarball, a folder, or the deployed commit again",
        0,
        0,
-       {"detach", "no-cache", "cancel-running", "message=", "buildpack="},
+       {"source=", "version=", "checksum=", "pushed", "detach", "no-cache", "cancel-running",
+        "message=", "buildpack="},
        createBuild},
       {"builds:cancel", "[N] -a APP", "stop a build", 0, 1, {}, cancelBuild},
       {"slugs", "-a APP", "list the slugs", 0, 0, {"num="}, listSlugs},

@@ -1,5 +1,6 @@
 #include "controller/deployer.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,6 +65,15 @@ std::string buildName(const store::App& app, const store::Build& build) {
   return app.name.str() + "-b" + std::to_string(build.number);
 }
 
+/// Of the release that the build becomes.
+std::string describe(const BuildRun& run) {
+  constexpr std::size_t kShown = 40;
+  if (!run.options().message.empty()) return run.options().message;
+  const std::string& version = run.build().commit;
+  if (run.tarball() == nullptr || isCommitId(version)) return "Deploy " + version.substr(0, 8);
+  return version.empty() ? "Deploy a tarball" : "Deploy " + base::printable(version, kShown);
+}
+
 std::optional<std::string> expectedOld(const gitd::RefUpdate& update) {
   return update.isCreate() ? std::nullopt : std::optional(update.oldId);
 }
@@ -80,11 +90,31 @@ Deployer::Deployer(DeployerConfig config, DeployerParts parts)
 Deployer::Submitted Deployer::submit(const gitd::PushRequest& request) {
   const store::App app = parts_.store.getApp(store::AppName::parse(request.repository.name));
   if (auto run = queue_.find(app.id, request.update.newId, request.update.ref)) return {std::move(run), true};
-  const store::Build build = parts_.store.createBuild({.app = app.id,
-                                                       .commit = request.update.newId,
-                                                       .ref = request.update.ref,
-                                                       .user = request.identity.user});
-  auto run = std::make_shared<BuildRun>(build, app, request, parts_.folder.buildLog(app.name, build.number),
+  return {enqueue(app,
+                  {.app = app.id,
+                   .commit = request.update.newId,
+                   .ref = request.update.ref,
+                   .user = request.identity.user},
+                  request),
+          false};
+}
+
+Deployer::Submitted Deployer::submit(const store::App& app, TarballRequest request) {
+  const store::NewBuild build{
+      .app = app.id,
+      .commit = request.version,
+      .ref = "",
+      .user = request.identity.user,
+      .tarball = store::TarballSource{withoutSecrets(request.url), request.checksum, request.description}};
+  return {enqueue(app, build, std::move(request)), false};
+}
+
+std::shared_ptr<BuildRun> Deployer::enqueue(const store::App& app, const store::NewBuild& newBuild,
+                                            BuildSource source) {
+  std::visit([](const auto& each) { parsePushOptions(each.options); }, source);  // before there is a row
+  const store::Build build = parts_.store.createBuild(newBuild);
+  auto run = std::make_shared<BuildRun>(build, app, std::move(source),
+                                        parts_.folder.buildLog(app.name, build.number),
                                         parts_.limits.logBytes(parts_.store.settings(app.id)));
   try {
     queue_.add(run);
@@ -96,11 +126,19 @@ Deployer::Submitted Deployer::submit(const gitd::PushRequest& request) {
     if (const auto running = queue_.findRunning(app.id); running && running != run)
       cancel(*running, "a newer push takes its place (cancel-running)");
   }
-  return {std::move(run), false};
+  return run;
 }
 
 Deployer::Submitted Deployer::rebuild(const store::App& app, const gitd::Identity& who,
-                                      const std::vector<std::string>& options) {
+                                      const std::vector<std::string>& options, Rebuild what) {
+  const store::Release current = parts_.store.currentRelease(app.id);
+  const auto made = current.slug ? parts_.store.findBuildOfSlug(*current.slug) : std::nullopt;
+  if (what == Rebuild::deployed && made && made->tarball)
+    throw base::Error(
+        base::Errc::conflict,
+        current.version.str() +
+            " was built from a tarball, which is not kept: send it again with --source FILE, or use "
+            "--pushed to build what was last pushed");
   const std::filesystem::path repository = parts_.folder.repository(app.name);
   const auto commit = app.deployBranch.empty() ? std::nullopt : gitd::readRef(repository, app.deployBranch);
   if (!commit)
@@ -144,9 +182,10 @@ void Deployer::work(const std::shared_ptr<BuildRun>& run) {
 }
 
 std::optional<std::string> Deployer::replaceable(const BuildRun& run) const {
-  const auto& request = run.request();
-  const auto& update = request.update;
   const store::App app = parts_.store.getApp(run.app().id);  // it may have been destroyed meanwhile
+  if (run.tarball() != nullptr) return std::nullopt;
+  const gitd::PushRequest& request = *run.push();
+  const auto& update = request.update;
   if (!app.deployBranch.empty() && app.deployBranch != update.ref)
     throw base::Error(base::Errc::conflict, "another push made " + app.deployBranch +
                                                 " the deployed branch meanwhile: push to that one");
@@ -165,7 +204,8 @@ std::optional<std::string> Deployer::replaceable(const BuildRun& run) const {
 }
 
 gitd::PushOutcome Deployer::deploy(BuildRun& run) {
-  std::map<std::string, std::int64_t> phases{{"receive", run.request().receiveMs}};
+  std::map<std::string, std::int64_t> phases;
+  if (run.push() != nullptr) phases["receive"] = run.push()->receiveMs;
   replaceable(run);  // before time is spent
 
   // Beside the builder's own folder, on the same file system: it takes the tree over by a rename.
@@ -173,7 +213,7 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
   Source source;
   {
     const PhaseTimer timer(phases, "export");
-    source = exportSource(run, folder.path());
+    source.tree = obtainTree(run, folder.path());
   }
   readAppJson(run, source);
   builder::BuildOutcome outcome = build(run, source);
@@ -186,7 +226,8 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
   }
   if (const auto* failed = std::get_if<builder::BuildFailed>(&outcome.result)) {
     parts_.store.endBuild(run.build().id, store::BuildState::failed, failed->reason);
-    run.log().error("Push rejected: nothing was changed");
+    run.log().error(std::string(run.push() != nullptr ? "Push rejected" : "Build failed") +
+                    ": nothing was changed");
     return {false, "build failed: " + failed->reason};
   }
   const auto& built = std::get<builder::BuildSucceeded>(outcome.result);
@@ -199,33 +240,37 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
   return pushed;
 }
 
-Deployer::Source Deployer::exportSource(BuildRun& run, const std::filesystem::path& folder) {
-  Source source{.folder = folder / "source"};
-  std::filesystem::create_directory(source.folder);
-  const std::uint32_t owner = parts_.runtime.hostId(kAppUser);
-  if (::chown(source.folder.c_str(), owner, owner) != 0) base::throwErrno(errno, "making the build's folder");
-  const git::ExportStats stats = gitd::exportTree(
-      run.request().repository.path, run.request().quarantine.get(), run.build().commit, source.folder,
-      {.uid = owner,
-       .gid = owner,
-       .maxFiles = config_.exportMaxFiles,
-       .maxBytes = config_.exportMaxBytes,
-       .maxDepth = config_.exportMaxDepth,
-       .stop = run.stopToken()});
-  for (const git::Gitlink& link : stats.submodules)
-    source.submodules.push_back({link.path, link.commit.hex()});
-  if (stats.lfsPointers > 0)
-    run.log().error(
-        std::to_string(stats.lfsPointers) + (stats.lfsPointers == 1 ? " file is" : " files are") +
-        " only a Git LFS pointer, not the content: LFS is not served here, so commit the content itself");
-  return source;
+SourceTree Deployer::obtainTree(BuildRun& run, const std::filesystem::path& folder) {
+  const SourceTarget target{.folder = folder / "source", .owner = parts_.runtime.hostId(kAppUser)};
+  std::filesystem::create_directory(target.folder);
+  if (::chown(target.folder.c_str(), target.owner, target.owner) != 0)
+    base::throwErrno(errno, "making the build's folder");
+  if (run.push() != nullptr) return exportCommit(run, target, config_.source);
+  const auto uploaded = run.tarball()->file;
+  return unpackTarball(run, uploaded ? *uploaded : *fetchTarball(run, folder), target, config_.source);
+}
+
+std::shared_ptr<const base::Fd> Deployer::fetchTarball(BuildRun& run, const std::filesystem::path& folder) {
+  builder::BuildInput input = inputOf(run);
+  input.id += "-source";
+  input.source = folder / "nothing";
+  std::filesystem::create_directory(input.source);
+  const builder::SourceFetch fetch{
+      .url = run.tarball()->url, .target = folder / "source.tar", .maxBytes = config_.source.maxTarballBytes};
+  const auto stopped = parts_.builder.fetchSource(input, fetch, run.log(), run.stopToken());
+  if (stopped) {
+    const auto* failed = std::get_if<builder::BuildFailed>(&*stopped);
+    throw base::Error(failed != nullptr ? base::Errc::invalidArgument : base::Errc::cancelled,
+                      failed != nullptr ? failed->reason : "build cancelled");
+  }
+  return std::make_shared<const base::Fd>(base::openFile(fetch.target, O_RDONLY | O_NOFOLLOW));
 }
 
 /// An app's first deploy sets it up as its app.json says; later ones leave alone what people have changed.
 void Deployer::readAppJson(BuildRun& run, Source& source) {
   const store::Release current = parts_.store.currentRelease(run.app().id);
   if (current.slug) return;
-  const auto appJson = builder::readAppJson(source.folder);
+  const auto appJson = builder::readAppJson(source.tree.folder);
   if (!appJson) return;
   for (const auto& [name, wanted] : appJson->env) {
     if (current.config.contains(name)) continue;
@@ -248,33 +293,40 @@ void Deployer::readAppJson(BuildRun& run, Source& source) {
   }
 }
 
-builder::BuildOutcome Deployer::build(BuildRun& run, const Source& source) {
+builder::BuildInput Deployer::inputOf(BuildRun& run) {
   const store::Stack stack = parts_.stacks.get(run.app().stack, run.log(), run.stopToken());
+  const auto settings = parts_.store.settings(run.app().id);
   builder::BuildInput input{.id = buildName(run.app(), run.build()),
-                            .source = source.folder,
+                            .source = {},
                             .cache = parts_.folder.cache(run.app().name, stack.variable()),
                             .stack = stack.variable(),
                             .stackLayers = {},
                             .commit = run.build().commit,
-                            .config = parts_.store.currentRelease(run.app().id).config,
-                            .buildpacks = parts_.store.buildpacks(run.app().id),
-                            .submodules = source.submodules,
+                            .config = {},
+                            .buildpacks = {},
+                            .submodules = {},
                             .useCache = !run.options().noCache,
-                            .limits = {},
-                            .network = {}};
-  parts_.store.setStackImage(run.build().id, stack.build.manifest);
-  for (const auto& [name, value] : source.firstConfig)
-    input.config.emplace(name, value);
-  const auto settings = parts_.store.settings(run.app().id);
-  input.limits = parts_.limits.ofBuild(settings);
-  input.network = networkOf(settings);
-  if (!run.options().buildpack.empty()) input.buildpacks = {run.options().buildpack};
-  if (parts_.store.features(run.app().id).contains(std::string(kBuildInAppDir)))
-    input.place = builder::BuildPlace::app;
+                            .limits = parts_.limits.ofBuild(settings),
+                            .network = networkOf(settings)};
   for (const store::Layer& layer : stack.build.layers) {
     input.stackLayers.push_back(
         parts_.layers.ensure(layer.blob.digest, [&] { return parts_.blobs.open(layer.blob.digest); }));
   }
+  parts_.store.setStackImage(run.build().id, stack.build.manifest);
+  return input;
+}
+
+builder::BuildOutcome Deployer::build(BuildRun& run, const Source& source) {
+  builder::BuildInput input = inputOf(run);
+  input.source = source.tree.folder;
+  input.submodules = source.tree.submodules;
+  input.config = parts_.store.currentRelease(run.app().id).config;
+  for (const auto& [name, value] : source.firstConfig)
+    input.config.emplace(name, value);
+  input.buildpacks =
+      run.options().buildpacks.empty() ? parts_.store.buildpacks(run.app().id) : run.options().buildpacks;
+  if (parts_.store.features(run.app().id).contains(std::string(kBuildInAppDir)))
+    input.place = builder::BuildPlace::app;
   return parts_.builder.build(input, run.log(), run.stopToken());
 }
 
@@ -302,7 +354,7 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source,
   // Objects first, then the release's row, then the processes, then the ref: a start after a crash finds the
   // objects of every release, and sets the ref that a release asks for.
   run.log().step("Launching...");
-  if (run.request().quarantine) run.request().quarantine->accept();
+  if (run.push() != nullptr && run.push()->quarantine) run.push()->quarantine->accept();
   const store::Slug slug =
       parts_.store.createSlug({.app = app.id,
                                .commit = run.build().commit,
@@ -311,14 +363,12 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source,
                                .layers = built.layers,
                                .processTypes = built.processTypes,
                                .defaultConfig = built.defaultConfig});
-  const store::Release release = parts_.releases.create(
-      app, {.description = run.options().message.empty() ? "Deploy " + run.build().commit.substr(0, 8)
-                                                         : run.options().message,
-            .user = run.build().user,
-            .slug = slug.id,
-            .config = firstConfig(app, source),
-            .succeededBuild = run.build().id,
-            .firstFormation = source.firstFormation});
+  const store::Release release = parts_.releases.create(app, {.description = describe(run),
+                                                              .user = run.build().user,
+                                                              .slug = slug.id,
+                                                              .config = firstConfig(app, source),
+                                                              .succeededBuild = run.build().id,
+                                                              .firstFormation = source.firstFormation});
   return launch(run, release, oldId);
 }
 
@@ -336,25 +386,34 @@ gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release,
     return {false, "release " + release.version.str() + " failed: " + released.failed->process + " " +
                        released.failed->reason};
   }
-  const auto& update = run.request().update;
-  try {
-    if (oldId != update.newId)
-      gitd::updateRef(run.request().repository.path, update.ref, oldId, update.newId);
-  } catch (const base::Error& error) {
-    run.log().error("Release " + release.version.str() + " serves, but " + update.ref +
-                    " could not be moved to it: " + error.what());
-    return {false,
-            "release " + release.version.str() + " serves, but the ref could not be moved: push again"};
-  }
-  if (parts_.store.getApp(app.id).deployBranch.empty()) {
-    parts_.store.setDeployBranch(app.id, update.ref);
-    gitd::setHead(run.request().repository.path, update.ref);
+  if (run.push() != nullptr) {
+    if (auto unmoved = moveRef(run, release, oldId)) return *std::move(unmoved);
   }
   run.log().detail("Released " + release.version.str());
   run.log().detail(parts_.urls.web(app.name) + " deployed to Fairlead");
   gitd::PushOutcome outcome{.accepted = true};
-  if (oldId != expectedOld(update)) outcome.oldId = oldId;
+  if (run.push() != nullptr && oldId != expectedOld(run.push()->update)) outcome.oldId = oldId;
   return outcome;
+}
+
+/// What is said of the push when its release serves all the same.
+std::optional<gitd::PushOutcome> Deployer::moveRef(BuildRun& run, const store::Release& release,
+                                                   const std::optional<std::string>& oldId) {
+  const gitd::RefUpdate& update = run.push()->update;
+  const std::filesystem::path& repository = run.push()->repository.path;
+  try {
+    if (oldId != update.newId) gitd::updateRef(repository, update.ref, oldId, update.newId);
+  } catch (const base::Error& error) {
+    run.log().error("Release " + release.version.str() + " serves, but " + update.ref +
+                    " could not be moved to it: " + error.what());
+    return gitd::PushOutcome{
+        false, "release " + release.version.str() + " serves, but the ref could not be moved: push again"};
+  }
+  if (parts_.store.getApp(run.app().id).deployBranch.empty()) {
+    parts_.store.setDeployBranch(run.app().id, update.ref);
+    gitd::setHead(repository, update.ref);
+  }
+  return std::nullopt;
 }
 
 }  // namespace controller

@@ -15,6 +15,7 @@
 #include "controller/data_folder.h"
 #include "controller/public_urls.h"
 #include "controller/releases.h"
+#include "controller/source_tree.h"
 #include "controller/stack_service.h"
 #include "sandbox/container.h"
 #include "sandbox/layer_store.h"
@@ -24,9 +25,7 @@ namespace controller {
 
 struct DeployerConfig {
   BuildQueue::Config queue;
-  std::uint64_t exportMaxFiles = 200'000;     ///< setting export_max_files
-  std::uint64_t exportMaxBytes = 2ull << 30;  ///< setting export_max_bytes
-  std::uint64_t exportMaxDepth = 128;         ///< setting export_max_depth
+  SourceLimits source;
 };
 
 /// Everything that the deployer works with; all outlive it.
@@ -58,9 +57,14 @@ class Deployer {
   /// With the push option or the feature cancel-running the app's running build is cancelled. Throws
   /// invalidArgument for options that are not understood, overloaded when too many builds wait.
   Submitted submit(const gitd::PushRequest& request);
-  /// Queues a build of the commit that the deployed branch says; throws conflict when nothing was pushed yet.
-  Submitted rebuild(const store::App& app, const gitd::Identity& who,
-                    const std::vector<std::string>& options);
+  /// The same for a tarball, which never attaches. No git ref is read or moved: the next push is judged by
+  /// what was pushed before.
+  Submitted submit(const store::App& app, TarballRequest request);
+  /// Queues a build of the commit that the deployed branch says. Throws conflict when nothing was pushed yet,
+  /// and for `deployed` when what is released came from a tarball, which is not kept.
+  enum class Rebuild { deployed, pushed };
+  Submitted rebuild(const store::App& app, const gitd::Identity& who, const std::vector<std::string>& options,
+                    Rebuild what = Rebuild::deployed);
   std::size_t ahead(const BuildRun& run) { return queue_.ahead(run); }
   std::shared_ptr<BuildRun> find(std::int64_t buildId) { return queue_.findBuild(buildId); }
   /// Cancels a waiting or running build; false when it is launching or over.
@@ -68,23 +72,29 @@ class Deployer {
   void stop() { queue_.stop("the server is shutting down"); }
 
  private:
+  std::shared_ptr<BuildRun> enqueue(const store::App& app, const store::NewBuild& build, BuildSource source);
   void work(const std::shared_ptr<BuildRun>& run);
   gitd::PushOutcome deploy(BuildRun& run);
-  /// What the ref says now, when the run's commit may take its place; throws conflict otherwise.
+  /// What the ref says now, when the run's commit may take its place; throws conflict otherwise. Of a tarball
+  /// nothing.
   std::optional<std::string> replaceable(const BuildRun& run) const;
   struct Source {
-    std::filesystem::path folder;
-    std::vector<builder::Submodule> submodules;
+    SourceTree tree;
     store::ConfigVars firstConfig;  // what app.json gives an app at its first deploy
     store::Formation firstFormation;
   };
   void readAppJson(BuildRun& run, Source& source);
-  Source exportSource(BuildRun& run, const std::filesystem::path& folder);
+  SourceTree obtainTree(BuildRun& run, const std::filesystem::path& folder);
+  std::shared_ptr<const base::Fd> fetchTarball(BuildRun& run, const std::filesystem::path& folder);
+  /// Without the source and what the app's files say.
+  builder::BuildInput inputOf(BuildRun& run);
   builder::BuildOutcome build(BuildRun& run, const Source& source);
   std::optional<store::ConfigVars> firstConfig(const store::App& app, const Source& source);
   gitd::PushOutcome release(BuildRun& run, const Source& source, const builder::BuildSucceeded& built);
   gitd::PushOutcome launch(BuildRun& run, const store::Release& release,
                            const std::optional<std::string>& oldId);
+  std::optional<gitd::PushOutcome> moveRef(BuildRun& run, const store::Release& release,
+                                           const std::optional<std::string>& oldId);
   void endCancelled(BuildRun& run);
 
   const DeployerConfig config_;

@@ -1,48 +1,22 @@
 #include "controller/http_api.h"
 
 #include <Poco/Base64Decoder.h>
-#include <Poco/Net/HTTPServerRequestImpl.h>
-#include <Poco/Net/StreamSocket.h>
 #include <Poco/StreamCopier.h>
 #include <Poco/URI.h>
-#include <poll.h>
 
 #include <mutex>
 #include <sstream>
-#include <thread>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/version.h"
+#include "controller/disconnect_watch.h"
 #include "controller/render.h"
 
 namespace controller {
 namespace {
 
 constexpr std::size_t kMaxCommandBytes = 4u << 20;
-
-/// Requests stop when the peer closes its connection while a command runs.
-class DisconnectWatch {
- public:
-  explicit DisconnectWatch(base::HttpRequest& request) : ended_(base::makeEventFd()) {
-    const int socket = dynamic_cast<Poco::Net::HTTPServerRequestImpl&>(request).socket().impl()->sockfd();
-    thread_ = std::jthread([this, socket] {
-      pollfd fds[2] = {{socket, POLLRDHUP, 0}, {ended_.get(), POLLIN, 0}};
-      while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
-      }
-      if (fds[0].revents != 0) stop_.request_stop();
-    });
-  }
-  ~DisconnectWatch() { base::signalEvent(ended_); }
-  DisconnectWatch(const DisconnectWatch&) = delete;
-  DisconnectWatch& operator=(const DisconnectWatch&) = delete;
-  std::stop_token token() const { return stop_.get_token(); }
-
- private:
-  base::Fd ended_;
-  std::stop_source stop_;
-  std::jthread thread_;  // last: joined before what it uses goes
-};
 
 /// One NDJSON object per write, flushed at once. Commands may write from several threads.
 class EventStream {
@@ -113,13 +87,13 @@ std::optional<std::string> userOfToken(store::ReleaseStore& store, const std::st
   return token->user;
 }
 
-HttpApi::HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands,
-                 const base::Metrics& metrics)
-    : store_(store),
-      blobs_(blobs),
-      commands_(commands),
-      metrics_(metrics),
-      registry_(store, blobs, [&store](const std::string& authorization, bool fromLoopback) {
+HttpApi::HttpApi(HttpApiParts parts)
+    : store_(parts.store),
+      blobs_(parts.blobs),
+      commands_(parts.commands),
+      builds_(parts.builds),
+      metrics_(parts.metrics),
+      registry_(store_, blobs_, [&store = store_](const std::string& authorization, bool fromLoopback) {
         return fromLoopback || userOfToken(store, authorization).has_value();
       }) {}
 
@@ -154,6 +128,7 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
     });
   }
   return base::makeHandler([this, door, path](base::HttpRequest& in, base::HttpResponse& out) {
+    if (BuildsApi::serves(path)) return builds_.handle(in, out, [&] { return authenticate(door, in); });
     authenticate(door, in);
     if (path == "/fairlead/commands") return runCommand(door, in, out);
     if (path.rfind("/apps/", 0) == 0) return sendSlug(in, out);

@@ -1,4 +1,4 @@
-// What the HTTP listeners answer: health, commands, slugs, and the registry below /v2/.
+// What the HTTP listeners answer: health, commands, builds, slugs, and the registry below /v2/.
 #pragma once
 
 #include <memory>
@@ -6,20 +6,29 @@
 
 #include "base/http.h"
 #include "base/metrics.h"
+#include "controller/builds_api.h"
 #include "controller/command_set.h"
 #include "registry/registry_handler.h"
 #include "store/blob_store.h"
 
 namespace controller {
 
-/// Thread-safe. Over TCP everything but /healthz and / asks for a token (Bearer, or Basic with the token as
-/// password); the registry and /metrics serve the loopback interface without one. Over the unix socket the
-/// caller is the machine's administrator.
+/// All outlive the API.
+struct HttpApiParts {
+  store::ReleaseStore& store;
+  store::DiskBlobStore& blobs;
+  CommandSet& commands;
+  BuildsApi& builds;
+  const base::Metrics& metrics;
+};
+
+/// Thread-safe. Over TCP everything but /healthz, / and signed URLs asks for a token (Bearer, or Basic with
+/// the token as password); the registry and /metrics serve the loopback interface without one. Over the unix
+/// socket the caller is the machine's administrator.
 class HttpApi {
  public:
   enum class Door { unixSocket, tcp };
-  HttpApi(store::ReleaseStore& store, store::DiskBlobStore& blobs, CommandSet& commands,
-          const base::Metrics& metrics);
+  explicit HttpApi(HttpApiParts parts);
   /// The router for one listener.
   base::HttpRouter router(Door door);
 
@@ -34,6 +43,7 @@ class HttpApi {
   store::ReleaseStore& store_;
   store::DiskBlobStore& blobs_;
   CommandSet& commands_;
+  BuildsApi& builds_;
   const base::Metrics& metrics_;
   registry::RegistryApi registry_;
 };

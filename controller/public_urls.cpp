@@ -37,6 +37,10 @@ std::string PublicUrls::web(const store::AppName& app) const {
   return "http://" + app.str() + "." + domain_ + (port == "80" || port.empty() ? "" : ":" + port) + "/";
 }
 
+std::string PublicUrls::http() const {
+  return "http://" + reachable(endpoints().http);
+}
+
 std::string PublicUrls::image(const store::AppName& app, store::ReleaseVersion version) const {
   return reachable(endpoints().http) + "/" + app.str() + ":" + version.str();
 }

@@ -26,6 +26,8 @@ class PublicUrls {
   std::string git(const store::AppName& app) const;
   /// "http://hello.localhost:8080/"
   std::string web(const store::AppName& app) const;
+  /// "http://localhost:5000"
+  std::string http() const;
   /// "localhost:5000/hello:v3"
   std::string image(const store::AppName& app, store::ReleaseVersion version) const;
 

@@ -41,7 +41,7 @@ PushOptions parsePushOptions(const std::vector<std::string>& options) {
     } else if (option == "cancel-running") {
       parsed.cancelRunning = true;
     } else if (option.starts_with(kBuildpack)) {
-      parsed.buildpack = readValue(option, kBuildpack.size(), kMaxBuildpack);
+      parsed.buildpacks.push_back(readValue(option, kBuildpack.size(), kMaxBuildpack));
     } else if (option.starts_with(kMessage)) {
       parsed.message = readValue(option, kMessage.size(), kMaxMessage);
     } else {

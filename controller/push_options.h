@@ -9,12 +9,12 @@ namespace controller {
 
 /// The options of one push (docs: README). A value.
 struct PushOptions {
-  bool noCache = false;        ///< "no-cache": the build starts with an empty cache folder
-  bool detach = false;         ///< "detach": return once the build is queued
-  bool dryRun = false;         ///< "dry-run": build, no release
-  bool cancelRunning = false;  ///< "cancel-running": end the app's running build instead of waiting for it
-  std::string buildpack;       ///< "buildpack=URL": for this build only
-  std::string message;         ///< "message=TEXT": the release's description
+  bool noCache = false;                 ///< "no-cache": the build starts with an empty cache folder
+  bool detach = false;                  ///< "detach": return once the build is queued
+  bool dryRun = false;                  ///< "dry-run": build, no release
+  bool cancelRunning = false;           ///< "cancel-running": end the app's running build, do not wait for it
+  std::vector<std::string> buildpacks;  ///< "buildpack=URL", in order: for this build only
+  std::string message;                  ///< "message=TEXT": the release's description
 };
 
 /// Throws invalidArgument with the list of what is known, for an unknown option and for a bad value (a

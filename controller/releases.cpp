@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "controller/app_features.h"
+#include "controller/source_tree.h"
 #include "registry/release_image.h"
 
 namespace controller {
@@ -79,7 +80,7 @@ void Releases::attachImage(store::NewRelease& release, const store::App& app, co
                                                           .build = build,
                                                           .startLayer = startLayer});
   release.tags = {release.version.str()};
-  if (!slug.commit.empty()) release.tags.push_back("git-" + slug.commit.substr(0, 12));
+  if (isCommitId(slug.commit)) release.tags.push_back("git-" + slug.commit.substr(0, 12));
 }
 
 store::Release Releases::create(const store::App& app, const ReleaseChange& change) {

@@ -24,6 +24,31 @@ void setTime(JsonObject::Ptr object, const std::string& key, const std::optional
     object->set(key, Poco::Dynamic::Var());
 }
 
+/// Users have no id of their own yet: one that is always the same for a name.
+std::string userUuid(const std::string& user) {
+  std::string hex = base::Digest::of("user " + user).hex().substr(0, 32);
+  hex[12] = '8';  // RFC 9562, version 8: by a rule of one's own
+  hex[16] = '8';
+  for (const std::size_t at : {20, 16, 12, 8})
+    hex.insert(at, 1, '-');
+  return hex;
+}
+
+void setText(JsonObject::Ptr object, const std::string& key, const std::string& text) {
+  object->set(key, text.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(text));
+}
+
+/// What was built; of a push there is no URL.
+JsonObject::Ptr sourceBlob(const store::Build& build) {
+  const store::TarballSource tarball = build.tarball.value_or(store::TarballSource{});
+  auto json = makeJsonObject();
+  setText(json, "url", tarball.url);
+  setText(json, "checksum", tarball.checksum ? "SHA256:" + tarball.checksum->hex() : "");
+  setText(json, "version", build.commit);
+  setText(json, "version_description", tarball.description);
+  return json;
+}
+
 /// The Platform API's words for a build's state.
 std::string buildStatus(store::BuildState state) {
   switch (state) {
@@ -83,9 +108,13 @@ JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build) {
   json->set("number", build.number);
   json->set("status", buildStatus(build.state));
   json->set("state", std::string(store::name(build.state)));
-  json->set("app", named("name", app.name.str()));
-  json->set("source_blob", named("version", build.commit));
-  json->set("user", named("email", build.user));
+  auto owner = named("id", app.uuid);
+  owner->set("name", app.name.str());
+  json->set("app", owner);
+  json->set("source_blob", sourceBlob(build));
+  auto user = named("id", userUuid(build.user));
+  user->set("email", build.user);
+  json->set("user", user);
   json->set("buildpack", build.buildpack);
   if (!build.failure.empty()) json->set("failure", build.failure);
   auto phases = makeJsonObject();
@@ -105,6 +134,7 @@ JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build) {
   json->set("buildpacks", buildpacks);
   if (build.stackImage) json->set("stack_image_digest", build.stackImage->str());
   setTime(json, "created_at", build.createdAt);
+  setTime(json, "updated_at", build.finishedAt.value_or(build.createdAt));
   setTime(json, "finished_at", build.finishedAt);
   return json;
 }

@@ -115,6 +115,8 @@ const std::map<std::string, Setting>& settings() {
       {"export_max_files", number(&Config::exportMaxFiles)},
       {"export_max_bytes", number(&Config::exportMaxBytes)},
       {"export_max_depth", number(&Config::exportMaxDepth)},
+      {"source_max_bytes", number(&Config::sourceMaxBytes)},
+      {"url_lifetime_s", number(&Config::urlLifetimeS)},
       {"pack_max_bytes", number(&Config::packMaxBytes)},
       {"pack_max_objects", number(&Config::packMaxObjects)},
       {"pack_join_count", number(&Config::packJoinCount)},

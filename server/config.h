@@ -46,6 +46,8 @@ struct Config {
   std::uint64_t exportMaxFiles = 200'000;
   std::uint64_t exportMaxBytes = 2ull << 30;
   std::uint64_t exportMaxDepth = 128;
+  std::uint64_t sourceMaxBytes = 1ull << 30;
+  std::uint64_t urlLifetimeS = 3600;
   std::uint64_t packMaxBytes = 2ull << 30;
   std::uint64_t packMaxObjects = 5'000'000;
   std::uint64_t objectMaxBytes = 512ull << 20;

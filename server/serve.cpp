@@ -160,9 +160,10 @@ controller::DeployerConfig deployerConfig(const Config& config) {
   deployer.queue = {
       .workers = config.maxParallelBuilds == 0 ? cores : static_cast<unsigned>(config.maxParallelBuilds),
       .maxWaiting = config.buildQueueMax};
-  deployer.exportMaxFiles = config.exportMaxFiles;
-  deployer.exportMaxBytes = config.exportMaxBytes;
-  deployer.exportMaxDepth = config.exportMaxDepth;
+  deployer.source = {.maxFiles = config.exportMaxFiles,
+                     .maxBytes = config.exportMaxBytes,
+                     .maxDepth = config.exportMaxDepth,
+                     .maxTarballBytes = config.sourceMaxBytes};
   return deployer;
 }
 
@@ -266,8 +267,13 @@ int run(const Config& config) {
   builder::Builder builder(builderConfig(config, folder), *runtime, blobs, store);
   controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
                                                          builder, stacks, releases, locks, limits, clock});
+  const controller::UrlSigner signer(folder.urlKey(), std::chrono::seconds(config.urlLifetimeS), clock);
+  controller::SourceStore sources(
+      folder.sources(), {.maxBytes = config.sourceMaxBytes, .minFreeBytes = config.push.diskFreeBytes},
+      signer, clock);
+  const controller::BuildView buildView(store, signer, urls);
   controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,
-                                   locks, limits, clock,
+                                   locks, limits, sources, buildView, clock,
                                    [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
@@ -275,7 +281,8 @@ int run(const Config& config) {
   controller::PushGateway gateway(folder, store, deployer, commands, keeper);
   base::Metrics metrics;
   gitd::MeteredHandler metered(gateway, metrics);
-  controller::HttpApi api(store, blobs, commands, metrics);
+  controller::BuildsApi buildsApi({folder, urls, store, deployer, sources, signer, buildView});
+  controller::HttpApi api({store, blobs, commands, buildsApi, metrics});
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));

@@ -57,6 +57,20 @@ net::StreamSocket connectTcp(const RemoteServer& server) {
   return socket;
 }
 
+class StreamSink : public base::ByteSink {
+ public:
+  explicit StreamSink(std::ostream& stream) : stream_(stream) {}
+  void write(std::string_view bytes) override {
+    stream_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!stream_.good()) throw Error(Errc::unavailable, "the connection to the server broke");
+  }
+  void flush() { stream_.flush(); }
+  bool broken() const { return !stream_.good(); }
+
+ private:
+  std::ostream& stream_;
+};
+
 struct Connect {
   net::StreamSocket operator()(const LocalServer& local) const { return connectUnix(local.dataFolder); }
   net::StreamSocket operator()(const RemoteServer& remote) const { return connectTcp(remote); }
@@ -122,7 +136,27 @@ Answer Connection::get(const std::string& path) {
   return exchange(request, "");
 }
 
-Answer Connection::exchange(net::HTTPRequest& request, const std::string& body) {
+Answer Connection::put(const std::string& path, const std::function<void(base::ByteSink&)>& body) {
+  net::HTTPRequest request(net::HTTPRequest::HTTP_PUT, path, net::HTTPMessage::HTTP_1_1);
+  request.setContentType("application/octet-stream");
+  request.setChunkedTransferEncoding(true);
+  address(request);
+  try {
+    StreamSink out(session_.sendRequest(request));
+    try {
+      body(out);
+      out.flush();
+    } catch (const Error&) {
+      if (!out.broken()) throw;
+    }
+    if (out.broken()) session_.clearException();
+    return receive();
+  } catch (const Poco::Exception& failure) {
+    throw Error(Errc::unavailable, "the connection to the server broke: " + reasonOf(failure));
+  }
+}
+
+void Connection::address(net::HTTPRequest& request) const {
   if (const auto* remote = std::get_if<RemoteServer>(&server_)) {
     request.setURI(remote->pathPrefix + request.getURI());
     request.setHost(remote->host, remote->port);
@@ -130,25 +164,33 @@ Answer Connection::exchange(net::HTTPRequest& request, const std::string& body) 
   } else {
     request.setHost("localhost");
   }
+}
+
+Answer Connection::exchange(net::HTTPRequest& request, const std::string& body) {
+  address(request);
   try {
     auto& out = session_.sendRequest(request);
     out.write(body.data(), static_cast<std::streamsize>(body.size()));
     out.flush();
-    net::HTTPResponse response;
-    std::istream& in = session_.receiveResponse(response);
-    Answer answer;
-    answer.status = response.getStatus();
-    answer.reason = response.getReason();
-    if (response.hasContentLength())
-      answer.sizeBytes = static_cast<std::uint64_t>(response.getContentLength64());
-    std::string tag = response.get("ETag", "");
-    std::erase(tag, '"');
-    answer.digest = base::Digest::tryParse(tag);
-    answer.body = &in;
-    return answer;
+    return receive();
   } catch (const Poco::Exception& failure) {
     throw Error(Errc::unavailable, "the connection to the server broke: " + reasonOf(failure));
   }
+}
+
+Answer Connection::receive() {
+  net::HTTPResponse response;
+  std::istream& in = session_.receiveResponse(response);
+  Answer answer;
+  answer.status = response.getStatus();
+  answer.reason = response.getReason();
+  if (response.hasContentLength())
+    answer.sizeBytes = static_cast<std::uint64_t>(response.getContentLength64());
+  std::string tag = response.get("ETag", "");
+  std::erase(tag, '"');
+  answer.digest = base::Digest::tryParse(tag);
+  answer.body = &in;
+  return answer;
 }
 
 }  // namespace cli::detail

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/byte_sink.h"
 #include "base/digest.h"
 #include "cli/detail/interrupt.h"
 #include "cli/detail/server_address.h"
@@ -37,13 +39,23 @@ class Connection {
 
   Answer post(const std::string& path, const std::string& json);
   Answer get(const std::string& path);
+  /// Sends what `body` writes, in chunks. When the server answers before the end (a refusal), that is the
+  /// answer.
+  Answer put(const std::string& path, const std::function<void(base::ByteSink&)>& body);
 
  private:
   Connection(const Poco::Net::StreamSocket& socket, const ServerAddress& server);
+  void address(Poco::Net::HTTPRequest& request) const;
+  Answer receive();
   Answer exchange(Poco::Net::HTTPRequest& request, const std::string& body);
 
   ServerAddress server_;
-  Poco::Net::HTTPClientSession session_;
+  /// Can be asked for the answer also after sending has failed.
+  struct Session : Poco::Net::HTTPClientSession {
+    using HTTPClientSession::HTTPClientSession;
+    using HTTPSession::clearException;
+  };
+  Session session_;
   Watched watched_;  // after session_, whose socket it names
 };
 

@@ -20,8 +20,8 @@ class TextSink : public base::ByteSink {
   std::string text;
 };
 
-/// Answers POST /fairlead/commands with `status` and `lines`, and a GET of a path in `files` with its bytes.
-/// Thread-safe once started.
+/// Answers POST /fairlead/commands with `status` and `lines`, a GET of a path in `files` with its bytes, and
+/// POST /sources with one that takes any PUT. Thread-safe once started.
 class ScriptedServer {
  public:
   explicit ScriptedServer(const std::filesystem::path& folder) {
@@ -36,6 +36,11 @@ class ScriptedServer {
   std::map<std::string, std::string> files;
   std::string etag;
 
+  /// What was PUT, by path and query.
+  std::vector<std::pair<std::string, std::string>> puts() {
+    const std::lock_guard lock(mutex_);
+    return puts_;
+  }
   std::vector<std::string> bodies() {
     const std::lock_guard lock(mutex_);
     return bodies_;
@@ -49,6 +54,19 @@ class ScriptedServer {
       if (file == files.end()) throw base::Error(base::Errc::notFound, "no such slug");
       return base::sendBody(request, response, 200, "application/octet-stream", file->second);
     }
+    if (request.getMethod() == "PUT") {
+      std::string body = base::readBody(request, 16u << 20, "test");
+      {
+        const std::lock_guard lock(mutex_);
+        puts_.emplace_back(request.getURI(), std::move(body));
+      }
+      if (status != 200) return base::sendJson(request, response, status, lines);
+      return base::sendBody(request, response, 200, "text/plain", "");
+    }
+    if (request.getURI() == "/sources")
+      return base::sendJson(
+          request, response, 201,
+          R"({"source_blob": {"get_url": "http://x/sources/1?g", "put_url": "http://x/sources/1?p"}})");
     {
       const std::lock_guard lock(mutex_);
       bodies_.push_back(base::readBody(request, 1u << 20, "test"));
@@ -64,6 +82,7 @@ class ScriptedServer {
 
   std::mutex mutex_;
   std::vector<std::string> bodies_;
+  std::vector<std::pair<std::string, std::string>> puts_;
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above
 };
 

@@ -113,9 +113,12 @@ class CommandSetTest : public ::testing::Test {
   Deployer deployer_{{},
                      {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
                       limits_, clock_}};
+  UrlSigner signer_{folder_.root() / "url_key", std::chrono::hours(1), clock_};
+  SourceStore sources_{folder_.sources(), {}, signer_, clock_};
+  const BuildView buildView_{store_, signer_, urls_};
   bool stopped_ = false;
   CommandSet commands_{{folder_, urls_, store_, deployer_, releases_, stacks_, engine_, log_, runtime_,
-                        locks_, limits_, clock_, [this](bool) { stopped_ = true; }}};
+                        locks_, limits_, sources_, buildView_, clock_, [this](bool) { stopped_ = true; }}};
 };
 
 TEST_F(CommandSetTest, AMistypedCommandNamesTheNearestAndIsAUsageError) {

@@ -8,6 +8,7 @@
 namespace controller {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string refusalOf(const std::vector<std::string>& options) {
@@ -23,7 +24,8 @@ std::string refusalOf(const std::vector<std::string>& options) {
 TEST(PushOptions, NoneMeansAnOrdinaryPush) {
   const PushOptions options = parsePushOptions({});
   EXPECT_FALSE(options.noCache || options.detach || options.dryRun || options.cancelRunning);
-  EXPECT_EQ(options.buildpack + options.message, "");
+  EXPECT_EQ(options.message, "");
+  EXPECT_TRUE(options.buildpacks.empty());
 }
 
 TEST(PushOptions, AllOfThem) {
@@ -31,7 +33,7 @@ TEST(PushOptions, AllOfThem) {
       parsePushOptions({"no-cache", "detach", "dry-run", "cancel-running",
                         "buildpack=https://example.org/b.git#v1", "message= Fix = it "});
   EXPECT_TRUE(options.noCache && options.detach && options.dryRun && options.cancelRunning);
-  EXPECT_EQ(options.buildpack, "https://example.org/b.git#v1");
+  EXPECT_THAT(options.buildpacks, ElementsAre("https://example.org/b.git#v1"));
   EXPECT_EQ(options.message, "Fix = it");
 }
 
