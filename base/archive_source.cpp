@@ -189,9 +189,15 @@ fs::path topOf(const fs::path& folder) {
 }  // namespace
 
 std::filesystem::path unpackSource(ByteSource& in, const fs::path& folder, const SourceRules& rules) {
-  SourceUnpacker unpacker(in, folder, rules);
-  unpacker.run();
-  return unpacker.leftOutAtTop() && !fs::is_empty(folder) ? folder : topOf(folder);
+  try {
+    SourceUnpacker unpacker(in, folder, rules);
+    unpacker.run();
+    return unpacker.leftOutAtTop() && !fs::is_empty(folder) ? folder : topOf(folder);
+  } catch (const Error& error) {
+    if (error.code() != Errc::corrupt) throw;
+    throw Error(Errc::corrupt,
+                std::string(error.what()) + ": send a whole tar, plain or compressed by gzip, xz or zstd");
+  }
 }
 
 }  // namespace base

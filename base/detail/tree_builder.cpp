@@ -222,8 +222,9 @@ TreeBuilder::FolderRef TreeBuilder::walk(const std::vector<std::string>& compone
       const std::string target = readLink(*here, name);
       if (!target.empty()) {
         if (options_.links == TreeBuilderOptions::Links::refuse) {
-          throw Error(Errc::invalidArgument, "unpacking: " + printable(name) +
-                                                 " is a symlink, and an entry is to be written through it");
+          throw Error(Errc::invalidArgument,
+                      "unpacking: " + printable(name) +
+                          " is a symlink, and an entry is below it: leave one of them out");
         }
         if (++links > kMaxLinks) throw Error(Errc::invalidArgument, "unpacking: too many symlinks in a row");
         const auto parts = split(target, '/');
