@@ -1,9 +1,7 @@
 // Gzip writing on several cores.
 #pragma once
 
-#include <memory>
-
-#include "base/byte_sink.h"
+#include "base/block_writer.h"
 
 namespace base {
 
@@ -12,20 +10,11 @@ struct GzipOptions {
   unsigned threads = 0;  ///< 0 = number of cores
 };
 
-/// Compresses what is written and passes it on to `out` as gzip: one member per MiB of input (RFC 1952
-/// section 2.2 allows several), so that blocks compress in parallel and the output depends only on the input
-/// and the level, never on threads or write sizes. No name, mtime 0. Memory: about 4 MiB per thread. `out` is
-/// called on the caller's thread only. finish() once; without it the stream is abandoned.
-class GzipWriter : public ByteSink {
+/// One member per MiB of input (RFC 1952 section 2.2 allows several), each compressed by itself: see
+/// BlockWriter. No name, mtime 0. Throws invalidArgument for a level that does not exist.
+class GzipWriter : public BlockWriter {
  public:
   GzipWriter(ByteSink& out, GzipOptions options = {});
-  ~GzipWriter() override;
-  void write(std::string_view bytes) override;
-  void finish();
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 }  // namespace base
