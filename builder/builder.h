@@ -17,6 +17,7 @@
 #include "sandbox/container.h"
 #include "store/blob_store.h"
 #include "store/layer_index.h"
+#include "store/layer_writer.h"
 #include "store/model.h"
 
 namespace builder {
@@ -57,6 +58,7 @@ struct BuilderConfig {
   std::uint64_t diskMinFreeBytes = 256ull << 20;  ///< setting disk_min_free_bytes: a build that leaves less
                                                   ///< of the disk is stopped
   std::uint64_t slugWarnBytes = 300ull << 20;     ///< setting slug_warn_bytes, compressed
+  store::Compression slugCompression = store::Compression::gzip;  ///< setting slug_compression
   std::vector<std::pair<std::string, std::string>>
       hostEnvironment;             ///< proxy variables, npm registry: given to every phase
   std::filesystem::path caBundle;  ///< the operator's CA bundle, mounted over the stack's; empty: none

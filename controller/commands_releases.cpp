@@ -11,6 +11,7 @@
 #include "controller/render.h"
 #include "controller/report.h"
 #include "controller/source_request.h"
+#include "store/layer_writer.h"
 
 namespace controller {
 namespace {
@@ -260,8 +261,9 @@ int downloadSlug(const Invocation& call) {
   if (!call.io.save)
     throw base::Error(base::Errc::invalidArgument,
                       "slugs:download cannot write files over SSH: use the fairlead program");
-  const std::string file =
-      call.option("output").value_or(app.name.str() + "-" + release.version.str() + ".tgz");
+  const bool zstd = !slug->layers.empty() && slug->layers[0].blob.mediaType == store::LayerWriter::kZstdLayer;
+  const std::string file = call.option("output").value_or(app.name.str() + "-" + release.version.str() +
+                                                          (zstd ? ".tar.zst" : ".tgz"));
   call.io.save("/apps/" + app.name.str() + "/slugs/" + slug->uuid + "/blob", file);
   return 0;
 }
@@ -289,7 +291,7 @@ std::vector<CommandSpec> releaseCommands() {
       {"slugs", "-a APP", "list the slugs", 0, 0, {"num="}, listSlugs},
       {"slugs:download",
        "[vN] -a APP [-o FILE]",
-       "save a release's slug (.tgz)",
+       "save a release's slug (.tgz or .tar.zst)",
        0,
        1,
        {"output="},

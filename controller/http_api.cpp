@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "controller/disconnect_watch.h"
 #include "controller/render.h"
+#include "store/layer_writer.h"
 
 namespace controller {
 namespace {
@@ -192,7 +193,8 @@ void HttpApi::sendSlug(base::HttpRequest& request, base::HttpResponse& response)
   std::vector<std::filesystem::path> files;
   for (const store::Layer& layer : slug->layers)
     files.push_back(blobs_.path(layer.blob.digest));
-  base::sendFiles(request, response, files, "application/gzip", checksum.str());
+  const bool zstd = !slug->layers.empty() && slug->layers[0].blob.mediaType == store::LayerWriter::kZstdLayer;
+  base::sendFiles(request, response, files, zstd ? "application/zstd" : "application/gzip", checksum.str());
 }
 
 /// Of all layers' bytes, one behind the other: computed when it is first asked for, since a build that reuses

@@ -31,7 +31,6 @@ using store::Layer;
 
 constexpr const char* kConfigType = "application/vnd.oci.image.config.v1+json";
 constexpr const char* kManifestType = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* kZstdLayer = "application/vnd.oci.image.layer.v1.tar+zstd";
 constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr const char* kUser = "1000:1000";
 constexpr std::size_t kMaxTypeName = 63;
@@ -75,8 +74,9 @@ bool isTypeName(std::string_view name) {
 
 /// A layer's media type in OCI's words, whichever registry it came from.
 std::string ociLayerType(const std::string& mediaType) {
-  return mediaType == kZstdLayer || mediaType == "application/vnd.docker.image.rootfs.diff.tar.zstd"
-             ? kZstdLayer
+  return mediaType == store::LayerWriter::kZstdLayer ||
+                 mediaType == "application/vnd.docker.image.rootfs.diff.tar.zstd"
+             ? store::LayerWriter::kZstdLayer
              : store::LayerWriter::kGzipLayer;
 }
 

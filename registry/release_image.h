@@ -34,7 +34,7 @@ std::string architecture();
 store::Layer storeStartLayer(store::BlobStore& blobs, const store::ProcessTypes& types);
 
 /// Writes the image's config into `blobs` and returns the manifest; the caller commits it with the release's
-/// row. Layers: run image, slug, start. Media types are OCI's, layers are gzip (docker 20.10 reads no zstd).
+/// row. Layers: run image, slug, start. Media types are OCI's, layers are as they were packed (gzip, since docker 20.10 reads no zstd).
 /// Annotations and labels: org.opencontainers.image.revision, .created, .version, .base.digest, .base.name;
 /// fairlead.build, .pusher, .stack.build (digest of the build image), .buildpacks (JSON: name, description,
 /// url, version, report of each) and .build.phases (JSON: milliseconds by name).

@@ -110,6 +110,7 @@ const std::map<std::string, Setting>& settings() {
       {"slug_max_files", limit("slug_max_files", &Config::slugMaxFiles)},
       {"app_limits_max", maxima()},
       {"build_log_max_bytes", limit("build_log_max_bytes", &Config::buildLogMaxBytes)},
+      {"slug_compression", oneOf({"gzip", "zstd"}, &Config::slugCompression)},
       {"slug_max_bytes", limit("slug_max_bytes", &Config::slugMaxBytes)},
       {"slug_warn_bytes", number(&Config::slugWarnBytes)},
       {"export_max_files", number(&Config::exportMaxFiles)},

@@ -41,6 +41,7 @@ struct Config {
   std::uint64_t slugMaxBytes = 1ull << 30;
   std::uint64_t slugMaxExpandedBytes = 4ull << 30;
   std::uint64_t slugMaxFiles = 500'000;
+  std::string slugCompression = "gzip";  ///< or "zstd"
   controller::LimitValues appLimitsMax;  ///< what an app may raise its own limits to; else these defaults
   std::uint64_t slugWarnBytes = 300ull << 20;
   std::uint64_t exportMaxFiles = 200'000;

@@ -124,6 +124,8 @@ builder::BuilderConfig builderConfig(const Config& config, const controller::Dat
           .cpuWeight = static_cast<unsigned>(std::clamp<std::uint64_t>(config.buildCpuWeight, 1, 10'000)),
           .diskMinFreeBytes = config.push.diskFreeBytes,
           .slugWarnBytes = config.slugWarnBytes,
+          .slugCompression =
+              config.slugCompression == "zstd" ? store::Compression::zstd : store::Compression::gzip,
           .hostEnvironment = hostEnvironment(),
           .caBundle = existing(config.caBundle)};
 }

@@ -414,7 +414,9 @@ BuildRun::Stopped BuildRun::packSlug() {
   if (auto stop = refuseSlugTree(folder_.build(), input_.limits, stop_)) return stop;
   const auto parts = planSlug(base::listTree(folder_.build(), {".git"}), sourceFolders_);
   PackedSlug packed =
-      SlugPacker(parts_.blobs, parts_.packed, input_.limits.slugBytes, stop_).pack(folder_.build(), parts);
+      SlugPacker(parts_.blobs, parts_.packed,
+                 {.maxBytes = input_.limits.slugBytes, .compression = config_.slugCompression}, stop_)
+          .pack(folder_.build(), parts);
   if (packed.bytes > input_.limits.slugBytes) {
     return BuildFailed{"Compiled slug size: " + base::formatBytes(packed.bytes) + " is too large (at most " +
                        base::formatBytes(input_.limits.slugBytes) +

@@ -15,6 +15,12 @@ constexpr base::TarOwner kOwner = {.uid = 1000, .gid = 1000};
 constexpr std::int64_t kTimeSeconds = 315532800;
 /// 3 % more bytes than level 6 in two thirds of its time.
 constexpr int kGzipLevel = 4;
+constexpr int kZstdLevel = 3;
+
+store::LayerOptions layerOptions(store::Compression compression) {
+  return {.compression = compression,
+          .level = compression == store::Compression::zstd ? kZstdLevel : kGzipLevel};
+}
 
 base::PackOptions packOptions(bool last) {
   return {.prefix = "./app",
@@ -24,10 +30,11 @@ base::PackOptions packOptions(bool last) {
 }
 
 /// The tree and all that its layer's bytes depend on: a change of the format is a change of the name.
-base::Digest nameOf(const base::Digest& tree, const base::PackOptions& options) {
+base::Digest nameOf(const base::Digest& tree, const base::PackOptions& options,
+                    const store::LayerOptions& layer) {
   const bool closed = options.ending == base::PackOptions::Ending::closed;
-  return base::Digest::of("layer format 1\n" + std::string(store::LayerWriter::kGzipLayer) + " level " +
-                          std::to_string(kGzipLevel) + "\n" + options.prefix + " " +
+  return base::Digest::of("layer format 1\n" + std::string(store::LayerWriter::mediaType(layer.compression)) +
+                          " level " + std::to_string(layer.level) + "\n" + options.prefix + " " +
                           std::to_string(options.owner.uid) + ":" + std::to_string(options.owner.gid) + " " +
                           std::to_string(options.mtimeSeconds) + (closed ? " closed\n" : " open\n") +
                           tree.str());
@@ -55,15 +62,16 @@ class GuardedSink : public base::ByteSink {
 void SlugPacker::add(const std::filesystem::path& folder, const SlugPart& part, bool last) {
   if (stop_.stop_requested()) throw base::Error(base::Errc::cancelled, "packing was stopped");
   const base::PackOptions options = packOptions(last);
-  const base::Digest name = nameOf(base::hashTree(folder, part.entries), options);
+  const base::Digest name =
+      nameOf(base::hashTree(folder, part.entries), options, layerOptions(options_.compression));
   if (const auto known = index_.findPackedTree(name);
       known && blobs_.size(known->blob.digest) == known->blob.sizeBytes) {
     packed_.layers.push_back(*known);
     packed_.bytes += known->blob.sizeBytes;
     return;
   }
-  store::LayerWriter writer(blobs_, {.level = kGzipLevel});
-  GuardedSink guarded(writer, stop_, maxBytes_ - packed_.bytes);
+  store::LayerWriter writer(blobs_, layerOptions(options_.compression));
+  GuardedSink guarded(writer, stop_, options_.maxBytes - packed_.bytes);
   base::packEntries(folder, part.entries, options, guarded);
   if (guarded.tooLarge()) {
     packed_.bytes += writer.compressedBytes();
@@ -78,7 +86,7 @@ void SlugPacker::add(const std::filesystem::path& folder, const SlugPart& part, 
 }
 
 PackedSlug SlugPacker::pack(const std::filesystem::path& folder, const std::vector<SlugPart>& parts) {
-  for (std::size_t i = 0; i < parts.size() && packed_.bytes <= maxBytes_; ++i)
+  for (std::size_t i = 0; i < parts.size() && packed_.bytes <= options_.maxBytes; ++i)
     add(folder, parts[i], i + 1 == parts.size());
   return std::move(packed_);
 }

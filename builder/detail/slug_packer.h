@@ -9,6 +9,7 @@
 #include "builder/detail/slug_plan.h"
 #include "store/blob_store.h"
 #include "store/layer_index.h"
+#include "store/layer_writer.h"
 #include "store/model.h"
 
 namespace builder::detail {
@@ -25,9 +26,12 @@ struct PackedSlug {
 /// take threads of their own.
 class SlugPacker {
  public:
-  /// Packing ends early once more than `maxBytes` are there.
-  SlugPacker(store::BlobStore& blobs, store::LayerIndex& index, std::uint64_t maxBytes, std::stop_token stop)
-      : blobs_(blobs), index_(index), maxBytes_(maxBytes), stop_(std::move(stop)) {}
+  struct Options {
+    std::uint64_t maxBytes = 0;  ///< packing ends early once more are there
+    store::Compression compression = store::Compression::gzip;
+  };
+  SlugPacker(store::BlobStore& blobs, store::LayerIndex& index, Options options, std::stop_token stop)
+      : blobs_(blobs), index_(index), options_(options), stop_(std::move(stop)) {}
 
   /// `parts` as planSlug gives them, below `folder`. `bytes` is more than the limit, and then not to be
   /// relied on otherwise, when the slug is too large. Throws cancelled when it was stopped, io.
@@ -38,7 +42,7 @@ class SlugPacker {
 
   store::BlobStore& blobs_;
   store::LayerIndex& index_;
-  const std::uint64_t maxBytes_;
+  const Options options_;
   std::stop_token stop_;
   PackedSlug packed_;
 };

@@ -17,7 +17,7 @@ void pack(const std::filesystem::path& folder, store::BlobStore& blobs, store::L
   const auto start = std::chrono::steady_clock::now();
   constexpr std::uint64_t kMaxBytes = 1ull << 40;
   const auto packed =
-      builder::detail::SlugPacker(blobs, index, kMaxBytes, {})
+      builder::detail::SlugPacker(blobs, index, {.maxBytes = kMaxBytes}, {})
           .pack(folder, builder::detail::planSlug(base::listTree(folder), {}));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   rusage used{};

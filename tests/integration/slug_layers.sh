@@ -71,3 +71,20 @@ fairlead apps:create hello >/dev/null
 git -C "$work/hello" remote set-url fairlead "ssh://git@localhost:$ssh_port/hello.git"
 push hello
 assert_eq "$(layers_of hello v2 | sort)" "$(sort <<<"$second")" "layers on another server"
+
+note "zstd by setting: the engine, skopeo and zstd's own program read it"
+stop_server
+echo 'slug_compression = zstd' >>"$work/fairlead.conf"
+start_server
+write_web_app hello three
+commit hello "Third"
+push hello
+assert_contains "$(page hello)" "page=three" "page"
+types=$(curl -sS --fail "http://$http_address/v2/hello/manifests/v3" | jq -r '[.layers[].mediaType | sub(".*tar"; "")] | join(" ")')
+assert_contains "$types" "+zstd" "layers"
+fairlead slugs:download -a hello -o "$work/slug.tar.zst"
+mkdir "$work/zstd"
+zstd -q -d -c "$work/slug.tar.zst" | tar -x -C "$work/zstd"
+assert_eq "$(cat "$work/zstd/app/page.txt")" three "page.txt"
+diff -r --no-dereference -x when -x page.txt "$work/gnu/app" "$work/zstd/app"
+skopeo copy -q --src-tls-verify=false "docker://$http_address/hello:v3" "oci:$work/copy:zstd"

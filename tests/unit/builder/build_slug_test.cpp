@@ -30,6 +30,24 @@ TEST_F(BuildTest, SameTreeSameSlug) {
   EXPECT_FALSE(fs::exists(folder / "app/.git"));
 }
 
+TEST_F(BuildTest, TheSettingChoosesTheCompressionAndNothingIsMixed) {
+  const auto buildAs = [&](store::Compression compression) {
+    config.slugCompression = compression;
+    source("Procfile", "web: x");
+    runtime.queueRun("0\nX\n");
+    return succeed();
+  };
+  const auto gzip = buildAs(store::Compression::gzip);
+  const auto zstd = buildAs(store::Compression::zstd);
+  ASSERT_EQ(zstd.layers.size(), gzip.layers.size());
+  for (std::size_t i = 0; i < zstd.layers.size(); ++i) {
+    EXPECT_EQ(gzip.layers[i].blob.mediaType, store::LayerWriter::kGzipLayer);
+    EXPECT_EQ(zstd.layers[i].blob.mediaType, store::LayerWriter::kZstdLayer);
+    EXPECT_EQ(zstd.layers[i].diffId, gzip.layers[i].diffId);
+  }
+  EXPECT_EQ(buildAs(store::Compression::gzip).layers[0].blob.digest, gzip.layers[0].blob.digest);
+}
+
 TEST_F(BuildTest, APushOfCodeOnlyStoresTheCodesLayerOnly) {
   std::string code = "first";
   const auto push = [&](const std::string& id) {

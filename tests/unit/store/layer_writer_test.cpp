@@ -35,6 +35,18 @@ TEST(LayerWriter, HashesBothSides) {
   EXPECT_EQ(unpacked(blobs, layer.blob.digest), content);
 }
 
+TEST(LayerWriter, WritesZstdWhenAsked) {
+  MemoryBlobStore blobs;
+  LayerWriter gzip(blobs);
+  gzip.write("the tar");
+  LayerWriter zstd(blobs, {.compression = Compression::zstd});
+  zstd.write("the tar");
+  const Layer layer = zstd.commit();
+  EXPECT_EQ(layer.blob.mediaType, "application/vnd.oci.image.layer.v1.tar+zstd");
+  EXPECT_EQ(layer.diffId, gzip.commit().diffId);
+  EXPECT_EQ(unpacked(blobs, layer.blob.digest), "the tar");
+}
+
 TEST(LayerWriter, GivesTheSameLayerForTheSameBytes) {
   MemoryBlobStore blobs;
   const std::string content(100'000, 'y');
