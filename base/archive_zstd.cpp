@@ -15,7 +15,7 @@ namespace {
 using Writer = CHandle<archive, &archive_write_free>;
 using Entry = CHandle<archive_entry, &archive_entry_free>;
 
-constexpr std::size_t kBlockBytes = 4u << 20;
+constexpr std::size_t kBlockBytes = 2u << 20;
 constexpr int kMaxLevel = 19;
 constexpr std::size_t kSlackBytes = 64u << 10;  // for what does not compress
 

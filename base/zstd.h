@@ -10,7 +10,7 @@ struct ZstdOptions {
   unsigned threads = 0;  ///< 0 = number of cores
 };
 
-/// One frame per 4 MiB of input (RFC 8878 section 3.1 allows several), each compressed by itself: see
+/// One frame per 2 MiB of input (RFC 8878 section 3.1 allows several), each compressed by itself: see
 /// BlockWriter. Throws invalidArgument for a level that does not exist.
 class ZstdWriter : public BlockWriter {
  public:
