@@ -28,7 +28,7 @@ constexpr std::uint64_t kRoomEvery = 16ull << 20;
 
 bool isUuid(std::string_view text) {
   constexpr std::size_t kLength = 36;
-  return text.size() == kLength && text.find_first_not_of("0123456789abcdef-") == text.npos &&
+  return text.size() == kLength && text.find_first_not_of("0123456789abcdef-") == std::string_view::npos &&
          text.front() != '-';
 }
 
@@ -55,7 +55,7 @@ SourceStore::SourceStore(fs::path folder, Config config, const UrlSigner& signer
   fs::create_directories(folder_);
   if (::chmod(folder_.c_str(), 0700) != 0) base::throwErrno(errno, "protecting the sources folder");
   removeLeft(Left::unfinished);
-  sweeper_ = std::jthread([this](std::stop_token stop) {
+  sweeper_ = std::jthread([this](const std::stop_token& stop) {
     pthread_setname_np(pthread_self(), "sources");
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {

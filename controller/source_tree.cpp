@@ -83,11 +83,11 @@ bool isCommitId(std::string_view version) {
   constexpr std::size_t kSha1 = 40;
   constexpr std::size_t kSha256 = 64;
   return (version.size() == kSha1 || version.size() == kSha256) &&
-         version.find_first_not_of("0123456789abcdef") == version.npos;
+         version.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 std::string withoutSecrets(const std::string& url) {
-  const std::string plain = url.substr(0, url.find_first_of("?#"));
+  std::string plain = url.substr(0, url.find_first_of("?#"));
   const auto scheme = plain.find("://");
   if (scheme == std::string::npos) return plain;
   const auto host = scheme + 3;

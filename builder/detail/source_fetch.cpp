@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -46,7 +47,7 @@ std::optional<BuildStop> fetchSource(const BuildParts& parts, const BuildInput& 
                  {.maxBytes = input.limits.diskBytes, .minFreeBytes = parts.config.diskMinFreeBytes});
   PhaseRunner phases(
       {parts.config, parts.runtime, input, folder, disk, [&](const std::string& line) { lines.error(line); }},
-      stop);
+      std::move(stop));
   lines.step("Fetching the source from " + base::printable(withoutCredentials(fetch.url), 200));
   const auto result = phases.run({.name = "source",
                                   .script = kFetchSourceScript,
