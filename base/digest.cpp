@@ -15,12 +15,17 @@ namespace {
 
 using EvpContext = CHandle<EVP_MD_CTX, &EVP_MD_CTX_free>;
 
-constexpr std::string_view kPrefix = "sha256:";
-constexpr std::size_t kHexLength = 64;
+struct AlgorithmFacts {
+  DigestAlgorithm algorithm;
+  std::string_view name;
+  std::size_t hexLength;
+};
+constexpr std::array<AlgorithmFacts, 2> kAlgorithms = {
+    {{DigestAlgorithm::sha256, "sha256", 64}, {DigestAlgorithm::sha512, "sha512", 128}}};
 
 /// OpenSSL fails here only without memory or with a broken installation.
 void require(bool succeeded) {
-  if (!succeeded) throw Error(Errc::internal, "the SHA-256 implementation of OpenSSL cannot be used");
+  if (!succeeded) throw Error(Errc::internal, "the hash functions of OpenSSL cannot be used");
 }
 
 std::string randomBytes(std::size_t count) {
@@ -40,7 +45,7 @@ std::string_view asText(const unsigned char* bytes, std::size_t count) {
 
 }  // namespace
 
-struct Sha256::Context {
+struct Hasher::Context {
   EvpContext evp;
 
   std::string finish() {
@@ -52,42 +57,65 @@ struct Sha256::Context {
   }
 };
 
-Sha256::Sha256() : context_(std::make_unique<Context>()) {
+Hasher::Hasher(DigestAlgorithm algorithm) : algorithm_(algorithm), context_(std::make_unique<Context>()) {
   context_->evp.reset(EVP_MD_CTX_new());
-  require(context_->evp && EVP_DigestInit_ex(context_->evp.get(), EVP_sha256(), nullptr) == 1);
+  const EVP_MD* function = algorithm == DigestAlgorithm::sha512 ? EVP_sha512() : EVP_sha256();
+  require(context_->evp && EVP_DigestInit_ex(context_->evp.get(), function, nullptr) == 1);
 }
 
-Sha256::~Sha256() = default;
-Sha256::Sha256(Sha256&&) noexcept = default;
-Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+Hasher::~Hasher() = default;
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
-void Sha256::update(std::string_view bytes) {
+void Hasher::update(std::string_view bytes) {
   CHECK(context_ && context_->evp);
   require(EVP_DigestUpdate(context_->evp.get(), bytes.data(), bytes.size()) == 1);
 }
 
-Digest Sha256::finish() {
+Digest Hasher::finish() {
   CHECK(context_ && context_->evp);
-  return Digest(std::string(kPrefix) + toHex(context_->finish()));
+  return Digest(std::string(name(algorithm_)) + ":" + toHex(context_->finish()));
+}
+
+std::string_view name(DigestAlgorithm algorithm) noexcept {
+  return algorithm == DigestAlgorithm::sha512 ? "sha512" : "sha256";
+}
+
+std::optional<DigestAlgorithm> parseDigestAlgorithm(std::string_view text) noexcept {
+  for (const AlgorithmFacts& each : kAlgorithms) {
+    if (each.name == text) return each.algorithm;
+  }
+  return std::nullopt;
 }
 
 std::optional<Digest> Digest::tryParse(std::string_view text) noexcept {
-  if (!text.starts_with(kPrefix) || text.size() != kPrefix.size() + kHexLength) return std::nullopt;
-  if (text.find_first_not_of("0123456789abcdef", kPrefix.size()) != std::string_view::npos)
-    return std::nullopt;
-  return Digest(std::string(text));
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  for (const AlgorithmFacts& each : kAlgorithms) {
+    if (each.name != text.substr(0, colon)) continue;
+    const std::string_view hex = text.substr(colon + 1);
+    if (hex.size() != each.hexLength) return std::nullopt;
+    if (hex.find_first_not_of("0123456789abcdef") != std::string_view::npos) return std::nullopt;
+    return Digest(std::string(text));
+  }
+  return std::nullopt;
 }
 
 Digest Digest::parse(std::string_view text) {
   auto digest = tryParse(text);
   if (!digest) {
-    throw Error(Errc::invalidArgument, "not a digest: expected \"sha256:\" and 64 lower-case hex digits");
+    throw Error(Errc::invalidArgument,
+                "not a digest: expected \"sha256:\" and 64, or \"sha512:\" and 128 lower-case hex digits");
   }
   return *std::move(digest);
 }
 
-Digest Digest::of(std::string_view bytes) {
-  Sha256 hash;
+DigestAlgorithm Digest::algorithm() const noexcept {
+  return text_.starts_with("sha512:") ? DigestAlgorithm::sha512 : DigestAlgorithm::sha256;
+}
+
+Digest Digest::of(std::string_view bytes, DigestAlgorithm algorithm) {
+  Hasher hash(algorithm);
   hash.update(bytes);
   return hash.finish();
 }

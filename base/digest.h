@@ -12,40 +12,52 @@
 
 namespace base {
 
-/// A sha256 content digest, "sha256:<64 lower-case hex>". Immutable value, ordered, hashable by str(). (OCI
-/// image-spec, Digests.)
+/// What content may be named by: the registered algorithms of OCI image-spec, Digests. sha256 is the one for
+/// everything that is made here.
+enum class DigestAlgorithm { sha256, sha512 };
+/// "sha256", "sha512".
+std::string_view name(DigestAlgorithm algorithm) noexcept;
+std::optional<DigestAlgorithm> parseDigestAlgorithm(std::string_view text) noexcept;
+
+/// A content digest, "sha256:<64 lower-case hex>" or "sha512:<128 lower-case hex>". Immutable value, ordered,
+/// hashable by str(). (OCI image-spec, Digests.)
 class Digest {
  public:
-  /// Strict: exactly "sha256:" + 64 lower-case hex digits; throws invalidArgument.
+  /// Strict: exactly an algorithm's name, ':' and all of its lower-case hex digits; throws invalidArgument.
   static Digest parse(std::string_view text);
   static std::optional<Digest> tryParse(std::string_view text) noexcept;
-  static Digest of(std::string_view bytes);
+  static Digest of(std::string_view bytes, DigestAlgorithm algorithm = DigestAlgorithm::sha256);
 
   const std::string& str() const noexcept { return text_; }
-  /// The 64 hex digits.
-  std::string hex() const { return text_.substr(7); }
+  /// The hex digits: 64, or 128 of sha512.
+  std::string hex() const { return text_.substr(text_.find(':') + 1); }
+  DigestAlgorithm algorithm() const noexcept;
   auto operator<=>(const Digest&) const = default;
 
  private:
-  friend class Sha256;
+  friend class Hasher;
   explicit Digest(std::string text) : text_(std::move(text)) {}
   std::string text_;
 };
 
-/// Streaming SHA-256. One thread at a time. finish() once.
-class Sha256 {
+/// Hashes a stream. One thread at a time. finish() once.
+class Hasher {
  public:
-  Sha256();
-  ~Sha256();
-  Sha256(Sha256&&) noexcept;
-  Sha256& operator=(Sha256&&) noexcept;
+  explicit Hasher(DigestAlgorithm algorithm = DigestAlgorithm::sha256);
+  ~Hasher();
+  Hasher(Hasher&&) noexcept;
+  Hasher& operator=(Hasher&&) noexcept;
   void update(std::string_view bytes);
   Digest finish();
+  DigestAlgorithm algorithm() const noexcept { return algorithm_; }
 
  private:
   struct Context;
+  DigestAlgorithm algorithm_;
   std::unique_ptr<Context> context_;
 };
+
+using Sha256 = Hasher;  ///< by default
 
 /// Lower-case hex.
 std::string toHex(std::string_view bytes);

@@ -31,11 +31,26 @@ TEST(Digest, RejectsEverythingElse) {
   }
 }
 
-TEST(Sha256, DoesNotCareAboutPieces) {
-  Sha256 hash;
+TEST(Digest, KnowsSha512) {
+  const auto digest = Digest::of("abc", DigestAlgorithm::sha512);
+  EXPECT_EQ(digest.str(),
+            "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+            "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+  EXPECT_EQ(digest.algorithm(), DigestAlgorithm::sha512);
+  EXPECT_EQ(digest.hex().size(), 128u);
+  EXPECT_EQ(Digest::parse(digest.str()), digest);
+  EXPECT_EQ(Digest::of("abc").algorithm(), DigestAlgorithm::sha256);
+  EXPECT_FALSE(Digest::tryParse("sha256:" + digest.hex()));
+  EXPECT_FALSE(Digest::tryParse(digest.str() + "0"));
+  EXPECT_EQ(parseDigestAlgorithm("sha512"), DigestAlgorithm::sha512);
+  EXPECT_EQ(parseDigestAlgorithm("md5"), std::nullopt);
+}
+
+TEST(Hasher, DoesNotCareAboutPieces) {
+  Hasher hash;
   for (const char* piece : {"a", "", "bc"})
     hash.update(piece);
-  Sha256 moved = std::move(hash);
+  Hasher moved = std::move(hash);
   EXPECT_EQ(moved.finish(), Digest::of("abc"));
 }
 
