@@ -31,8 +31,10 @@ RangeAnswer parseRange(std::string_view header, std::uint64_t size) noexcept {
     return ByteRange{size - std::min(last, size), size - 1};
   }
   if (!parseNumber(from, first)) return WholeFile{};
-  if (!to.empty() && (!parseNumber(to, last) || last < first)) return WholeFile{};
-  if (first >= size) return Unsatisfiable{};
+  if (!to.empty() && !parseNumber(to, last)) return WholeFile{};
+  // One that ends before it begins may be ignored or refused. Refused: who asks so gets nothing that it
+  // wants.
+  if (first >= size || (!to.empty() && last < first)) return Unsatisfiable{};
   return ByteRange{first, to.empty() ? size - 1 : std::min(last, size - 1)};
 }
 
