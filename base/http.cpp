@@ -210,11 +210,12 @@ RequestBody::RequestBody(HttpRequest& request)
 std::size_t RequestBody::read(char* buffer, std::size_t capacity) {
   if (!chunked_) capacity = static_cast<std::size_t>(std::min<std::uint64_t>(capacity, left_));
   if (capacity == 0) return 0;
+  askForBody();
   std::istream& stream = request_.stream();
   stream.read(buffer, static_cast<std::streamsize>(capacity));
   const auto count = static_cast<std::size_t>(stream.gcount());
   left_ -= chunked_ ? 0 : count;
-  if (count < capacity) {
+  if (count == 0) {  // what came before a break is given first
     // Poco ends both kinds of body in silence when the connection breaks.
     auto* served = dynamic_cast<HTTPServerRequestImpl*>(&request_);
     if (!chunked_ || (served != nullptr && clientIsGone(*served))) {
@@ -222,6 +223,13 @@ std::size_t RequestBody::read(char* buffer, std::size_t capacity) {
     }
   }
   return count;
+}
+
+void RequestBody::askForBody() {
+  if (!request_.getExpectContinue()) return;
+  request_.erase("Expect");  // once; and tells the server that the client goes on
+  request_.response().setKeepAlive(request_.getKeepAlive());
+  request_.response().sendContinue();
 }
 
 std::string readBody(HttpRequest& request, std::size_t maxBytes, std::string_view settingName) {

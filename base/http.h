@@ -54,13 +54,16 @@ void sendBody(HttpRequest& request, HttpResponse& response, int status, const st
 void sendJson(HttpRequest& request, HttpResponse& response, int status, const std::string& body);
 /// The request's body. Unlike request.stream() it knows an empty body from one that is still to come (a POST
 /// without Content-Length has none: the stream would wait for it until the connection ends), and a body that
-/// was cut off from one that ended: then read() throws cancelled.
+/// was cut off from one that ended: then read() throws cancelled. A client that waits for "100 Continue" gets
+/// it at the first read(): what a handler refuses before that is never sent.
 class RequestBody : public ByteSource {
  public:
   explicit RequestBody(HttpRequest& request);
   std::size_t read(char* buffer, std::size_t capacity) override;
 
  private:
+  void askForBody();
+
   HttpRequest& request_;
   bool chunked_;
   std::uint64_t left_;  // of a body with a Content-Length

@@ -16,6 +16,7 @@
 #include <Poco/Net/TCPServerConnectionFactory.h>
 #include <Poco/ThreadPool.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -141,11 +142,15 @@ class Connection : public net::TCPServerConnection {
       return false;
     }
     prepare(*response, *request, session);
-    if (request->getExpectContinue()) response->sendContinue();
     chooseHandler(*request)->handleRequest(*request, *response);
     const bool keepAlive = response->sent() && response->getKeepAlive();
     response.reset();  // sends what is left of the answer, before we wait for what is left of the request
-    session.setKeepAlive(skipBody(*request) && keepAlive);
+    if (request->getExpectContinue()) {  // RequestBody takes that away: nobody asked for the body
+      session.setKeepAlive(false);
+      closeGently(session);
+    } else {
+      session.setKeepAlive(skipBody(*request) && keepAlive);
+    }
     return session.getKeepAlive();
   }
 
@@ -155,8 +160,10 @@ class Connection : public net::TCPServerConnection {
     const bool crowded = shared_.connections.count() > shared_.options.maxThreads / 2;
     response.setDate(Poco::Timestamp());
     response.setVersion(request.getVersion());
+    // A client that asks before it sends its body may send it all the same after a refusal: then nobody could
+    // tell where the next request begins. RequestBody sets this again when it asks for the body.
     response.setKeepAlive(request.getKeepAlive() && session.canKeepAlive() && !crowded &&
-                          !shared_.connections.stopping());
+                          !request.getExpectContinue() && !shared_.connections.stopping());
   }
 
   std::unique_ptr<net::HTTPRequestHandler> chooseHandler(const HttpRequest& request) const {
@@ -185,6 +192,19 @@ class Connection : public net::TCPServerConnection {
       if (std::chrono::steady_clock::now() > deadline) return false;
     }
     return false;
+  }
+
+  /// Lets the answer arrive: closing a socket with unread bytes in it resets the connection.
+  static void closeGently(net::HTTPServerSession& session) {
+    const int socket = session.socket().impl()->sockfd();
+    ::shutdown(socket, SHUT_WR);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    std::array<char, 16384> buffer{};
+    while (std::chrono::steady_clock::now() < deadline) {
+      pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
+      if (::poll(&waiting, 1, 1000) <= 0 || ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT) <= 0)
+        return;
+    }
   }
 
   static void refuse(net::HTTPServerSession& session) {

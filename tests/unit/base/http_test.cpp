@@ -233,6 +233,17 @@ TEST(HttpServer, SendsContinueWhenAsked) {
   EXPECT_THAT(wire.send("hello").rest(), EndsWith("[hello]"));
 }
 
+TEST(HttpServer, RefusesBeforeTheBodyIsSent) {
+  const auto server = serve([](HttpRequest& in, HttpResponse& out) {
+    sendBody(in, out, 403, "text/plain", "no");
+  });
+  Wire wire(*server);
+  wire.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  const std::string answer = wire.rest();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(answer, HasSubstr("Connection: Close"));
+}
+
 TEST(HttpServer, RefusesWhatIsNoRequest) {
   for (const char* text :
        {"\r\n\r\n", "x\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"}) {
