@@ -88,15 +88,13 @@ std::optional<std::string> userOfToken(store::ReleaseStore& store, const std::st
   return token->user;
 }
 
-HttpApi::HttpApi(HttpApiParts parts)
+HttpApi::HttpApi(const HttpApiParts& parts)
     : store_(parts.store),
       blobs_(parts.blobs),
       commands_(parts.commands),
       builds_(parts.builds),
       metrics_(parts.metrics),
-      registry_(store_, blobs_, [&store = store_](const std::string& authorization, bool fromLoopback) {
-        return fromLoopback || userOfToken(store, authorization).has_value();
-      }) {}
+      registry_(parts.registry) {}
 
 base::HttpRouter HttpApi::router(Door door) {
   return [this, door](const base::HttpRequest& request) { return route(door, request); };

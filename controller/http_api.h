@@ -20,6 +20,7 @@ struct HttpApiParts {
   CommandSet& commands;
   BuildsApi& builds;
   const base::Metrics& metrics;
+  registry::RegistryApi& registry;
 };
 
 /// Thread-safe. Over TCP everything but /healthz, / and signed URLs asks for a token (Bearer, or Basic with
@@ -28,7 +29,7 @@ struct HttpApiParts {
 class HttpApi {
  public:
   enum class Door { unixSocket, tcp };
-  explicit HttpApi(HttpApiParts parts);
+  explicit HttpApi(const HttpApiParts& parts);
   /// The router for one listener.
   base::HttpRouter router(Door door);
 
@@ -45,7 +46,7 @@ class HttpApi {
   CommandSet& commands_;
   BuildsApi& builds_;
   const base::Metrics& metrics_;
-  registry::RegistryApi registry_;
+  registry::RegistryApi& registry_;
 };
 
 /// The user of an Authorization header, or nullopt.

@@ -1,115 +1,56 @@
 #include "registry/registry_handler.h"
 
-#include <algorithm>
 #include <utility>
-#include <vector>
 
-#include "base/json.h"
-#include "base/log.h"
-#include "base/strings.h"
-#include "registry/detail/registry_request.h"
+#include "registry/detail/exchange.h"
+#include "registry/detail/manage_endpoints.h"
+#include "registry/detail/pull_endpoints.h"
+#include "registry/detail/upload_endpoints.h"
 
 namespace registry {
 namespace {
 
 using base::HttpRequest;
 using base::HttpResponse;
+using detail::Exchange;
+using detail::Outcome;
+using detail::Refusal;
 using detail::RegistryRequest;
-using store::Digest;
 using store::RepositoryName;
+using Kind = RegistryRequest::Kind;
 
-constexpr std::size_t kMaxPage = 1000;
-constexpr const char* kForever = "max-age=31536000, immutable";
-constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
+constexpr const char* kChallenge = "Basic realm=\"fairlead\"";
 
-/// A refusal in the specification's words. (OCI distribution-spec, Error Codes.)
-struct Refusal {
-  int status;
-  const char* code;
-  std::string message;
-};
-
-Refusal nameUnknown() {
-  return {404, "NAME_UNKNOWN", "repository name not known to registry"};
-}
-Refusal nameInvalid() {
-  return {400, "NAME_INVALID", "invalid repository name"};
-}
-Refusal digestInvalid() {
-  return {400, "DIGEST_INVALID", "a digest is sha256: and 64 lowercase hex digits"};
-}
-Refusal manifestUnknown() {
-  return {404, "MANIFEST_UNKNOWN", "manifest unknown to registry"};
-}
-Refusal blobUnknown() {
-  return {404, "BLOB_UNKNOWN", "blob unknown to registry"};
-}
-
-std::string errorBody(const char* code, const std::string& message) {
-  auto error = base::makeJsonObject();
-  error->set("code", code);
-  error->set("message", message);
-  error->set("detail", base::makeJsonObject());
-  auto errors = base::makeJsonArray();
-  errors->add(error);
-  auto body = base::makeJsonObject();
-  body->set("errors", errors);
-  return base::toJson(body);
-}
-
-Refusal refusalOf(base::Errc code, const std::string& message) {
-  const int status = base::httpStatus(code);
-  switch (code) {
-    case base::Errc::notFound:
-      return blobUnknown();  // only a blob's file can vanish under a request
-    case base::Errc::unauthenticated:
-      return {status, "UNAUTHORIZED", message};
-    case base::Errc::permissionDenied:
-      return {status, "DENIED", message};
-    case base::Errc::overloaded:
-      return {status, "TOOMANYREQUESTS", message};
+/// What a path allows, as in the header Allow.
+const char* methodsOf(Kind kind) {
+  switch (kind) {
+    case Kind::manifest:
+      return "GET, HEAD, PUT, DELETE";
+    case Kind::blob:
+      return "GET, HEAD, DELETE";
+    case Kind::uploads:
+      return "POST";
+    case Kind::upload:
+      return "GET, HEAD, PATCH, PUT, DELETE";
     default:
-      return {status, "UNKNOWN", message};
+      return "GET, HEAD";
   }
 }
 
-bool matchesEtag(const HttpRequest& request, const std::string& etag) {
-  for (const std::string& part : base::split(request.get("If-None-Match", ""), ',')) {
-    std::string_view candidate = base::trim(part);
-    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
-    if (candidate == "*" || candidate == etag) return true;
-  }
-  return false;
+bool allows(Kind kind, const std::string& method) {
+  const std::string methods = std::string(", ") + methodsOf(kind) + ",";
+  return methods.find(", " + method + ",") != std::string::npos;
 }
 
-/// n and last of a list request. (OCI distribution-spec, Listing Tags.)
-struct Page {
-  std::size_t limit = kMaxPage;
-  std::string last;
-};
-
-std::optional<Page> pageOf(const RegistryRequest& request) {
-  Page page;
-  if (const auto last = request.query.find("last"); last != request.query.end()) page.last = last->second;
-  if (const auto n = request.query.find("n"); n != request.query.end()) {
-    std::uint64_t number = 0;
-    if (!base::parseNumber(n->second, number)) return std::nullopt;
-    page.limit = std::min<std::uint64_t>(number, kMaxPage);
-  }
-  return page;
+Action actionOf(const std::string& method) {
+  if (method == "GET" || method == "HEAD") return Action::pull;
+  return method == "DELETE" ? Action::remove : Action::push;
 }
-
-/// A list to send in pages.
-struct Listing {
-  base::JsonObject::Ptr body;
-  std::string member;
-  std::vector<std::string> names;
-};
 
 class Handler : public base::HttpHandler {
  public:
-  Handler(store::ReleaseStore& releases, store::DiskBlobStore& blobs, const PullAccess& access)
-      : releases_(releases), blobs_(blobs), access_(access) {}
+  Handler(const RegistryParts& parts, const Access& access, const RegistryOptions& options)
+      : access_(access), pull_(parts), uploads_(parts, access), manage_(parts, options) {}
 
  protected:
   void handle(HttpRequest& request, HttpResponse& response) override;
@@ -117,170 +58,116 @@ class Handler : public base::HttpHandler {
                   const std::string& message) override;
 
  private:
-  using Outcome = std::optional<Refusal>;  // nullopt: answered
-
   Outcome answer(HttpRequest& request, HttpResponse& response);
-  Outcome serveRepository(HttpRequest& request, HttpResponse& response, const RegistryRequest& asked);
-  Outcome serveCatalog(HttpRequest& request, HttpResponse& response, const RegistryRequest& asked);
-  Outcome serveTags(HttpRequest& request, HttpResponse& response, const RegistryRequest& asked,
-                    const RepositoryName& repository);
-  Outcome serveManifest(HttpRequest& request, HttpResponse& response, const std::string& reference,
-                        const RepositoryName& repository);
-  Outcome serveBlob(HttpRequest& request, HttpResponse& response, const std::string& reference,
-                    const RepositoryName& repository);
-  Outcome serveReferrers(HttpRequest& request, HttpResponse& response, const std::string& reference);
-  bool isKnown(const RepositoryName& repository) { return releases_.tags(repository, "", 0).has_value(); }
+  Outcome refuseCaller(const HttpRequest& request, HttpResponse& response, const RegistryRequest& asked);
+  Outcome serveRepository(const Exchange& exchange);
+  Outcome read(const Exchange& exchange);
+  Outcome write(const Exchange& exchange);
+  Outcome remove(const Exchange& exchange);
 
-  store::ReleaseStore& releases_;
-  store::DiskBlobStore& blobs_;
-  const PullAccess& access_;
+  const Access& access_;
+  Kind kind_ = Kind::unknown;  // of the request, of which there is one
+  detail::PullEndpoints pull_;
+  detail::UploadEndpoints uploads_;
+  detail::ManageEndpoints manage_;
 };
-
-void send(HttpRequest& request, HttpResponse& response, const Refusal& refusal) {
-  base::sendJson(request, response, refusal.status, errorBody(refusal.code, refusal.message));
-}
-
-/// Sends one page and, when there is more, the link to the next. The names are at most one more than the page
-/// holds: that tells.
-void sendPage(HttpRequest& request, HttpResponse& response, const Page& page, Listing listing) {
-  auto& [body, member, names] = listing;
-  if (names.size() > page.limit) {
-    names.resize(page.limit);
-    if (!names.empty()) {
-      const std::string path = request.getURI().substr(0, request.getURI().find('?'));
-      response.set("Link", "<" + path + "?n=" + std::to_string(page.limit) + "&last=" + names.back() +
-                               ">; rel=\"next\"");
-    }
-  }
-  auto array = base::makeJsonArray();
-  for (const std::string& name : names)
-    array->add(name);
-  body->set(member, array);
-  base::sendJson(request, response, 200, base::toJson(body));
-}
 
 void Handler::handle(HttpRequest& request, HttpResponse& response) {
   response.set("Docker-Distribution-Api-Version", "registry/2.0");
-  if (const auto refusal = answer(request, response)) send(request, response, *refusal);
+  if (const auto refusal = answer(request, response)) detail::send(request, response, *refusal);
 }
 
 void Handler::writeError(HttpRequest& request, HttpResponse& response, base::Errc code,
                          const std::string& message) {
-  for (const char* header : {"Docker-Content-Digest", "Cache-Control"})
+  for (const char* header : {"Docker-Content-Digest", "Cache-Control", "Location", "Range"})
     response.erase(header);
-  send(request, response, refusalOf(code, message));
+  const char* invalidCode = kind_ == Kind::manifest ? "MANIFEST_INVALID" : "BLOB_UPLOAD_INVALID";
+  detail::send(request, response, detail::refusalOf(code, message, invalidCode));
 }
 
-Handler::Outcome Handler::answer(HttpRequest& request, HttpResponse& response) {
-  if (!access_(request.get("Authorization", ""), isFromLoopback(request))) {
-    response.set("WWW-Authenticate", "Basic realm=\"fairlead\"");
-    return Refusal{401, "UNAUTHORIZED", "authentication required"};
+Outcome Handler::refuseCaller(const HttpRequest& request, HttpResponse& response,
+                              const RegistryRequest& asked) {
+  switch (access_({.action = actionOf(request.getMethod()),
+                   .repository = asked.repository,
+                   .authorization = request.get("Authorization", ""),
+                   .fromLoopback = isFromLoopback(request)})) {
+    case Verdict::logIn:
+      response.set("WWW-Authenticate", kChallenge);
+      return Refusal{401, "UNAUTHORIZED", "authentication required"};
+    case Verdict::denied:
+      return Refusal{403, "DENIED", "requested access to the resource is denied"};
+    case Verdict::allowed:
+      break;
   }
-  if (request.getMethod() != HttpRequest::HTTP_GET && request.getMethod() != HttpRequest::HTTP_HEAD) {
-    response.set("Allow", "GET, HEAD");
-    return Refusal{405, "UNSUPPORTED", "images come here by git push; this registry is read-only"};
-  }
+  return std::nullopt;
+}
+
+Outcome Handler::answer(HttpRequest& request, HttpResponse& response) {
   const auto asked = detail::parseRegistryRequest(request.getURI());
-  if (!asked) return nameInvalid();
-  switch (asked->kind) {
-    case RegistryRequest::Kind::version:
-      base::sendJson(request, response, 200, "{}");
-      return std::nullopt;
-    case RegistryRequest::Kind::catalog:
-      return serveCatalog(request, response, *asked);
-    case RegistryRequest::Kind::unknown:
-      return Refusal{404, "UNSUPPORTED", "no such path"};
+  if (auto refusal = refuseCaller(request, response, asked.value_or(RegistryRequest{}))) return refusal;
+  if (!asked) return detail::nameInvalid();
+  kind_ = asked->kind;
+  if (asked->kind == Kind::unknown) return Refusal{404, "UNSUPPORTED", "no such path"};
+  if (!allows(asked->kind, request.getMethod())) {
+    response.set("Allow", methodsOf(asked->kind));
+    return Refusal{405, "UNSUPPORTED", "the operation is unsupported"};
+  }
+  if (asked->kind == Kind::version) {
+    // Some clients look for the challenge here only, and would not log in for a push later.
+    response.set("WWW-Authenticate", kChallenge);
+    base::sendJson(request, response, 200, "{}");
+    return std::nullopt;
+  }
+  if (asked->kind == Kind::catalog) return pull_.sendCatalog(request, response, *asked);
+  const auto repository = RepositoryName::tryParse(asked->repository);
+  if (!repository) return detail::nameInvalid();
+  return serveRepository(
+      {.request = request, .response = response, .asked = *asked, .repository = *repository});
+}
+
+Outcome Handler::serveRepository(const Exchange& exchange) {
+  const Action action = actionOf(exchange.request.getMethod());
+  if (action == Action::pull) return read(exchange);
+  if (auto refusal = manage_.refuseWrite(exchange.repository)) return refusal;
+  return action == Action::push ? write(exchange) : remove(exchange);
+}
+
+Outcome Handler::read(const Exchange& exchange) {
+  switch (exchange.asked.kind) {
+    case Kind::tags:
+      return pull_.sendTags(exchange);
+    case Kind::manifest:
+      return pull_.sendManifest(exchange);
+    case Kind::blob:
+      return pull_.sendBlob(exchange);
+    case Kind::upload:
+      return uploads_.sendStatusOf(exchange);
     default:
-      return serveRepository(request, response, *asked);
+      return pull_.sendReferrers(exchange);
   }
 }
 
-Handler::Outcome Handler::serveRepository(HttpRequest& request, HttpResponse& response,
-                                          const RegistryRequest& asked) {
-  const auto repository = RepositoryName::tryParse(asked.repository);
-  if (!repository) return nameInvalid();
-  if (!isKnown(*repository)) return nameUnknown();
-  switch (asked.kind) {
-    case RegistryRequest::Kind::tags:
-      return serveTags(request, response, asked, *repository);
-    case RegistryRequest::Kind::manifest:
-      return serveManifest(request, response, asked.reference, *repository);
-    case RegistryRequest::Kind::blob:
-      return serveBlob(request, response, asked.reference, *repository);
+Outcome Handler::write(const Exchange& exchange) {
+  switch (exchange.asked.kind) {
+    case Kind::manifest:
+      return manage_.putManifest(exchange);
+    case Kind::uploads:
+      return uploads_.begin(exchange);
     default:
-      return serveReferrers(request, response, asked.reference);
+      return exchange.request.getMethod() == "PATCH" ? uploads_.appendChunk(exchange)
+                                                     : uploads_.complete(exchange);
   }
 }
 
-Handler::Outcome Handler::serveCatalog(HttpRequest& request, HttpResponse& response,
-                                       const RegistryRequest& asked) {
-  const auto page = pageOf(asked);
-  if (!page) return Refusal{400, "PAGINATION_NUMBER_INVALID", "n is not a number"};
-  std::vector<std::string> names;
-  for (const auto& name : releases_.repositories(page->last, page->limit + 1))
-    names.push_back(name.str());
-  sendPage(request, response, *page, {base::makeJsonObject(), "repositories", std::move(names)});
-  return std::nullopt;
-}
-
-Handler::Outcome Handler::serveTags(HttpRequest& request, HttpResponse& response,
-                                    const RegistryRequest& asked, const RepositoryName& repository) {
-  const auto page = pageOf(asked);
-  if (!page) return Refusal{400, "PAGINATION_NUMBER_INVALID", "n is not a number"};
-  auto names = releases_.tags(repository, page->last, page->limit + 1);
-  if (!names) return nameUnknown();
-  auto body = base::makeJsonObject();
-  body->set("name", repository.str());
-  sendPage(request, response, *page, {body, "tags", *std::move(names)});
-  return std::nullopt;
-}
-
-Handler::Outcome Handler::serveManifest(HttpRequest& request, HttpResponse& response,
-                                        const std::string& reference, const RepositoryName& repository) {
-  const bool byDigest = reference.find(':') != std::string::npos;
-  const auto digest = Digest::tryParse(reference);
-  if (byDigest && !digest) return digestInvalid();
-  const auto manifest = byDigest ? releases_.findManifest(repository, *digest)
-                                 : releases_.findManifestByTag(repository, reference);
-  if (!manifest) return manifestUnknown();
-  const std::string etag = "\"" + manifest->digest.str() + "\"";
-  response.set("Docker-Content-Digest", manifest->digest.str());
-  response.set("ETag", etag);
-  // A tag moves: it may be kept but must be asked about again.
-  response.set("Cache-Control", byDigest ? kForever : "no-cache");
-  // Whatever Accept says: there is one form of a manifest, and another would have another digest.
-  const int status = matchesEtag(request, etag) ? 304 : 200;
-  base::sendBody(request, response, status, manifest->mediaType, manifest->bytes);
-  return std::nullopt;
-}
-
-Handler::Outcome Handler::serveBlob(HttpRequest& request, HttpResponse& response,
-                                    const std::string& reference, const RepositoryName& repository) {
-  const auto digest = Digest::tryParse(reference);
-  if (!digest) return digestInvalid();
-  const auto blob = releases_.findBlob(repository, *digest);
-  if (!blob) return blobUnknown();
-  if (blobs_.size(*digest) != blob->sizeBytes) {
-    base::Log("registry").error("blob missing or damaged", {{"digest", digest->str()}});
-    return blobUnknown();
+Outcome Handler::remove(const Exchange& exchange) {
+  switch (exchange.asked.kind) {
+    case Kind::manifest:
+      return manage_.removeManifest(exchange);
+    case Kind::blob:
+      return manage_.removeBlob(exchange);
+    default:
+      return uploads_.cancel(exchange);
   }
-  response.set("Docker-Content-Digest", digest->str());
-  response.set("Cache-Control", kForever);
-  base::sendFile(request, response, blobs_.path(*digest), "application/octet-stream", digest->str());
-  return std::nullopt;
-}
-
-/// No manifest here has a subject: the list is empty, which tells clients not to look for the fallback tag.
-/// (OCI distribution-spec, Listing Referrers.)
-Handler::Outcome Handler::serveReferrers(HttpRequest& request, HttpResponse& response,
-                                         const std::string& reference) {
-  if (!Digest::tryParse(reference)) return digestInvalid();
-  auto body = base::makeJsonObject();
-  body->set("schemaVersion", 2);
-  body->set("mediaType", kIndexType);
-  body->set("manifests", base::makeJsonArray());
-  base::sendBody(request, response, 200, kIndexType, base::toJson(body));
-  return std::nullopt;
 }
 
 }  // namespace
@@ -295,11 +182,11 @@ bool isFromLoopback(const HttpRequest& request) {
   return host.isLoopback() || host.toString().starts_with("::ffff:127.");
 }
 
-RegistryApi::RegistryApi(store::ReleaseStore& releases, store::DiskBlobStore& blobs, PullAccess access)
-    : releases_(releases), blobs_(blobs), access_(std::move(access)) {}
+RegistryApi::RegistryApi(const RegistryParts& parts, Access access, const RegistryOptions& options)
+    : parts_(parts), access_(std::move(access)), options_(options) {}
 
-std::unique_ptr<Poco::Net::HTTPRequestHandler> RegistryApi::handler(const base::HttpRequest&) {
-  return std::make_unique<Handler>(releases_, blobs_, access_);
+std::unique_ptr<Poco::Net::HTTPRequestHandler> RegistryApi::handler(const HttpRequest&) {
+  return std::make_unique<Handler>(parts_, access_, options_);
 }
 
 }  // namespace registry

@@ -1,34 +1,47 @@
-// The OCI distribution API, pull side.
+// The OCI distribution API.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/http.h"
+#include "registry/access.h"
 #include "store/blob_store.h"
+#include "store/registry_store.h"
 #include "store/release_store.h"
+#include "store/upload_store.h"
 
 namespace registry {
 
-/// Who may read. Given the request's Authorization header (or "") and whether the peer is on the loopback
-/// interface; returns true to serve.
-using PullAccess = std::function<bool(const std::string& authorization, bool fromLoopback)>;
+/// What the registry serves from; all of it outlives the registry.
+struct RegistryParts {
+  store::ReleaseStore& releases;
+  store::RegistryStore& rows;
+  store::DiskBlobStore& blobs;
+  store::UploadStore& uploads;
+};
 
-/// Serves GET and HEAD below /v2/: version check, manifests by tag and digest, blobs (Range, ETag), tags/list
-/// (n, last, Link), _catalog. Writes are answered 405 UNSUPPORTED. Without access: 401 with
-/// `WWW-Authenticate: Basic realm="fairlead"`. Errors in the specification's form, malformed names and
-/// digests 400 or 404, never 500. Thread-safe. (OCI distribution-spec v1.1, Pull and Content Discovery.)
+struct RegistryOptions {
+  std::size_t manifestMaxBytes = 4u << 20;  ///< manifest_max_bytes
+  /// manifest_missing_content: what to do with a manifest that names what its repository does not hold.
+  store::MissingContent missingContent = store::MissingContent::accepted;
+};
+
+/// Serves everything below /v2/: version check, manifests, blobs, uploads, tags, referrers, _catalog; pull,
+/// push and delete. Errors in the specification's form, malformed names and digests 400 or 404, never 500.
+/// Without credentials that are needed: 401 with `WWW-Authenticate: Basic realm="fairlead"`. In an app's
+/// repositories the tags that say what its releases are (isReleaseTag) can be neither pushed nor deleted, nor
+/// can anything below stacks/. Thread-safe. (OCI distribution-spec v1.1 and its draft.)
 class RegistryApi {
  public:
-  RegistryApi(store::ReleaseStore& releases, store::DiskBlobStore& blobs, PullAccess access);
+  RegistryApi(const RegistryParts& parts, Access access, const RegistryOptions& options = {});
   /// A handler for a request whose path starts with /v2.
   std::unique_ptr<Poco::Net::HTTPRequestHandler> handler(const base::HttpRequest& request);
 
  private:
-  store::ReleaseStore& releases_;
-  store::DiskBlobStore& blobs_;
-  PullAccess access_;
+  const RegistryParts parts_;
+  const Access access_;
+  const RegistryOptions options_;
 };
 
 /// A peer on this machine that speaks for itself. What a proxy here passes on comes from anywhere; a stranger

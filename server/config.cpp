@@ -151,6 +151,12 @@ const std::map<std::string, Setting>& settings() {
       {"process_memory_bytes", number(&Config::processMemoryBytes)},
       {"process_pids", number(&Config::processPids)},
       {"app_log_max_bytes", number(&Config::appLogMaxBytes)},
+      {"upload_idle_s", number(&Config::uploadIdleS)},
+      {"upload_max_sessions", number(&Config::uploadMaxSessions)},
+      {"blob_max_bytes", number(&Config::blobMaxBytes)},
+      {"manifest_max_bytes", number(&Config::manifestMaxBytes)},
+      {"manifest_missing_content", oneOf({"accept", "refuse"}, &Config::manifestMissingContent)},
+      {"registry_anonymous_pull", oneOf({"loopback", "none"}, &Config::registryAnonymousPull)},
   };
   return table;
 }

@@ -72,6 +72,12 @@ struct Config {
   std::uint64_t processMemoryBytes = 512ull << 20;
   std::uint64_t processPids = 1024;
   std::uint64_t appLogMaxBytes = 16ull << 20;
+  std::uint64_t uploadIdleS = 24ull * 3600;
+  std::uint64_t uploadMaxSessions = 1000;
+  std::uint64_t blobMaxBytes = 64ull << 30;
+  std::uint64_t manifestMaxBytes = 4ull << 20;
+  std::string manifestMissingContent = "accept";   ///< or "refuse"
+  std::string registryAnonymousPull = "loopback";  ///< or "none"
   bool printConfig = false;
 };
 

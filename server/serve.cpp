@@ -28,6 +28,7 @@
 #include "controller/command_set.h"
 #include "controller/deployer.h"
 #include "controller/http_api.h"
+#include "controller/registry_access.h"
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
 #include "gitd/metered_handler.h"
@@ -225,6 +226,23 @@ void writeReady(const controller::DataFolder& folder, const controller::Endpoint
 }
 
 /// The daemon's objects in the order of their construction; destroyed in reverse.
+store::UploadLimits uploadLimits(const Config& config) {
+  return {.idle = std::chrono::seconds(config.uploadIdleS),
+          .maxBytes = config.blobMaxBytes,
+          .maxSessions = static_cast<std::size_t>(config.uploadMaxSessions)};
+}
+
+registry::RegistryOptions registryOptions(const Config& config) {
+  return {.manifestMaxBytes = static_cast<std::size_t>(config.manifestMaxBytes),
+          .missingContent = config.manifestMissingContent == "refuse" ? store::MissingContent::refused
+                                                                      : store::MissingContent::accepted};
+}
+
+controller::AnonymousPull anonymousPull(const Config& config) {
+  return config.registryAnonymousPull == "none" ? controller::AnonymousPull::none
+                                                : controller::AnonymousPull::loopback;
+}
+
 int run(const Config& config) {
   base::keepHeapSmall();
   Shutdown shutdown;
@@ -284,7 +302,13 @@ int run(const Config& config) {
   base::Metrics metrics;
   gitd::MeteredHandler metered(gateway, metrics);
   controller::BuildsApi buildsApi({folder, urls, store, deployer, sources, signer, buildView});
-  controller::HttpApi api({store, blobs, commands, buildsApi, metrics});
+  store::RegistryStore registryRows(store);
+  store::UploadStore uploads(registryRows, blobs, folder.uploads(), clock);
+  uploads.setLimits(uploadLimits(config));
+  registry::RegistryApi registry({store, registryRows, blobs, uploads},
+                                 controller::registryAccess(store, anonymousPull(config)),
+                                 registryOptions(config));
+  controller::HttpApi api({store, blobs, commands, buildsApi, metrics, registry});
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));

@@ -25,12 +25,13 @@ constexpr unsigned kFileMode = 0644;
 constexpr std::size_t kShelves = 256;
 
 std::string_view hexOf(const Digest& digest) {
-  return std::string_view(digest.str()).substr(7);
+  const std::string_view text = digest.str();
+  return text.substr(text.find(':') + 1);
 }
 
 }  // namespace
 
-/// The folders sha256/00 ... sha256/ff, made when they are first used. Thread-safe.
+/// The folders ALGORITHM/00 ... ALGORITHM/ff, made when they are first used. Thread-safe.
 class DiskBlobStore::Shelves {
  public:
   explicit Shelves(fs::path folder) : folder_(std::move(folder)) {}
@@ -38,21 +39,27 @@ class DiskBlobStore::Shelves {
   /// The digest's folder, which exists and is durable.
   fs::path of(const Digest& digest) {
     const std::string name(hexOf(digest).substr(0, 2));
-    const fs::path shelf = folder_ / name;
-    std::atomic<bool>& durable = durable_.at(std::stoul(name, nullptr, 16));
+    const fs::path algorithm = folder_ / base::name(digest.algorithm());
+    const fs::path shelf = algorithm / name;
+    auto& shelves = durable_.at(static_cast<std::size_t>(digest.algorithm()));
+    std::atomic<bool>& durable = shelves.at(std::stoul(name, nullptr, 16));
     if (!durable) {
-      // Also when it is there: who made it may have been killed before this line.
-      if (::mkdir(shelf.c_str(), 0755) != 0 && errno != EEXIST)
-        base::throwErrno(errno, "making a blob folder");
-      base::fsyncFolder(folder_);
+      makeFolder(algorithm);
+      makeFolder(shelf);
       durable = true;
     }
     return shelf;
   }
 
  private:
+  static void makeFolder(const fs::path& path) {
+    // Also when it is there: who made it may have been killed before this line.
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) base::throwErrno(errno, "making a blob folder");
+    base::fsyncFolder(path.parent_path());
+  }
+
   fs::path folder_;
-  std::array<std::atomic<bool>, kShelves> durable_{};
+  std::array<std::array<std::atomic<bool>, kShelves>, 2> durable_{};
 };
 
 /// A file in uploads/ that is renamed to its digest.
@@ -158,7 +165,7 @@ DiskBlobStore::DiskBlobStore(fs::path folder) : folder_(std::move(folder)) {
   } catch (const fs::filesystem_error& error) {
     base::throwErrno(error.code().value(), "opening the blob folder");
   }
-  shelves_ = std::make_shared<Shelves>(folder_ / "sha256");
+  shelves_ = std::make_shared<Shelves>(folder_);
 }
 
 std::unique_ptr<BlobWriter> DiskBlobStore::create() {
@@ -189,7 +196,15 @@ void DiskBlobStore::remove(const Digest& digest) {
 
 fs::path DiskBlobStore::path(const Digest& digest) const {
   const std::string_view hex = hexOf(digest);
-  return folder_ / "sha256" / hex.substr(0, 2) / hex;
+  return folder_ / base::name(digest.algorithm()) / hex.substr(0, 2) / hex;
+}
+
+void DiskBlobStore::adopt(const fs::path& file, const base::Fd& fd, const Digest& digest) {
+  const fs::path shelf = shelves_->of(digest);
+  if (::fchmod(fd.get(), kFileMode) != 0) base::throwErrno(errno, "storing a blob");
+  base::fsyncOrThrow(fd, "storing a blob");
+  if (::rename(file.c_str(), (shelf / hexOf(digest)).c_str()) != 0) base::throwErrno(errno, "storing a blob");
+  base::fsyncFolder(shelf);
 }
 
 }  // namespace store

@@ -44,7 +44,8 @@ class BlobStore {
 /// create, write, commit.
 BlobWriter::Committed putBlob(BlobStore& blobs, std::string_view bytes);
 
-/// Files below `folder`: sha256/ab/<64 hex>; writes go to folder/uploads, which is emptied at start.
+/// Files below `folder`: sha256/ab/<64 hex>, and sha512 likewise; writes go to folder/uploads, which is
+/// emptied at start.
 class DiskBlobStore : public BlobStore {
  public:
   explicit DiskBlobStore(std::filesystem::path folder);
@@ -54,6 +55,10 @@ class DiskBlobStore : public BlobStore {
   void remove(const Digest& digest) override;
   /// The file's path (sendfile, unpacking); it may not exist.
   std::filesystem::path path(const Digest& digest) const;
+  /// Makes `file`, whose bytes the caller has just hashed, the blob: synced and renamed, durable when it
+  /// returns. One that was here before is replaced, so that damage heals. `file` is on this file system; `fd`
+  /// is open for it.
+  void adopt(const std::filesystem::path& file, const base::Fd& fd, const Digest& digest);
 
  private:
   class Shelves;

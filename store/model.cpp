@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxAppName = 30;
 constexpr std::size_t kMaxRepositoryName = 255;
+constexpr std::size_t kMaxTag = 128;
 // "stacks" holds the stacks' repositories, "v2" is the registry's path, "fairlead" the API's own.
 constexpr std::array<std::string_view, 3> kReservedNames = {"stacks", "v2", "fairlead"};
 
@@ -110,6 +111,18 @@ RepositoryName RepositoryName::parse(std::string_view text) {
 std::optional<RepositoryName> RepositoryName::tryParse(std::string_view text) noexcept {
   if (!isRepositoryName(text)) return std::nullopt;
   return RepositoryName(std::string(text));
+}
+
+bool isTag(std::string_view text) noexcept {
+  const auto isWordCharacter = [](char c) { return isLowerOrDigit(c) || (c >= 'A' && c <= 'Z') || c == '_'; };
+  if (text.empty() || text.size() > kMaxTag || !isWordCharacter(text.front())) return false;
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return isWordCharacter(c) || c == '.' || c == '-'; });
+}
+
+bool isReleaseTag(std::string_view tag) noexcept {
+  if (tag == "latest" || tag.starts_with("git-")) return true;
+  return tag.size() > 1 && tag.front() == 'v' && std::all_of(tag.begin() + 1, tag.end(), isDigit);
 }
 
 std::string_view name(BuildState state) noexcept {

@@ -174,13 +174,15 @@ struct Stack {
   const std::string& variable() const noexcept { return alias.empty() ? name : alias; }
 };
 
-/// A repository's name in the registry: an app's name, or "stacks/NAME". (OCI distribution-spec, "Pulling
-/// manifests": name grammar.)
+/// A repository's name in the registry: an app's name, "stacks/NAME", or whatever was pushed; at most 255
+/// characters. (OCI distribution-spec, "Pulling manifests": name grammar.)
 class RepositoryName {
  public:
   static RepositoryName parse(std::string_view text);
   static std::optional<RepositoryName> tryParse(std::string_view text) noexcept;
   const std::string& str() const noexcept { return text_; }
+  /// Up to the first '/': the app's name, if there is such an app.
+  std::string firstWord() const { return text_.substr(0, text_.find('/')); }
   auto operator<=>(const RepositoryName&) const = default;
 
  private:
@@ -188,12 +190,17 @@ class RepositoryName {
   std::string text_;
 };
 
+/// [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}. (OCI distribution-spec, "Pulling manifests".)
+bool isTag(std::string_view text) noexcept;
+/// Of those that say in an app's repository what its releases are: "latest", "v" and a number, "git-...".
+bool isReleaseTag(std::string_view tag) noexcept;
+
 /// A stored manifest and what it needs: rows that are written with it.
 struct Manifest {
   Digest digest;
   std::string mediaType;
   std::string bytes;
-  std::vector<Descriptor> blobs;  ///< config and layers: readable through the repository from now on
+  std::vector<Descriptor> blobs;  ///< config and layers
 };
 
 }  // namespace store

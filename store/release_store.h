@@ -169,7 +169,8 @@ class ReleaseStore : public LayerIndex {
   /// A run image that some stack has or had, by its manifest.
   std::optional<StackImage> findRunImage(const Digest& manifest);
 
-  // Registry rows.
+  // Registry rows. What clients push is RegistryStore's.
+  /// A manifest that was made here, whose blobs the repository holds from now on.
   void putManifest(const RepositoryName& repository, const Manifest& manifest,
                    const std::vector<std::string>& tags);
   std::optional<Manifest> findManifest(const RepositoryName& repository, const Digest& digest);
@@ -177,14 +178,14 @@ class ReleaseStore : public LayerIndex {
   /// Sorted; after `last` when it is not empty; at most `limit`. nullopt when there is no such repository.
   std::optional<std::vector<std::string>> tags(const RepositoryName& repository, const std::string& last,
                                                std::size_t limit);
-  /// The blob's descriptor when the repository holds it: a blob is readable only through a repository that
-  /// does.
-  std::optional<Descriptor> findBlob(const RepositoryName& repository, const Digest& digest);
+  /// The blob's size when the repository holds it: a blob is readable only through a repository that does.
+  std::optional<std::uint64_t> blobSize(const RepositoryName& repository, const Digest& digest);
   std::vector<RepositoryName> repositories(const std::string& last, std::size_t limit);
-  /// Every digest that some row needs (slugs, stacks, manifests' blobs).
+  /// Every digest that some row needs (slugs, stacks, manifests' blobs, what was pushed).
   std::vector<Digest> referencedBlobs();
 
  private:
+  friend class RegistryStore;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -72,8 +72,16 @@ App ReleaseStore::createApp(const NewApp& app) {
     connection.execute("INSERT INTO apps (uuid, name, stack, owner, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
                        created.uuid, created.name.str(), created.stack, created.owner, created.createdAt);
     created.id = connection.lastInsertId();
-    // A repository that was put under this name before belongs to the app from now on.
-    connection.execute("UPDATE repositories SET app = ?1 WHERE name = ?2", created.id, created.name.str());
+    // What was pushed under this name before belongs to the app from now on, without the tags that will say
+    // what its releases are (isReleaseTag).
+    connection.execute(
+        "UPDATE repositories SET app = ?1 WHERE name = ?2 OR (name > ?2 || '/' AND name < ?2 || '0')",
+        created.id, created.name.str());
+    connection.execute(
+        "DELETE FROM tags WHERE repository IN (SELECT id FROM repositories WHERE app = ?1) AND (name = "
+        "'latest' "
+        "OR name GLOB 'git-*' OR (name GLOB 'v[0-9]*' AND substr(name, 2) NOT GLOB '*[^0-9]*'))",
+        created.id);
     detail::insertInitialRelease(connection, created);
     return created;
   });

@@ -1,6 +1,4 @@
 // The registry's rows: repositories, manifests, tags.
-#include <algorithm>
-
 #include "store/detail/release_store_state.h"
 
 namespace store {
@@ -10,31 +8,7 @@ using base::Errc;
 using base::Error;
 using detail::Connection;
 using detail::Rows;
-
-constexpr std::size_t kMaxTag = 128;
-
-// [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}
-bool isTag(std::string_view text) {
-  const auto isWordCharacter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  if (text.empty() || text.size() > kMaxTag || !isWordCharacter(text.front())) return false;
-  return std::all_of(text.begin(), text.end(),
-                     [&](char c) { return isWordCharacter(c) || c == '.' || c == '-'; });
-}
-
-std::optional<std::int64_t> selectRepository(Connection& connection, const RepositoryName& name) {
-  Rows rows = connection.query("SELECT id FROM repositories WHERE name = ?1", name.str());
-  if (!rows.next()) return std::nullopt;
-  return rows.integer(0);
-}
-
-std::int64_t ensureRepository(Connection& connection, const RepositoryName& name) {
-  if (const auto id = selectRepository(connection, name)) return *id;
-  connection.execute(
-      "INSERT INTO repositories (name, app) VALUES (?1, (SELECT id FROM apps WHERE name = ?1))", name.str());
-  return connection.lastInsertId();
-}
+using detail::selectRepository;
 
 std::optional<Manifest> selectManifest(Connection& connection, std::int64_t repository,
                                        const Digest& digest) {
@@ -45,7 +19,7 @@ std::optional<Manifest> selectManifest(Connection& connection, std::int64_t repo
     if (!rows.next()) return std::nullopt;
     manifest = Manifest{digest, rows.text(0), rows.text(1), {}};
   }
-  if (Digest::of(manifest->bytes) != digest) {
+  if (Digest::of(manifest->bytes, digest.algorithm()) != digest) {
     throw Error(Errc::corrupt, "database: manifest " + digest.str() + " is damaged");
   }
   Rows rows = connection.query(
@@ -60,38 +34,74 @@ std::optional<Manifest> selectManifest(Connection& connection, std::int64_t repo
 
 }  // namespace
 
-void detail::insertManifest(Connection& connection, const RepositoryName& repository,
-                            const Manifest& manifest, const std::vector<std::string>& tags) {
-  if (Digest::of(manifest.bytes) != manifest.digest) {
+std::optional<std::int64_t> detail::selectRepository(Connection& connection, const RepositoryName& name) {
+  Rows rows = connection.query("SELECT id FROM repositories WHERE name = ?1", name.str());
+  if (!rows.next()) return std::nullopt;
+  return rows.integer(0);
+}
+
+std::int64_t detail::ensureRepository(Connection& connection, const RepositoryName& name) {
+  if (const auto id = selectRepository(connection, name)) return *id;
+  connection.execute(
+      "INSERT INTO repositories (name, app) VALUES (?1, (SELECT id FROM apps WHERE name = ?2))", name.str(),
+      name.firstWord());
+  return connection.lastInsertId();
+}
+
+bool detail::insertManifestRows(Connection& connection, std::int64_t repository, const Manifest& manifest,
+                                Time now) {
+  if (Digest::of(manifest.bytes, manifest.digest.algorithm()) != manifest.digest) {
     throw Error(Errc::invalidArgument, "The manifest does not match its digest");
   }
-  const std::int64_t id = ensureRepository(connection, repository);
   const auto added = connection.execute(
-      "INSERT OR IGNORE INTO manifests (repository, digest, media_type, bytes) VALUES (?1, ?2, ?3, ?4)", id,
-      manifest.digest, manifest.mediaType, Bytes{manifest.bytes});
+      "INSERT OR IGNORE INTO manifests (repository, digest, media_type, bytes, created_at) "
+      "VALUES (?1, ?2, ?3, ?4, ?5)",
+      repository, manifest.digest, manifest.mediaType, Bytes{manifest.bytes}, now);
+  if (added == 0) return false;  // the same bytes need the same blobs
   int position = 0;
   for (const Descriptor& blob : manifest.blobs) {
-    if (added == 0) break;  // the same bytes need the same blobs
     connection.execute(
         "INSERT INTO manifest_blobs (repository, manifest, position, media_type, digest, size_bytes) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        id, manifest.digest, position++, blob.mediaType, blob.digest,
+        repository, manifest.digest, position++, blob.mediaType, blob.digest,
         static_cast<std::int64_t>(blob.sizeBytes));
   }
-  for (const std::string& tag : tags) {
-    if (!isTag(tag))
-      throw Error(Errc::invalidArgument, "A tag is 1 to 128 letters, digits, '_', '.' and '-'");
-    connection.execute(
-        "INSERT INTO tags (repository, name, manifest) VALUES (?1, ?2, ?3) "
-        "ON CONFLICT (repository, name) DO UPDATE SET manifest = excluded.manifest",
-        id, tag, manifest.digest);
+  return true;
+}
+
+void detail::moveTag(Connection& connection, std::int64_t repository, const std::string& tag,
+                     const Digest& manifest) {
+  if (!isTag(tag)) throw Error(Errc::invalidArgument, "A tag is 1 to 128 letters, digits, '_', '.' and '-'");
+  connection.execute(
+      "INSERT INTO tags (repository, name, manifest) VALUES (?1, ?2, ?3) "
+      "ON CONFLICT (repository, name) DO UPDATE SET manifest = excluded.manifest",
+      repository, tag, manifest);
+}
+
+void detail::holdBlob(Connection& connection, std::int64_t repository, const Descriptor& blob, Time now) {
+  connection.execute(
+      "INSERT INTO repository_blobs (repository, digest, size_bytes, created_at) VALUES (?1, ?2, ?3, ?4) "
+      "ON CONFLICT (repository, digest) DO UPDATE SET size_bytes = excluded.size_bytes",
+      repository, blob.digest, static_cast<std::int64_t>(blob.sizeBytes), now);
+}
+
+void detail::insertManifest(Connection& connection, const OwnManifest& own) {
+  const std::int64_t id = ensureRepository(connection, own.repository);
+  if (insertManifestRows(connection, id, own.manifest, own.now)) {
+    for (const Descriptor& blob : own.manifest.blobs)
+      holdBlob(connection, id, blob, own.now);
   }
+  for (const std::string& tag : own.tags)
+    moveTag(connection, id, tag, own.manifest.digest);
 }
 
 void ReleaseStore::putManifest(const RepositoryName& repository, const Manifest& manifest,
                                const std::vector<std::string>& tags) {
-  state_->write(
-      [&](Connection& connection) { detail::insertManifest(connection, repository, manifest, tags); });
+  state_->write([&](Connection& connection) {
+    detail::insertManifest(
+        connection,
+        {.repository = repository, .manifest = manifest, .tags = tags, .now = state_->clock.now()});
+  });
 }
 
 std::optional<Manifest> ReleaseStore::findManifest(const RepositoryName& repository, const Digest& digest) {
@@ -130,15 +140,14 @@ std::optional<std::vector<std::string>> ReleaseStore::tags(const RepositoryName&
   });
 }
 
-std::optional<Descriptor> ReleaseStore::findBlob(const RepositoryName& repository, const Digest& digest) {
-  return state_->read([&](Connection& connection) -> std::optional<Descriptor> {
+std::optional<std::uint64_t> ReleaseStore::blobSize(const RepositoryName& repository, const Digest& digest) {
+  return state_->read([&](Connection& connection) -> std::optional<std::uint64_t> {
     Rows rows = connection.query(
-        "SELECT b.media_type, b.digest, b.size_bytes FROM manifest_blobs b JOIN repositories r ON r.id = "
-        "b.repository "
-        "WHERE r.name = ?1 AND b.digest = ?2 LIMIT 1",
+        "SELECT b.size_bytes FROM repositories r JOIN repository_blobs b ON b.repository = r.id "
+        "WHERE r.name = ?1 AND b.digest = ?2",
         repository.str(), digest);
     if (!rows.next()) return std::nullopt;
-    return Descriptor{rows.text(0), rows.digest(1), static_cast<std::uint64_t>(rows.integer(2))};
+    return static_cast<std::uint64_t>(rows.integer(0));
   });
 }
 
@@ -161,7 +170,7 @@ std::vector<Digest> ReleaseStore::referencedBlobs() {
     std::vector<Digest> digests;
     Rows rows = connection.query(
         "SELECT digest FROM slug_layers UNION SELECT digest FROM stack_layers UNION SELECT digest FROM "
-        "run_image_layers UNION SELECT digest FROM manifest_blobs");
+        "run_image_layers UNION SELECT digest FROM manifest_blobs UNION SELECT digest FROM repository_blobs");
     while (rows.next())
       digests.push_back(rows.digest(0));
     return digests;

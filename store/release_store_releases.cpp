@@ -135,7 +135,10 @@ Release ReleaseStore::createRelease(const NewRelease& release) {
     if (release.slug) requireSlugOfApp(connection, release.app, *release.slug);
     created.id = insertRelease(connection, created, release.succeededBuild);
     if (release.image) {
-      detail::insertManifest(connection, RepositoryName::parse(app.name.str()), *release.image, release.tags);
+      detail::insertManifest(connection, {.repository = RepositoryName::parse(app.name.str()),
+                                          .manifest = *release.image,
+                                          .tags = release.tags,
+                                          .now = created.createdAt});
     }
     if (release.succeededBuild) {
       detail::succeedBuild(connection, release.app, *release.succeededBuild, release.slug, created.createdAt);

@@ -8,6 +8,7 @@ namespace {
 using Kind = RegistryRequest::Kind;
 
 constexpr std::string_view kRoot = "/v2";
+constexpr std::string_view kUploads = "/blobs/uploads/";
 
 int hexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -35,8 +36,8 @@ std::optional<std::string> percentDecoded(std::string_view text) {
   return decoded;
 }
 
-std::optional<std::map<std::string, std::string>> parseQuery(std::string_view text) {
-  std::map<std::string, std::string> query;
+std::optional<std::multimap<std::string, std::string>> parseQuery(std::string_view text) {
+  std::multimap<std::string, std::string> query;
   if (text.empty()) return query;
   for (const std::string& part : base::split(text, '&')) {
     const std::size_t equals = part.find('=');
@@ -69,6 +70,12 @@ void parsePath(std::string_view path, RegistryRequest& request) {
     request.kind = Kind::tags;
     path.remove_suffix(std::string_view("/tags/list").size());
     request.repository = path.substr(path.empty() ? 0 : 1);
+  } else if (path.ends_with(kUploads) || path.ends_with(kUploads.substr(0, kUploads.size() - 1))) {
+    request.kind = Kind::uploads;
+    path.remove_suffix(kUploads.size() - (path.ends_with('/') ? 0 : 1));
+    request.repository = path.substr(path.empty() ? 0 : 1);
+  } else if (splitAt(path, "/blobs/uploads", request)) {
+    request.kind = Kind::upload;
   } else if (splitAt(path, "/manifests", request)) {
     request.kind = Kind::manifest;
   } else if (splitAt(path, "/blobs", request)) {
@@ -79,6 +86,12 @@ void parsePath(std::string_view path, RegistryRequest& request) {
 }
 
 }  // namespace
+
+std::optional<std::string> RegistryRequest::parameter(const std::string& name) const {
+  const auto found = query.lower_bound(name);
+  if (found == query.end() || found->first != name) return std::nullopt;
+  return found->second;
+}
 
 std::optional<RegistryRequest> parseRegistryRequest(std::string_view uri) {
   const std::size_t question = uri.find('?');

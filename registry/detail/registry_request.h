@@ -11,11 +11,14 @@ namespace registry::detail {
 /// A request's path and query, taken apart and percent-decoded once; the parts are as the client wrote them,
 /// not yet checked against any grammar.
 struct RegistryRequest {
-  enum class Kind { version, catalog, tags, manifest, blob, referrers, unknown };
+  enum class Kind { version, catalog, tags, manifest, blob, uploads, upload, referrers, unknown };
   Kind kind = Kind::unknown;
-  std::string repository;  ///< of tags, manifest, blob and referrers
-  std::string reference;   ///< tag or digest of manifest; digest of blob and referrers
-  std::map<std::string, std::string> query;
+  std::string repository;  ///< of all but version, catalog and unknown
+  std::string reference;   ///< tag or digest of manifest; digest of blob and referrers; UUID of upload
+  std::multimap<std::string, std::string> query;
+
+  /// A parameter's first value; nullopt when it is not there.
+  std::optional<std::string> parameter(const std::string& name) const;
 };
 
 /// nullopt for an escape that is none, or that hides a control character. A repository's name may hold any of

@@ -66,9 +66,25 @@ std::map<std::string, std::string> selectPairs(Connection& connection, std::stri
 /// The media type, digest, size and diffID columns from `column` on.
 Layer layerAt(const Rows& rows, int column);
 
-/// Adds a manifest to a repository, making both when they are new, and moves `tags` to it.
-void insertManifest(Connection& connection, const RepositoryName& repository, const Manifest& manifest,
-                    const std::vector<std::string>& tags);
+std::optional<std::int64_t> selectRepository(Connection& connection, const RepositoryName& name);
+/// Makes it when it is new; one below an app's name belongs to the app.
+std::int64_t ensureRepository(Connection& connection, const RepositoryName& name);
+/// Adds a manifest's own rows to a repository, which change nothing when it has it; returns whether it was
+/// new. Throws invalidArgument when the bytes are not the digest's.
+bool insertManifestRows(Connection& connection, std::int64_t repository, const Manifest& manifest, Time now);
+/// Throws invalidArgument for a name that no tag may have.
+void moveTag(Connection& connection, std::int64_t repository, const std::string& tag, const Digest& manifest);
+void holdBlob(Connection& connection, std::int64_t repository, const Descriptor& blob, Time now);
+
+/// A manifest that was made here: its blobs are in the blob store, and the repository holds them from now on.
+struct OwnManifest {
+  const RepositoryName& repository;
+  const Manifest& manifest;
+  const std::vector<std::string>& tags;
+  Time now;
+};
+/// Adds it, making the repository when it is new, and moves the tags to it.
+void insertManifest(Connection& connection, const OwnManifest& own);
 
 /// Part of createRelease, where the build's success appears with its release; throws conflict when the build
 /// has ended already.

@@ -1,47 +1,23 @@
-// Requests and answers of the registry, over a live server. (OCI distribution-spec, Pull and Content
+// What the registry answers to readers, over a live server. (OCI distribution-spec, Pull and Content
 // Discovery.)
-#include "registry/registry_handler.h"
-
-#include <Poco/Net/HTTPClientSession.h>
-#include <Poco/Net/HTTPRequest.h>
-#include <Poco/Net/HTTPResponse.h>
-#include <Poco/StreamCopier.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <thread>
 
-#include "tests/support/fake_clock.h"
-#include "tests/support/temp_folder.h"
+#include "tests/unit/registry/registry_site.h"
 
 namespace registry {
 namespace {
 
-using store::Digest;
-using store::RepositoryName;
 using ::testing::HasSubstr;
-using Headers = std::vector<std::pair<std::string, std::string>>;
-
-struct Answer {
-  Poco::Net::HTTPResponse head;
-  std::string body;
-  int status() const { return head.getStatus(); }
-  std::string header(const std::string& name) const { return head.get(name, "(none)"); }
-};
 
 /// One server with an app's and a stack's repository.
-struct Site {
-  Site() {
+struct FilledSite : Site {
+  explicit FilledSite(const std::filesystem::path& folder) : Site(folder) {
     releases.putManifest(RepositoryName::parse("hello"), manifest, {"v1", "v2", "latest"});
     auto other = manifest;
     other.blobs.clear();
     releases.putManifest(RepositoryName::parse("stacks/debian-12"), other, {"run"});
   }
 
-  testing_support::TempFolder folder;
-  test::FakeClock clock;
-  store::ReleaseStore releases{folder / "fairlead.db", clock};
-  store::DiskBlobStore blobs{folder / "blobs"};
   Digest config = store::putBlob(blobs, "{}").digest;
   Digest layer = store::putBlob(blobs, "0123456789").digest;
   Digest lost = Digest::of("lost");  // a row without its file
@@ -50,33 +26,27 @@ struct Site {
       "application/vnd.oci.image.manifest.v1+json",
       "{\"manifest\":1}",
       {{"application/vnd.oci.image.config.v1+json", config, 2}, {"layer", layer, 10}, {"layer", lost, 4}}};
-  RegistryApi api{releases, blobs, [](const std::string& authorization, bool fromLoopback) {
-                    return authorization == "Basic good" || (authorization.empty() && fromLoopback);
-                  }};
-  std::unique_ptr<base::HttpServer> server = base::HttpServer::onTcp(
-      base::listenTcp("127.0.0.1:0", "http_listen"), [this](const base::HttpRequest& request) { return api.handler(request); });
 };
 
 class RegistryHandler : public ::testing::Test {
  protected:
-  // Shared: the registry only reads.
-  static void SetUpTestSuite() { site_ = std::make_unique<Site>(); }
-  static void TearDownTestSuite() { site_.reset(); }
+  // Shared: these tests only read.
+  static void SetUpTestSuite() {
+    folder_ = std::make_unique<testing_support::TempFolder>();
+    site_ = std::make_unique<FilledSite>(folder_->path());
+  }
+  static void TearDownTestSuite() {
+    site_.reset();
+    folder_.reset();
+  }
 
   Answer ask(const std::string& method, const std::string& path, const Headers& headers = {}) {
-    Poco::Net::HTTPClientSession session(Poco::Net::SocketAddress(site_->server->address()));
-    Poco::Net::HTTPRequest request(method, path, "HTTP/1.1");
-    for (const auto& [name, value] : headers)
-      request.set(name, value);
-    session.sendRequest(request);
-    Answer answer;
-    std::istream& body = session.receiveResponse(answer.head);
-    if (method != "HEAD") Poco::StreamCopier::copyToString(body, answer.body);
-    return answer;
+    return site_->ask(method, path, headers);
   }
   Answer get(const std::string& path, const Headers& headers = {}) { return ask("GET", path, headers); }
 
-  static inline std::unique_ptr<Site> site_;
+  static inline std::unique_ptr<testing_support::TempFolder> folder_;
+  static inline std::unique_ptr<FilledSite> site_;
   const Digest& layer_ = site_->layer;
   const Digest& lost_ = site_->lost;
   const store::Manifest& manifest_ = site_->manifest;
@@ -88,6 +58,7 @@ TEST_F(RegistryHandler, AnswersTheVersionCheck) {
     EXPECT_EQ(answer.status(), 200);
     EXPECT_EQ(answer.body, "{}");
     EXPECT_EQ(answer.header("Docker-Distribution-Api-Version"), "registry/2.0");
+    EXPECT_EQ(answer.header("WWW-Authenticate"), "Basic realm=\"fairlead\"");
   }
 }
 
@@ -126,10 +97,7 @@ TEST_F(RegistryHandler, RefusesInTheSpecificationsWords) {
       {"GET", "/v2/hello/tags/list?n=-1", 400, "PAGINATION_NUMBER_INVALID"},
       {"GET", "/v2/_catalog?n=", 400, "PAGINATION_NUMBER_INVALID"},
       {"GET", "/v2/hello", 404, "UNSUPPORTED"},
-      {"POST", "/v2/hello/blobs/uploads/", 405, "UNSUPPORTED"},
-      {"PUT", "/v2/hello/manifests/v1", 405, "UNSUPPORTED"},
-      {"PATCH", "/v2/hello/blobs/uploads/1", 405, "UNSUPPORTED"},
-      {"DELETE", "/v2/hello/manifests/v1", 405, "UNSUPPORTED"},
+      {"GET", "/v2/hello/blobs/uploads/x", 404, "BLOB_UPLOAD_UNKNOWN"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.method + (" " + row.path));
@@ -138,7 +106,41 @@ TEST_F(RegistryHandler, RefusesInTheSpecificationsWords) {
     EXPECT_THAT(answer.body, HasSubstr("{\"errors\":[{\"code\":\"" + std::string(row.code) + "\""));
     EXPECT_EQ(answer.header("Docker-Distribution-Api-Version"), "registry/2.0");
     EXPECT_THAT(answer.header("Content-Type"), HasSubstr("application/json"));
-    EXPECT_EQ(answer.header("Allow"), row.status == 405 ? "GET, HEAD" : "(none)");
+  }
+}
+
+TEST_F(RegistryHandler, SaysWhatAPathAllows) {
+  const std::string digest = layer_.str();
+  const std::pair<std::string, std::string> rows[] = {
+      {"/v2/", "GET, HEAD"},
+      {"/v2/_catalog", "GET, HEAD"},
+      {"/v2/hello/tags/list", "GET, HEAD"},
+      {"/v2/hello/manifests/v1", "GET, HEAD, PUT, DELETE"},
+      {"/v2/hello/blobs/" + digest, "GET, HEAD, DELETE"},
+      {"/v2/hello/blobs/uploads/", "POST"},
+      {"/v2/hello/blobs/uploads/x", "GET, HEAD, PATCH, PUT, DELETE"},
+      {"/v2/hello/referrers/" + digest, "GET, HEAD"},
+  };
+  for (const auto& [path, allowed] : rows) {
+    const Answer answer = ask("TRACE", path, {{"Authorization", "Basic good"}});
+    EXPECT_EQ(outcomeOf(answer), "405 UNSUPPORTED") << path;
+    EXPECT_EQ(answer.header("Allow"), allowed) << path;
+  }
+}
+
+TEST_F(RegistryHandler, LetsNobodyWriteWithoutTheRight) {
+  const std::string uploads = "/v2/hello/blobs/uploads/";
+  const std::pair<const char*, std::string> rows[] = {{"POST", uploads},
+                                                      {"PATCH", uploads + "x"},
+                                                      {"PUT", uploads + "x"},
+                                                      {"DELETE", uploads + "x"},
+                                                      {"PUT", "/v2/hello/manifests/new"},
+                                                      {"DELETE", "/v2/hello/manifests/v1"},
+                                                      {"DELETE", "/v2/hello/blobs/" + layer_.str()}};
+  for (const auto& [method, path] : rows) {
+    EXPECT_EQ(outcomeOf(ask(method, path)), "401 UNAUTHORIZED") << method << path;
+    EXPECT_EQ(outcomeOf(ask(method, path, {{"Authorization", "Basic reader"}})), "403 DENIED")
+        << method << path;
   }
 }
 
@@ -196,7 +198,10 @@ TEST_F(RegistryHandler, ServesABlobWholeAndInParts) {
   EXPECT_EQ(part.status(), 206);
   EXPECT_EQ(part.body, "234");
   EXPECT_EQ(part.header("Content-Range"), "bytes 2-4/10");
-  EXPECT_EQ(get(path, {{"Range", "bytes=10-"}}).status(), 416);
+  EXPECT_EQ(get(path, {{"Range", "bytes=2-4"}, {"If-Range", "\"other\""}}).status(), 200);
+  const Answer beyond = get(path, {{"Range", "bytes=10-"}});
+  EXPECT_EQ(beyond.status(), 416);
+  EXPECT_EQ(beyond.header("Content-Range"), "bytes */10");
   EXPECT_EQ(get(path, {{"If-None-Match", "\"" + layer_.str() + "\""}}).status(), 304);
 }
 
@@ -224,6 +229,7 @@ TEST_F(RegistryHandler, ListsRepositoriesInPages) {
 }
 
 TEST_F(RegistryHandler, KnowsNoReferrers) {
+  EXPECT_EQ(get("/v2/absent/referrers/" + manifest_.digest.str()).status(), 200);
   const Answer answer = get("/v2/hello/referrers/" + manifest_.digest.str());
   EXPECT_EQ(answer.status(), 200);
   EXPECT_EQ(answer.header("Content-Type"), "application/vnd.oci.image.index.v1+json");

@@ -34,7 +34,12 @@ TEST(RegistryRequest, ReadsPaths) {
       {"/v2/hello/manifests/", Kind::manifest, "hello", ""},
       {"/v2/hello", Kind::unknown},
       {"/v2x/hello/manifests/x", Kind::unknown},
-      {"/v2/hello/blobs/uploads/1", Kind::unknown},
+      {"/v2/hello/blobs/uploads/1", Kind::upload, "hello", "1"},
+      {"/v2/hello/blobs/uploads/", Kind::uploads, "hello"},
+      {"/v2/a/b/blobs/uploads", Kind::uploads, "a/b"},
+      {"/v2/blobs/uploads/", Kind::uploads, ""},
+      {"/v2//blobs/uploads/", Kind::uploads, ""},
+      {"/v2/a/blobs/uploads/manifests/b", Kind::manifest, "a/blobs/uploads", "b"},
       {"/other", Kind::unknown},
       {"", Kind::unknown},
   };
@@ -52,9 +57,11 @@ TEST(RegistryRequest, ReadsPaths) {
 TEST(RegistryRequest, ReadsTheQuery) {
   const auto request = parseRegistryRequest("/v2/_catalog?n=10&last=stacks%2Fa&flag&n=11");
   ASSERT_TRUE(request);
-  EXPECT_EQ(request->query.at("n"), "10");
-  EXPECT_EQ(request->query.at("last"), "stacks/a");
-  EXPECT_EQ(request->query.at("flag"), "");
+  EXPECT_EQ(request->parameter("n"), "10");
+  EXPECT_EQ(request->parameter("last"), "stacks/a");
+  EXPECT_EQ(request->parameter("flag"), "");
+  EXPECT_EQ(request->parameter("m"), std::nullopt);
+  EXPECT_EQ(request->query.count("n"), 2u);
 }
 
 TEST(RegistryRequest, RefusesBadEscapes) {

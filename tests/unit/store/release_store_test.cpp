@@ -41,7 +41,7 @@ TEST_F(StoreTest, SyncsEachCommitAndChecksForeignKeys) {
   EXPECT_EQ(pragma("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(pragma("PRAGMA synchronous"), "2");
   EXPECT_EQ(pragma("PRAGMA foreign_keys"), "1");
-  EXPECT_EQ(pragma("PRAGMA user_version"), "7");
+  EXPECT_EQ(pragma("PRAGMA user_version"), "8");
   EXPECT_EQ(pragma("PRAGMA integrity_check"), "ok");
 }
 
@@ -155,7 +155,7 @@ TEST_F(StoreTest, DestroysAnAppWithAllThatHangsOnIt) {
   store_->destroyApp(app.id);
   EXPECT_EQ(store_->findApp(app.name), std::nullopt);
   EXPECT_EQ(store_->tags(kHello, "", 10), std::nullopt);
-  EXPECT_EQ(store_->findBlob(kHello, layerOf("image hellov2").blob.digest), std::nullopt);
+  EXPECT_EQ(store_->blobSize(kHello, layerOf("image hellov2").blob.digest), std::nullopt);
   EXPECT_THAT(store_->builds(app.id, 10), IsEmpty());
   EXPECT_EQ(store_->releases(other.id, 10).size(), 2u);
   EXPECT_EQ(store_->referencedBlobs().size(),
@@ -302,9 +302,9 @@ TEST_F(StoreTest, ShowsABlobOnlyThroughItsRepository) {
   store_->putManifest(kHello, manifestOf("one"), {"v1"});
   store_->putManifest(RepositoryName::parse("other"), manifestOf("two"), {"v1"});
   const Digest digest = layerOf("one").blob.digest;
-  ASSERT_TRUE(store_->findBlob(kHello, digest));
-  EXPECT_EQ(store_->findBlob(kHello, digest)->sizeBytes, 3u);
-  EXPECT_EQ(store_->findBlob(RepositoryName::parse("other"), digest), std::nullopt);
+  ASSERT_TRUE(store_->blobSize(kHello, digest));
+  EXPECT_EQ(store_->blobSize(kHello, digest), 3u);
+  EXPECT_EQ(store_->blobSize(RepositoryName::parse("other"), digest), std::nullopt);
 }
 
 TEST_F(StoreTest, RefusesManifestsThatLie) {

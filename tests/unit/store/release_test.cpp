@@ -30,7 +30,7 @@ TEST_F(StoreTest, MakesAllOfAReleaseAtOnce) {
   for (const std::string& tag : wanted.tags) {
     EXPECT_EQ(store_->findManifestByTag(kHello, tag)->digest, wanted.image->digest) << tag;
   }
-  EXPECT_TRUE(store_->findBlob(kHello, wanted.image->blobs[0].digest));
+  EXPECT_TRUE(store_->blobSize(kHello, wanted.image->blobs[0].digest));
   const Build build = store_->getBuild(*wanted.succeededBuild);
   EXPECT_EQ(build.state, BuildState::succeeded);
   EXPECT_EQ(build.slug, *wanted.slug);

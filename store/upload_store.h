@@ -1,0 +1,111 @@
+// Blobs that clients are sending: upload sessions, which survive a restart.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "store/blob_store.h"
+#include "store/registry_store.h"
+
+namespace store {
+
+struct UploadLimits {
+  std::chrono::seconds idle{24 * 3600};  ///< upload_idle_s: one that is not touched for so long is dropped
+  std::uint64_t maxBytes = 64ull << 30;  ///< blob_max_bytes
+  std::size_t maxSessions = 1000;        ///< upload_max_sessions
+};
+
+/// Uploads under way. The bytes of one lie in `folder`/UUID, appended only and hashed as they come; how many
+/// of them are durable stands in the database, written after each request that brought some and every 64 MiB
+/// within one. After a kill an upload goes on from there. One that has no byte yet is in memory only.
+/// Thread-safe; an Upload is one thread's at a time. Outlived by what it is made of. (OCI distribution-spec,
+/// Pushing blobs.)
+class UploadStore {
+ public:
+  class Upload;
+
+  /// Opens the folder, which has to be on the blobs' file system, and drops what no row knows.
+  UploadStore(RegistryStore& rows, DiskBlobStore& blobs, std::filesystem::path folder,
+              const base::Clock& clock);
+  ~UploadStore();
+  UploadStore(const UploadStore&) = delete;
+  UploadStore& operator=(const UploadStore&) = delete;
+
+  /// Before the first request.
+  void setLimits(const UploadLimits& limits) { limits_ = limits; }
+  const UploadLimits& limits() const noexcept { return limits_; }
+
+  /// A new upload's UUID; throws overloaded (upload_max_sessions). Drops idle ones on the way.
+  std::string begin(const RepositoryName& repository, base::DigestAlgorithm algorithm);
+  /// Takes hold of it for one request: null when there is none of that name in the repository; throws
+  /// conflict when another request holds it for another five seconds.
+  std::unique_ptr<Upload> open(const RepositoryName& repository, const std::string& uuid);
+  /// How many bytes are durable; nullopt when there is no such upload.
+  std::optional<std::uint64_t> durableBytes(const RepositoryName& repository, const std::string& uuid);
+  /// False when there is none; throws conflict as open() does.
+  bool cancel(const RepositoryName& repository, const std::string& uuid);
+  /// Drops those that were not touched for limits().idle; returns how many.
+  std::size_t sweep();
+
+ private:
+  struct Session;
+  using Sessions = std::map<std::string, std::shared_ptr<Session>>;  // shared: the table's and its Upload's
+
+  void load();
+  bool isSweepDue(Time now);
+  std::shared_ptr<Session> find(const RepositoryName& repository, const std::string& uuid);
+  void drop(const Session& session);
+  void forget(const Session& session);
+  std::filesystem::path file(const std::string& uuid) const { return folder_ / uuid; }
+
+  RegistryStore& rows_;
+  DiskBlobStore& blobs_;
+  const std::filesystem::path folder_;
+  const base::Clock& clock_;
+  UploadLimits limits_;
+  std::mutex mutex_;  // the table, nextSweep_, and what a session says it guards
+  std::condition_variable released_;
+  Sessions sessions_;
+  Time nextSweep_;
+};
+
+/// One request's hold on an upload; lets go of it when it goes. What was appended is then made durable if
+/// that can be done: a body that breaks off is not wasted.
+class UploadStore::Upload {
+ public:
+  Upload(UploadStore& store, std::shared_ptr<Session> session);
+  ~Upload();
+  Upload(const Upload&) = delete;
+  Upload& operator=(const Upload&) = delete;
+
+  std::uint64_t sizeBytes() const noexcept;
+  const std::string& uuid() const noexcept;
+  /// Throws invalidArgument beyond blob_max_bytes.
+  void append(std::string_view bytes);
+  /// All that was appended is durable when it returns.
+  void sync();
+  /// The algorithm that the digest at the end will be of: spares reading the file again when it is said
+  /// before the first byte.
+  void expect(base::DigestAlgorithm algorithm);
+  /// The end: what was appended is the blob `expected`, and the repository holds it; durable when it returns.
+  /// False when the content is another; then, too, the upload is gone.
+  bool commit(const Digest& expected);
+
+ private:
+  void openFile();
+  base::Hasher hashOfFile(base::DigestAlgorithm algorithm);
+
+  UploadStore& store_;
+  std::shared_ptr<Session> session_;
+};
+
+}  // namespace store
