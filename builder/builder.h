@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -13,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/lap_timer.h"
 #include "builder/build_output.h"
 #include "sandbox/container.h"
 #include "store/blob_store.h"
@@ -104,7 +104,10 @@ struct BuildCancelled {};
 struct BuildOutcome {
   std::variant<BuildSucceeded, BuildFailed, BuildCancelled> result;
   std::vector<store::BuildpackUse> buildpacks;  ///< those that took the app, in order; of a failed build too
-  std::map<std::string, std::int64_t> phaseMs;  ///< detect, compile, release, slug
+  /// All of build()'s time but an untold rest. The buildpacks' own: submodules, fetch, detect, compile,
+  /// report, release. Ours: prepare, cache, sandbox (making and removing those phases' containers),
+  /// slug_list, slug_pack.
+  base::LapTimer::Times phases;
 };
 
 /// A tarball at an https URL.

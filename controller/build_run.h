@@ -1,6 +1,7 @@
 // A build under way: shared by its worker and its watchers.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,10 @@ class BuildRun {
   const PushOptions& options() const noexcept { return options_; }
   BuildLog& log() noexcept { return log_; }
   std::stop_token stopToken() const { return stop_.get_token(); }
+  std::chrono::steady_clock::time_point queuedAt() const noexcept { return queuedAt_; }
+  /// The worker's alone.
+  void noteStart() noexcept { startedAt_ = std::chrono::steady_clock::now(); }
+  std::chrono::steady_clock::time_point startedAt() const noexcept { return startedAt_; }
 
   /// Asks the build to stop; false once it is launching or has ended: then it is finished, never half
   /// activated.
@@ -54,6 +59,8 @@ class BuildRun {
   const store::App app_;
   const BuildSource source_;
   const PushOptions options_;
+  const std::chrono::steady_clock::time_point queuedAt_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point startedAt_;
   BuildLog log_;
   std::stop_source stop_;
   mutable std::mutex mutex_;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
+#include "controller/build_phases.h"
 #include "controller/build_watch.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
@@ -147,11 +148,12 @@ int buildInfo(const Invocation& call) {
       rows.push_back({std::exchange(label, ""), line});
   }
   if (build.stackImage) rows.push_back({"Stack image:", build.stackImage->str()});
-  for (const char* phase :
-       {"receive", "export", "submodules", "detect", "compile", "report", "release", "slug", "launch"}) {
-    if (const auto ms = build.phaseMs.find(phase); ms != build.phaseMs.end())
-      rows.push_back({std::string(phase) + ":", std::to_string(ms->second) + " ms"});
-  }
+  for (const auto& [phase, ms] : phasesInOrder(build))
+    rows.push_back({phase + ":", std::to_string(ms) + " ms"});
+  if (!build.phaseMs.empty())
+    rows.push_back({"own:", std::to_string(ownMs(build)) +
+                                " ms, from the last byte received to the image committed, without what the "
+                                "buildpacks ran"});
   call.print(call.parts.buildView.json(app, build), table(rows));
   return 0;
 }

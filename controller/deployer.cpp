@@ -19,24 +19,26 @@ namespace {
 
 constexpr std::uint32_t kAppUser = 1000;
 
-/// Measures one phase of a build and adds it to the build's record.
-class PhaseTimer {
- public:
-  PhaseTimer(std::map<std::string, std::int64_t>& phases, std::string phase)
-      : phases_(phases), phase_(std::move(phase)), start_(std::chrono::steady_clock::now()) {}
-  ~PhaseTimer() {
-    phases_[phase_] =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start_)
-            .count();
-  }
-  PhaseTimer(const PhaseTimer&) = delete;
-  PhaseTimer& operator=(const PhaseTimer&) = delete;
+std::map<std::string, std::int64_t> inMs(const base::LapTimer& laps) {
+  std::map<std::string, std::int64_t> phases;
+  for (const auto& [phase, time] : laps.times())
+    phases[phase] = std::chrono::round<std::chrono::milliseconds>(time).count();
+  return phases;
+}
 
- private:
-  std::map<std::string, std::int64_t>& phases_;
-  const std::string phase_;
-  const std::chrono::steady_clock::time_point start_;
-};
+/// Until a worker took it.
+base::LapTimer lapsOf(const BuildRun& run) {
+  using std::chrono::milliseconds;
+  const gitd::PushRequest* push = run.push();
+  base::LapTimer laps(push ? push->checkedAt - milliseconds(push->receiveMs) : run.queuedAt());
+  if (push) {
+    laps.lap("receive", push->checkedAt - milliseconds(push->checkMs));
+    laps.lap("check", push->checkedAt);
+    laps.lap("accept", run.queuedAt());
+  }
+  laps.lap("queue", run.startedAt());
+  return laps;
+}
 
 /// The folder of one build, gone at the end whatever happens.
 class BuildFolder {
@@ -167,6 +169,7 @@ void Deployer::endCancelled(BuildRun& run) {
 void Deployer::work(const std::shared_ptr<BuildRun>& run) {
   const base::Log log("controller");
   try {
+    run->noteStart();
     parts_.store.startBuild(run->build().id);
     gitd::PushOutcome outcome = deploy(*run);
     run->finish(std::move(outcome));
@@ -204,22 +207,18 @@ std::optional<std::string> Deployer::replaceable(const BuildRun& run) const {
 }
 
 gitd::PushOutcome Deployer::deploy(BuildRun& run) {
-  std::map<std::string, std::int64_t> phases;
-  if (run.push() != nullptr) phases["receive"] = run.push()->receiveMs;
+  base::LapTimer laps = lapsOf(run);
   replaceable(run);  // before time is spent
 
   // Beside the builder's own folder, on the same file system: it takes the tree over by a rename.
   const BuildFolder folder(parts_.folder.builds() / (buildName(run.app(), run.build()) + ".source"));
   Source source;
-  {
-    const PhaseTimer timer(phases, "export");
-    source.tree = obtainTree(run, folder.path());
-  }
+  source.tree = obtainTree(run, folder.path());
+  laps.lap(run.push() != nullptr ? "export" : "source");
   readAppJson(run, source);
   builder::BuildOutcome outcome = build(run, source);
-  for (const auto& [phase, ms] : outcome.phaseMs)
-    phases[phase] = ms;
-  parts_.store.setBuildPhases(run.build().id, phases);
+  laps.lapAround(outcome.phases, "prepare");
+  parts_.store.setBuildPhases(run.build().id, inMs(laps));
   parts_.store.setBuildpacksUsed(run.build().id, outcome.buildpacks);
   if (std::holds_alternative<builder::BuildCancelled>(outcome.result)) {
     throw base::Error(base::Errc::cancelled, "build cancelled");
@@ -231,12 +230,9 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
     return {false, "build failed: " + failed->reason};
   }
   const auto& built = std::get<builder::BuildSucceeded>(outcome.result);
-  gitd::PushOutcome pushed;
-  {
-    const PhaseTimer timer(phases, "launch");
-    pushed = release(run, source, built);
-  }
-  parts_.store.setBuildPhases(run.build().id, phases);
+  const gitd::PushOutcome pushed = release(run, source, built, laps);
+  laps.lap("launch");
+  parts_.store.setBuildPhases(run.build().id, inMs(laps));
   return pushed;
 }
 
@@ -339,8 +335,8 @@ std::optional<store::ConfigVars> Deployer::firstConfig(const store::App& app, co
   return config;
 }
 
-gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source,
-                                    const builder::BuildSucceeded& built) {
+gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source, const builder::BuildSucceeded& built,
+                                    base::LapTimer& laps) {
   const auto lease = parts_.locks.lock(run.app().id);
   const std::optional<std::string> oldId = replaceable(run);
   const store::App app = parts_.store.getApp(run.app().id);
@@ -369,6 +365,7 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source,
                                                               .config = firstConfig(app, source),
                                                               .succeededBuild = run.build().id,
                                                               .firstFormation = source.firstFormation});
+  laps.lap("commit");
   return launch(run, release, oldId);
 }
 

@@ -90,7 +90,8 @@ class Deployer {
   builder::BuildInput inputOf(BuildRun& run);
   builder::BuildOutcome build(BuildRun& run, const Source& source);
   std::optional<store::ConfigVars> firstConfig(const store::App& app, const Source& source);
-  gitd::PushOutcome release(BuildRun& run, const Source& source, const builder::BuildSucceeded& built);
+  gitd::PushOutcome release(BuildRun& run, const Source& source, const builder::BuildSucceeded& built,
+                            base::LapTimer& laps);
   gitd::PushOutcome launch(BuildRun& run, const store::Release& release,
                            const std::optional<std::string>& oldId);
   std::optional<gitd::PushOutcome> moveRef(BuildRun& run, const store::Release& release,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "controller/build_phases.h"
 
 namespace controller {
 namespace {
@@ -121,6 +122,7 @@ JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build) {
   for (const auto& [phase, ms] : build.phaseMs)
     phases->set(phase, ms);
   json->set("phase_ms", phases);
+  if (!build.phaseMs.empty()) json->set("own_ms", ownMs(build));
   auto buildpacks = base::makeJsonArray();
   for (const auto& each : build.buildpacks) {
     auto used = makeJsonObject();

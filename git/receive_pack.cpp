@@ -155,6 +155,7 @@ class ReceivePack {
   /// True when the whole pack was read, whatever came of it.
   bool receive() {
     const auto start = Clock::now();
+    auto lastByte = start;
     bool whole = false;
     try {
       push_.quarantine = std::make_shared<Quarantine>(push_.repository.commonDir);
@@ -164,6 +165,7 @@ class ReceivePack {
             detail::PushReach::Parts{refs_, settings_, advertised_, *existing, wire_.clientGone()});
       PackReceiver receiver(receiverOptions(*existing));
       readPack(receiver);
+      lastByte = Clock::now();
       whole = true;
       push_.pack = receiver.finish();
       push_.indexMs = millisecondsSince(start);
@@ -179,6 +181,7 @@ class ReceivePack {
     reach_.reset();
     advertised_ = {};
     push_.receiveMs = millisecondsSince(start);
+    push_.checkMs = millisecondsSince(lastByte);
     if (!push_.unpackError.empty()) {
       // What came of it may be what the disk has no room for.
       push_.objects.reset();

@@ -64,6 +64,7 @@ struct Push {
   PackSummary pack = {};
   std::int64_t indexMs = 0;      ///< from the pack's first byte to its index
   std::int64_t receiveMs = 0;    ///< and to the end of its checks
+  std::int64_t checkMs = 0;      ///< of that, what came after the pack's last byte
   std::string unpackError = {};  ///< why nothing of it can be accepted; empty: unpacked
 
   bool anyLeft() const noexcept;
@@ -81,8 +82,8 @@ class PushBackend {
   virtual void carryOut(Push& push) = 0;
   /// The client has heard the result, but for what goes to its screen.
   virtual void reported(Push& push) = 0;
-  /// It ended before there was a result: the client is gone or makes no sense. What the push asked for may not
-  /// be known yet. Called in place of reported(); must not throw.
+  /// It ended before there was a result: the client is gone or makes no sense. What the push asked for may
+  /// not be known yet. Called in place of reported(); must not throw.
   virtual void broken(const Push& push, const base::Error& why) noexcept = 0;
 };
 

@@ -1,6 +1,7 @@
 // What gitd asks of the layer above it: who may do what, and what a push shall lead to.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -48,6 +49,9 @@ struct PushRequest {
   std::vector<std::string> options;             ///< git push -o
   std::int64_t receiveMs = 0;                   ///< from the first byte of the pack to the end of its checks
   std::stop_token clientLost{};                 ///< requested also when the network has gone silent
+  std::int64_t checkMs = 0;                     ///< of receiveMs, what came after the pack's last byte
+  /// The end of the checks: the push's own time goes on from here.
+  std::chrono::steady_clock::time_point checkedAt = std::chrono::steady_clock::now();
 };
 
 /// Accepted: the ref says newId, durably. Otherwise `reason` is the one-line status that git prints beside

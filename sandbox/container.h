@@ -77,8 +77,9 @@ struct ContainerSpec {
 struct RunResult {
   enum class End { exited, timedOut, idle, cancelled };
   End end = End::exited;
-  base::ExitStatus status;   ///< when exited; a death by signal is code 128 + signal, as in a shell
-  bool outOfMemory = false;  ///< the memory limit killed something in it
+  base::ExitStatus status;           ///< when exited; a death by signal is code 128 + signal, as in a shell
+  bool outOfMemory = false;          ///< the memory limit killed something in it
+  std::chrono::microseconds ran{0};  ///< its own time, without what making and removing the container took
 };
 
 struct RunOptions {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -94,14 +95,18 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
   if (!monitor.valid()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
   std::optional<NetworkGuard> guard;
   if (spec.filter) guard.emplace(host_.guardOf(spec, state.init));
+  base::Fd init = state.init.open();
+  const auto launchedAt = std::chrono::steady_clock::now();
   host_.launch(spec.id, state);
   AttachedRun attached({.output = std::move(readEnd),
                         .monitor = std::move(monitor),
+                        .init = std::move(init),
                         .signalAll = [&](int number) { host_.signalAll(spec.id, number); },
                         .guard = guard ? &*guard : nullptr},
                        output, options);
   RunResult result;
   result.end = attached.drive();
+  result.ran = std::chrono::duration_cast<std::chrono::microseconds>(attached.endedAt() - launchedAt);
   if (state.init.alive()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
   result.status = exitOf(spec.id, state.monitor);
   result.outOfMemory = host_.outOfMemory(spec.id);

@@ -101,10 +101,11 @@ struct Build {
   std::string user;       ///< who pushed
   std::string buildpack;  ///< descriptions of those that took it, or empty
   std::vector<BuildpackUse> buildpacks;
-  std::optional<Digest> stackImage;             ///< manifest of the build image
-  std::string failure;                          ///< one sentence when failed or cancelled
-  std::int64_t slug = 0;                        ///< row id when succeeded
-  std::map<std::string, std::int64_t> phaseMs;  ///< receive, export, detect, compile, slug, release, launch
+  std::optional<Digest> stackImage;  ///< manifest of the build image
+  std::string failure;               ///< one sentence when failed or cancelled
+  std::int64_t slug = 0;             ///< row id when succeeded
+  std::map<std::string, std::int64_t>
+      phaseMs;  ///< from the pack's first byte to the launch; see docs/builds.md
   Time createdAt;
   std::optional<Time> finishedAt;
 };

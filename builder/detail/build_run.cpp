@@ -20,7 +20,6 @@ namespace builder::detail {
 namespace {
 
 namespace fs = std::filesystem;
-using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t kListFileBytes = 64 * 1024;
 constexpr std::size_t kMaxBuildpacks = 20;
@@ -39,23 +38,6 @@ class TextSink : public base::ByteSink {
 
  private:
   std::string text_;
-};
-
-/// Adds the time of its life to a phase.
-class PhaseTimer {
- public:
-  PhaseTimer(std::map<std::string, std::int64_t>& phaseMs, std::string phase)
-      : phaseMs_(phaseMs), phase_(std::move(phase)) {}
-  ~PhaseTimer() {
-    phaseMs_[phase_] += std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - start_).count();
-  }
-  PhaseTimer(const PhaseTimer&) = delete;
-  PhaseTimer& operator=(const PhaseTimer&) = delete;
-
- private:
-  std::map<std::string, std::int64_t>& phaseMs_;
-  std::string phase_;
-  Steady::time_point start_ = Steady::now();
 };
 
 std::string firstLine(std::string_view text) {
@@ -110,7 +92,7 @@ BuildRun::BuildRun(const BuildParts& parts, const BuildInput& input, BuildOutput
 
 BuildOutcome BuildRun::run() {
   const Stopped stopped = build();
-  BuildOutcome outcome{.result = std::move(result_), .buildpacks = {}, .phaseMs = std::move(phaseMs_)};
+  BuildOutcome outcome{.result = std::move(result_), .buildpacks = {}, .phases = laps_.times()};
   for (const std::size_t index : compiled_)
     outcome.buildpacks.push_back(std::move(buildpacks_[index]));
   if (!stopped) return outcome;
@@ -123,10 +105,20 @@ BuildOutcome BuildRun::run() {
   return outcome;
 }
 
+/// What its container ran is the phase's own time.
+sandbox::RunResult BuildRun::runPhase(const PhaseCall& call, base::ByteSink& output) {
+  laps_.lap("prepare");
+  const auto result = phases_.run(call, output);
+  laps_.lapAround({{call.name, result.ran}}, "sandbox");
+  return result;
+}
+
 BuildRun::Stopped BuildRun::build() {
   if (stop_.stop_requested()) return BuildCancelled{};
+  laps_.lap("prepare");
   if (!folder_.takeCache(stop_))
     output_.detail("The cache of the last build cannot be copied: this one begins with an empty one");
+  laps_.lap("cache");
   if (auto stop = fetchSubmodules()) return stop;
   if (auto stop = removeIgnoredFiles()) return stop;
   for (const auto& entry : base::listTree(folder_.build(), {".git"})) {
@@ -139,28 +131,29 @@ BuildRun::Stopped BuildRun::build() {
     if (auto stop = release(compiled_.back())) return stop;
   }
   if (auto stop = discoverProcessTypes()) return stop;
+  laps_.lap("prepare");
   if (auto stop = packSlug()) return stop;
   if (stop_.stop_requested()) return BuildCancelled{};
   folder_.keepCache();
+  laps_.lap("cache");
   return std::nullopt;
 }
 
 BuildRun::Stopped BuildRun::fetchSubmodules() {
   if (input_.submodules.empty()) return std::nullopt;
-  const PhaseTimer timer(phaseMs_, "submodules");
   output_.step("Fetching submodules");
   std::vector<std::string> arguments;
   for (const Submodule& submodule : input_.submodules) {
     arguments.push_back(submodule.path);
     arguments.push_back(submodule.commit);
   }
-  const auto result = phases_.run({.name = "submodules",
-                                   .script = kFetchSubmodulesScript,
-                                   .arguments = arguments,
-                                   .folder = folder_.buildPath(),
-                                   .network = true,
-                                   .timeout = kSubmodulesTimeout},
-                                  output_);
+  const auto result = runPhase({.name = "submodules",
+                                .script = kFetchSubmodulesScript,
+                                .arguments = arguments,
+                                .folder = folder_.buildPath(),
+                                .network = true,
+                                .timeout = kSubmodulesTimeout},
+                               output_);
   return phases_.judge(result, "Fetching the submodules failed: it");
 }
 
@@ -233,17 +226,16 @@ BuildRun::Stopped BuildRun::obtainBuildpacks() {
 }
 
 BuildRun::Stopped BuildRun::fetch(std::size_t index) {
-  const PhaseTimer timer(phaseMs_, "detect");
   const auto& source = sources_[index];
   output_.step("Fetching buildpack " + source.name);
   const bool tarball = source.kind == BuildpackSource::Kind::tarball;
-  const auto result = phases_.run({.name = "fetch",
-                                   .script = tarball ? kFetchTarballScript : kFetchGitScript,
-                                   .arguments = {source.url, source.ref, kVersionFile},
-                                   .folder = folder_.buildpackPath(index),
-                                   .network = true,
-                                   .timeout = kFetchTimeout},
-                                  output_);
+  const auto result = runPhase({.name = "fetch",
+                                .script = tarball ? kFetchTarballScript : kFetchGitScript,
+                                .arguments = {source.url, source.ref, kVersionFile},
+                                .folder = folder_.buildpackPath(index),
+                                .network = true,
+                                .timeout = kFetchTimeout},
+                               output_);
   if (auto stop = phases_.judge(result, "Fetching the " + source.name + " buildpack failed: it")) return stop;
   // Written by the script into the build's /tmp, before any buildpack ran.
   if (const auto version = readTreeFile(folder_.temporary(), kVersionFile, kPrintedBytes))
@@ -258,12 +250,11 @@ void BuildRun::announce(std::size_t index) {
 BuildRun::Stopped BuildRun::detectAny() {
   std::size_t index = 0;
   {
-    const PhaseTimer timer(phaseMs_, "detect");
     TextSink printed;
     std::vector<std::string> arguments = {folder_.buildPath()};
     for (std::size_t i = 0; i < buildpacks_.size(); ++i)
       arguments.push_back(folder_.buildpackPath(i));
-    const auto result = phases_.run(
+    const auto result = runPhase(
         {.name = "detect", .script = kDetectAnyScript, .arguments = arguments, .folder = "/tmp"}, printed);
     const bool none =
         result.end == sandbox::RunResult::End::exited && result.status.code == 1 && !result.outOfMemory;
@@ -297,14 +288,13 @@ BuildRun::Stopped BuildRun::runExplicit() {
 }
 
 BuildRun::Stopped BuildRun::detect(std::size_t index) {
-  const PhaseTimer timer(phaseMs_, "detect");
   auto& buildpack = buildpacks_[index];
   TextSink printed;
-  const auto result = phases_.run({.name = "detect",
-                                   .script = kDetectScript,
-                                   .arguments = {folder_.buildPath()},
-                                   .folder = folder_.buildpackPath(index)},
-                                  printed);
+  const auto result = runPhase({.name = "detect",
+                                .script = kDetectScript,
+                                .arguments = {folder_.buildPath()},
+                                .folder = folder_.buildpackPath(index)},
+                               printed);
   if (auto stop = phases_.judge(result, "Detection failed: the " + buildpack.name + " buildpack")) {
     const bool failed = std::holds_alternative<BuildFailed>(*stop);
     if (failed && !base::trim(printed.text()).empty()) output_.write(printed.text());
@@ -326,27 +316,25 @@ BuildRun::Stopped BuildRun::compile(std::size_t index) {
 }
 
 BuildRun::Stopped BuildRun::runCompile(std::size_t index, const std::vector<std::string>& arguments) {
-  const PhaseTimer timer(phaseMs_, "compile");
-  const auto result = phases_.run({.name = "compile",
-                                   .script = kCompileScript,
-                                   .arguments = arguments,
-                                   .folder = folder_.buildpackPath(index),
-                                   .network = true},
-                                  output_);
+  const auto result = runPhase({.name = "compile",
+                                .script = kCompileScript,
+                                .arguments = arguments,
+                                .folder = folder_.buildpackPath(index),
+                                .network = true},
+                               output_);
   return phases_.judge(result, "Compile failed: the " + buildpacks_[index].name + " buildpack");
 }
 
 /// For the record only: also of a build that failed, and whatever becomes of it.
 void BuildRun::report(std::size_t index) {
   if (stop_.stop_requested() || !fs::is_regular_file(folder_.buildpack(index) / "bin/report")) return;
-  const PhaseTimer timer(phaseMs_, "report");
   TextSink printed;
-  const auto result = phases_.run({.name = "report",
-                                   .script = kReportScript,
-                                   .arguments = {folder_.buildPath(), folder_.cachePath(), folder_.envPath()},
-                                   .folder = folder_.buildpackPath(index),
-                                   .timeout = kReportTimeout},
-                                  printed);
+  const auto result = runPhase({.name = "report",
+                                .script = kReportScript,
+                                .arguments = {folder_.buildPath(), folder_.cachePath(), folder_.envPath()},
+                                .folder = folder_.buildpackPath(index),
+                                .timeout = kReportTimeout},
+                               printed);
   const bool whole = result.end == sandbox::RunResult::End::exited && result.status.ok();
   if (!whole) return;
   std::vector<std::string> lines;
@@ -356,14 +344,13 @@ void BuildRun::report(std::size_t index) {
 }
 
 BuildRun::Stopped BuildRun::release(std::size_t index) {
-  const PhaseTimer timer(phaseMs_, "release");
   const std::string& name = buildpacks_[index].name;
   TextSink printed;
-  const auto result = phases_.run({.name = "release",
-                                   .script = kReleaseScript,
-                                   .arguments = {folder_.buildPath(), folder_.cachePath()},
-                                   .folder = folder_.buildpackPath(index)},
-                                  printed);
+  const auto result = runPhase({.name = "release",
+                                .script = kReleaseScript,
+                                .arguments = {folder_.buildPath(), folder_.cachePath()},
+                                .folder = folder_.buildpackPath(index)},
+                               printed);
   if (auto stop = phases_.judge(result, "Release failed: the " + name + " buildpack")) {
     if (std::holds_alternative<BuildFailed>(*stop)) output_.write(printed.text());
     return stop;
@@ -410,13 +397,14 @@ BuildRun::Stopped BuildRun::discoverProcessTypes() {
 }
 
 BuildRun::Stopped BuildRun::packSlug() {
-  const PhaseTimer timer(phaseMs_, "slug");
   if (auto stop = refuseSlugTree(folder_.build(), input_.limits, stop_)) return stop;
   const auto parts = planSlug(base::listTree(folder_.build(), {".git"}), sourceFolders_);
+  laps_.lap("slug_list");
   PackedSlug packed =
       SlugPacker(parts_.blobs, parts_.packed,
                  {.maxBytes = input_.limits.slugBytes, .compression = config_.slugCompression}, stop_)
           .pack(folder_.build(), parts);
+  laps_.lap("slug_pack");
   if (packed.bytes > input_.limits.slugBytes) {
     return BuildFailed{"Compiled slug size: " + base::formatBytes(packed.bytes) + " is too large (at most " +
                        base::formatBytes(input_.limits.slugBytes) +

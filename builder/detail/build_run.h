@@ -67,6 +67,7 @@ class BuildRun {
   Stopped discoverProcessTypes();
   Stopped packSlug();
 
+  sandbox::RunResult runPhase(const PhaseCall& call, base::ByteSink& output);
   void printTypes(const std::string& what, const store::ProcessTypes& types);
   void announce(std::size_t index);
   std::vector<std::string> chosenLines();
@@ -87,7 +88,7 @@ class BuildRun {
   std::vector<store::BuildpackUse> buildpacks_;  // one for each source
   std::vector<std::size_t> compiled_;  // took the app, in order; their exports count for the next ones
   BuildSucceeded result_;
-  std::map<std::string, std::int64_t> phaseMs_;
+  base::LapTimer laps_;  // see BuildOutcome::phases
 };
 
 }  // namespace builder::detail

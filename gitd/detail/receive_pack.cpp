@@ -88,8 +88,8 @@ class HandlerBackend : public git::PushBackend {
  private:
   /// One that fails takes nothing from those that were done.
   void carryOutOne(const git::Push& push, git::PushCommand& command) {
-    const PushRequest request{context_.identity, repository_,    updateFor(command),      push.quarantine,
-                              push.options,      push.receiveMs, context_.io.clientGone()};
+    const PushRequest request{context_.identity, repository_,    updateFor(command),       push.quarantine,
+                              push.options,      push.receiveMs, context_.io.clientGone(), push.checkMs};
     try {
       take(command, context_.handler.push(request, screen_, context_.io.clientClosed()));
     } catch (const std::exception& failure) {

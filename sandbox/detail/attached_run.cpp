@@ -47,6 +47,7 @@ RunResult::End AttachedRun::drive() {
   const std::stop_callback onStop(options_.stop, [this] { base::signalEvent(stopEvent_); });
   while (step()) {
   }
+  noteEnd();
   drain();
   passRefusals();
   return end_;
@@ -55,18 +56,25 @@ RunResult::End AttachedRun::drive() {
 bool AttachedRun::step() {
   // poll skips entries with a negative descriptor.
   const int refused = container_.guard == nullptr ? -1 : container_.guard->refusedEvent().get();
-  std::array<pollfd, 4> entries = {{{container_.output.get(), POLLIN, 0},
+  std::array<pollfd, 5> entries = {{{container_.output.get(), POLLIN, 0},
                                     {container_.monitor.get(), POLLIN, 0},
                                     {phase_ == Phase::running ? stopEvent_.get() : -1, POLLIN, 0},
-                                    {refused, POLLIN, 0}}};
+                                    {refused, POLLIN, 0},
+                                    {container_.init.get(), POLLIN, 0}}};
   const int ready = pollEntries(entries.data(), entries.size(), pollTimeout(nextDeadline()));
   // The reason before what a program says about it.
   if (ready > 0 && entries[3].revents != 0) passRefusals();
   if (ready > 0 && entries[0].revents != 0) passOutput();
+  if (ready > 0 && entries[4].revents != 0) noteEnd();
   if (ready > 0 && entries[1].revents != 0) return false;
   if (ready > 0 && entries[2].revents != 0) beginStop(RunResult::End::cancelled);
   actOnTime();
   return true;
+}
+
+void AttachedRun::noteEnd() {
+  if (endedAt_ == SteadyTime{}) endedAt_ = steady_clock::now();
+  container_.init.reset();
 }
 
 void AttachedRun::passOutput() {

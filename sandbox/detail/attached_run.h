@@ -18,6 +18,7 @@ class AttachedRun {
   struct Container {
     base::Fd output;                     ///< read end of its pipe
     base::Fd monitor;                    ///< pidfd of conmon, which ends after it
+    base::Fd init;                       ///< pidfd of its first process
     std::function<void(int)> signalAll;  ///< to every process in it
     NetworkGuard* guard = nullptr;       ///< whose refusals options.onRefusedHost is told of
   };
@@ -26,12 +27,15 @@ class AttachedRun {
   /// Throws what the sink throws, and timedOut when even SIGKILL does not end it (a process that hangs in the
   /// kernel).
   RunResult::End drive();
+  /// When it ended, after drive(): before its monitor had noted that down.
+  std::chrono::steady_clock::time_point endedAt() const { return endedAt_; }
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
 
   /// One wait and what came of it; false when the container has ended.
   bool step();
+  void noteEnd();
   void passOutput();
   void passRefusals();
   void actOnTime();
@@ -46,6 +50,7 @@ class AttachedRun {
   enum class Phase { running, terminating, killing } phase_ = Phase::running;
   SteadyTime deadline_;    // of the phase
   SteadyTime lastOutput_;  // or the start
+  SteadyTime endedAt_;
   RunResult::End end_ = RunResult::End::exited;
 };
 

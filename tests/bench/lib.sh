@@ -29,3 +29,10 @@ row() {
   esac
   printf '%s|%s|%.4g|%.4g|%s|%s\n' "$1" "$2" "$ours" "$peer" "$ratio" "$5" >>"$ROWS"
 }
+
+# goal WHAT UNIT OURS TARGET: a file of measurements beside what they are to be below; the ratio is above 1 when they are.
+goal() {
+  local ours
+  ours=$(median "$3")
+  printf '%s|%s|%.4g|%.4g|%s|target\n' "$1" "$2" "$ours" "$4" "$(awk -v a="$ours" -v b="$4" 'BEGIN { printf "%.2f", b / a }')" >>"$ROWS"
+}

@@ -34,8 +34,8 @@ TEXT
 }
 
 # Of the newest build: everything that came after the objects were received and checked.
-later_phases() { fairlead builds:info -a hello --json | jq '[.phase_ms | to_entries[] | select(.key != "receive") | .value] | add / 1000'; }
-receive_phase() { fairlead builds:info -a hello --json | jq '.phase_ms.receive / 1000'; }
+later_phases() { fairlead builds:info -a hello --json | jq '[.phase_ms | to_entries[] | select(.key != "receive" and .key != "check") | .value] | add / 1000'; }
+receive_phase() { fairlead builds:info -a hello --json | jq '.phase_ms | (.receive + .check) / 1000'; }
 
 start_server
 new_app hello

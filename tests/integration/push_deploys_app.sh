@@ -60,5 +60,10 @@ assert_eq "$(jq -r '.Labels["org.opencontainers.image.revision"]' "$work/tmp/ins
 skopeo copy -q --src-tls-verify=false "$image:v2" "dir:$work/tmp/image" || fail "skopeo copy"
 (cd "$work/tmp/image" && for blob in *; do [[ ${#blob} != 64 ]] || echo "$blob  $blob"; done | sha256sum -c --quiet) || fail "a copied blob is damaged"
 
-note "how long each phase took"
-fairlead builds:info -a hello --json | jq -c .phase_ms
+note "how long each phase took: all of the time, and what of it is ours"
+info=$(fairlead builds:info -a hello --json)
+jq -c '.phase_ms, .own_ms' <<<"$info"
+for phase in receive check accept queue export prepare cache sandbox detect compile release slug_list slug_pack commit launch; do
+  jq -e --arg phase "$phase" '.phase_ms[$phase] >= 0' <<<"$info" >/dev/null || fail "builds:info has no phase $phase"
+done
+assert_contains "$(fairlead builds:info -a hello)" "own:" "builds:info"
