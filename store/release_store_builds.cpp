@@ -157,7 +157,7 @@ std::vector<Build> ReleaseStore::builds(AppId app, std::size_t limit) {
 }
 
 void ReleaseStore::startBuild(std::int64_t id) {
-  state_->write([&](Connection& connection) {
+  state_->note([&](Connection& connection) {
     const Build build = requireBuild(connection, id);
     if (build.state != BuildState::queued) throwNotNow(build);
     connection.execute("UPDATE builds SET state = 'building' WHERE id = ?1", id);
@@ -168,7 +168,7 @@ void ReleaseStore::setBuildpacksUsed(std::int64_t id, const std::vector<Buildpac
   std::vector<std::string> descriptions;
   for (const BuildpackUse& each : buildpacks)
     descriptions.push_back(each.description);
-  state_->write([&](Connection& connection) {
+  state_->note([&](Connection& connection) {
     requireBuild(connection, id);
     connection.execute("UPDATE builds SET buildpack = ?2 WHERE id = ?1", id, base::join(descriptions, ", "));
     connection.execute("DELETE FROM build_buildpacks WHERE build = ?1", id);
@@ -183,7 +183,7 @@ void ReleaseStore::setBuildpacksUsed(std::int64_t id, const std::vector<Buildpac
 }
 
 void ReleaseStore::setStackImage(std::int64_t id, const Digest& manifest) {
-  state_->write([&](Connection& connection) {
+  state_->note([&](Connection& connection) {
     connection.execute("UPDATE builds SET stack_image = ?2 WHERE id = ?1", id, manifest);
   });
 }
@@ -197,7 +197,7 @@ std::optional<Build> ReleaseStore::findBuildOfSlug(std::int64_t slug) {
 }
 
 void ReleaseStore::setBuildPhases(std::int64_t id, const std::map<std::string, std::int64_t>& phaseMs) {
-  state_->write([&](Connection& connection) {
+  state_->note([&](Connection& connection) {
     requireBuild(connection, id);
     connection.execute("DELETE FROM build_phases WHERE build = ?1", id);
     for (const auto& [phase, duration] : phaseMs) {

@@ -59,7 +59,7 @@ Slug ReleaseStore::createSlug(const NewSlug& slug) {
   for (const Layer& layer : slug.layers)
     created.sizeBytes += layer.blob.sizeBytes;
   if (slug.layers.size() == 1) created.checksum = slug.layers.front().blob.digest;
-  return state_->write([&](Connection& connection) {
+  return state_->note([&](Connection& connection) {
     detail::requireApp(connection, slug.app);
     connection.execute(
         "INSERT INTO slugs (uuid, app, commit_id, stack, buildpack, size_bytes, created_at) "
@@ -125,7 +125,7 @@ std::optional<Layer> ReleaseStore::findPackedTree(const Digest& tree) {
 }
 
 void ReleaseStore::putPackedTree(const Digest& tree, const Layer& layer) {
-  state_->write([&](Connection& connection) {
+  state_->note([&](Connection& connection) {
     connection.execute(
         "INSERT OR REPLACE INTO packed_trees (tree, media_type, digest, size_bytes, diff_id) "
         "VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -27,6 +27,13 @@ struct ReleaseStore::State {
     return run(detail::Transaction::Kind::writing, body);
   }
 
+  /// write() without waiting for the disk: a kill takes nothing of it back, a power cut may until the next
+  /// write() is done. For what nobody was promised yet.
+  template <typename Body>
+  auto note(Body body) {
+    return run(detail::Transaction::Kind::noting, body);
+  }
+
   detail::ConnectionPool pool;
   const base::Clock& clock;
 

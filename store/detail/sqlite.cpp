@@ -127,6 +127,13 @@ void Connection::runScript(const std::string& sql) {
   if (code != SQLITE_OK) fail(handle_.get(), code);
 }
 
+void Connection::setSync(Sync sync) {
+  if (sync == sync_) return;
+  // In WAL mode NORMAL is consistent all the same, and the next FULL commit takes along what was not synced.
+  runScript(sync == Sync::full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  sync_ = sync;
+}
+
 sqlite3_stmt* Connection::prepare(std::string_view sql) {
   auto found = statements_.find(sql);
   if (found == statements_.end()) {
@@ -146,7 +153,9 @@ sqlite3_stmt* Connection::prepare(std::string_view sql) {
 Transaction::Transaction(Connection& connection, Kind kind) : connection_(connection) {
   // One whose rollback failed: a second try, rather than a connection that refuses every caller from then on.
   if (connection_.inTransaction()) connection_.execute("ROLLBACK");
-  connection_.execute(kind == Kind::writing ? "BEGIN IMMEDIATE" : "BEGIN");
+  if (kind != Kind::reading)
+    connection_.setSync(kind == Kind::noting ? Connection::Sync::later : Connection::Sync::full);
+  connection_.execute(kind == Kind::reading ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {
@@ -169,7 +178,7 @@ ConnectionPool::ConnectionPool(std::filesystem::path file)
 }
 
 ConnectionPool::Lease ConnectionPool::borrow(Transaction::Kind kind) {
-  return {*this, kind == Transaction::Kind::writing ? takeWriter() : takeReader(), kind};
+  return {*this, kind == Transaction::Kind::reading ? takeReader() : takeWriter(), kind};
 }
 
 std::unique_ptr<Connection> ConnectionPool::takeWriter() {
@@ -197,13 +206,13 @@ std::unique_ptr<Connection> ConnectionPool::takeReader() {
 void ConnectionPool::giveBack(std::unique_ptr<Connection> connection, Transaction::Kind kind) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (kind == Transaction::Kind::writing) {
+    if (kind != Transaction::Kind::reading) {
       writer_ = std::move(connection);
     } else if (readers_.size() < kIdleReaders && !connection->inTransaction()) {
       readers_.push_back(std::move(connection));
     }
   }
-  if (kind == Transaction::Kind::writing) writerReturned_.notify_one();
+  if (kind != Transaction::Kind::reading) writerReturned_.notify_one();
   // A surplus reader closes here, outside the lock.
 }
 

@@ -89,6 +89,9 @@ class Connection {
     }
     return sqlite3_changes64(handle_.get());
   }
+  /// Whether the next commits wait until they are on the disk; always, unless it is said here.
+  enum class Sync { full, later };
+  void setSync(Sync sync);
   /// Runs several statements without parameters.
   void runScript(const std::string& sql);
   std::int64_t lastInsertId() const { return sqlite3_last_insert_rowid(handle_.get()); }
@@ -97,6 +100,7 @@ class Connection {
  private:
   sqlite3_stmt* prepare(std::string_view sql);
 
+  Sync sync_ = Sync::full;
   ConnectionHandle handle_;
   std::map<std::string, StatementHandle, std::less<>>
       statements_;  // after handle_: finalized before it closes
@@ -106,7 +110,7 @@ class Connection {
 /// writers from its start.
 class Transaction {
  public:
-  enum class Kind { reading, writing };
+  enum class Kind { reading, writing, noting };  ///< noting: writing that does not wait for the disk
   Transaction(Connection& connection, Kind kind);
   ~Transaction();
   Transaction(const Transaction&) = delete;
