@@ -26,6 +26,10 @@ struct Mount {
   std::filesystem::path source;  ///< on the host: file or folder
   std::string target;            ///< absolute, in the container; made if missing
   bool readOnly = true;
+  /// Not empty: the folder `source` is only read, and what the container writes over it goes to the folder
+  /// "upper" in here, which exists, as overlayfs keeps it; "work" beside it is overlayfs's own. Several
+  /// containers may go on with the same, one after the other.
+  std::filesystem::path changes = {};
 };
 
 struct Limits {
@@ -112,7 +116,7 @@ class ContainerRuntime {
   virtual ~ContainerRuntime() = default;
 
   /// Runs to the end, stdout and stderr merged into `output` as they come (called on the caller's thread).
-  /// Whatever it left (processes, mounts, network) is gone at return.
+  /// Its processes and mounts are gone at return, the rest (cgroups, its address) soon after.
   virtual RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) = 0;
 
   /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile`

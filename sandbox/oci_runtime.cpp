@@ -27,8 +27,8 @@ namespace fs = std::filesystem;
 
 constexpr int kMonitorWaitMs = 2'000;
 
-/// Removes a container on every way out: remove() when the caller wants to know, the destructor when an
-/// exception is on its way already.
+/// Removes a container on every way out: removeSoon() when it has ended, the destructor when an exception is
+/// on its way already.
 class Removal {
  public:
   Removal(ContainerHost& host, std::string id) : host_(host), id_(std::move(id)) {}
@@ -42,9 +42,9 @@ class Removal {
       base::Log("sandbox").warn("a container is left behind", {{"id", id_}, {"reason", error.what()}});
     }
   }
-  void remove() {
+  void removeSoon() {
     done_ = true;
-    host_.remove(id_);
+    host_.removeSoon(id_);
   }
   void keep() noexcept { done_ = true; }
 
@@ -110,7 +110,7 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
   if (state.init.alive()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
   result.status = exitOf(spec.id, state.monitor);
   result.outOfMemory = host_.outOfMemory(spec.id);
-  removal.remove();
+  removal.removeSoon();
   return result;
 }
 

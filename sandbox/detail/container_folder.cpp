@@ -71,6 +71,29 @@ void makeTargets(const ContainerSpec& spec, const BundleSettings& settings) {
   }
 }
 
+/// Mounts that have their changes aside: an overlay for each, and the mounts of that instead.
+std::vector<Mount> overlaid(const std::vector<Mount>& mounts, const ContainerFiles& files) {
+  std::vector<Mount> result = mounts;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    Mount& mount = result[i];
+    if (mount.changes.empty()) continue;
+    makeFolder(files.overlays(), 0700);
+    const fs::path target = files.overlays() / std::to_string(i);
+    makeFolder(target, 0711);
+    // Of an overlay before this one; what it left there forbids another use.
+    base::removeTree(mount.changes / "work");
+    makeFolder(mount.changes / "work", 0700);
+    mountOverlay({.layers = {mount.source},
+                  .upper = mount.changes / "upper",
+                  .work = mount.changes / "work",
+                  .target = target,
+                  .form = OverlayFolders::Upper::plain});
+    mount.source = target;
+    mount.changes.clear();
+  }
+  return result;
+}
+
 }  // namespace
 
 void checkId(const std::string& id) {
@@ -138,15 +161,24 @@ void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const Fo
     }
   }
   makeTargets(spec, bundle);
-  writeNewFile(files.config(), bundleConfig(spec, bundle), 0600);  // the environment holds secrets
+  ContainerSpec bound = spec;
+  bound.mounts = overlaid(spec.mounts, files);
+  writeNewFile(files.config(), bundleConfig(bound, bundle), 0600);  // the environment holds secrets
 }
 
 void addHostsEntry(const ContainerFiles& files, const std::string& address, const std::string& hostname) {
   base::writeAll(base::openFile(files.hosts(), O_WRONLY | O_APPEND), address + "\t" + hostname + "\n");
 }
 
-void discardFolder(const ContainerFiles& files) {
+void unmountFolder(const ContainerFiles& files) {
   unmountAll(files.mountPoint);
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(files.overlays(), missing))
+    unmountAll(entry.path());
+}
+
+void discardFolder(const ContainerFiles& files) {
+  unmountFolder(files);
   if (::rmdir(files.mountPoint.c_str()) != 0 && errno != ENOENT)
     base::throwErrno(errno, "removing a container's mount point");
   base::removeTree(files.folder);

@@ -34,6 +34,9 @@ void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const Fo
 /// Adds the container's own name to its hosts file, which may be mounted already.
 void addHostsEntry(const ContainerFiles& files, const std::string& address, const std::string& hostname);
 
+/// Unmounts everything; fine when nothing is mounted.
+void unmountFolder(const ContainerFiles& files);
+
 /// Unmounts and removes everything; fine when some of it is not there.
 void discardFolder(const ContainerFiles& files);
 

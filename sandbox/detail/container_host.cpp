@@ -1,6 +1,8 @@
 #include "sandbox/detail/container_host.h"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,6 +61,12 @@ ProcessRef monitorOf(const ContainerFiles& files) {
                                                                                            : process;
 }
 
+/// Such a file's device is the overlay's, wherever its content is.
+bool isOnOverlay(const fs::path& file) {
+  struct statfs info {};
+  return ::statfs(file.c_str(), &info) == 0 && info.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
 }  // namespace
 
 ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms programs,
@@ -70,7 +78,8 @@ ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms pro
       }()),
       seed_(seedOf(config.folder)),
       name_("fairlead-" + seed_),
-      network_(networkConfig(config, networkPlugins, seed_)) {
+      network_(networkConfig(config, networkPlugins, seed_)),
+      leftovers_([this](const std::string& id) { removeNow(id); }) {
   makeFolder(config_.folder / "containers");
   makeFolder(config_.folder / "empty-layer");
   makeFolder(programs_.runtimeRoot);
@@ -81,6 +90,7 @@ ContainerFiles ContainerHost::filesOf(const std::string& id) const {
 }
 
 void ContainerHost::claim(const std::string& id) {
+  if (exists(id)) leftovers_.wait();
   const std::lock_guard lock(idsMutex_);
   if (::mkdir(filesOf(id).folder.c_str(), 0700) == 0) return;
   if (errno == EEXIST) throw Error(Errc::alreadyExists, "container " + id + " exists already");
@@ -92,7 +102,12 @@ bool ContainerHost::exists(const std::string& id) const {
   return fs::exists(filesOf(id).folder, ignored);
 }
 
-std::vector<std::string> ContainerHost::list() const {
+std::vector<std::string> ContainerHost::list() {
+  leftovers_.wait();
+  return present();
+}
+
+std::vector<std::string> ContainerHost::present() const {
   std::vector<std::string> ids;
   for (const auto& entry : fs::directory_iterator(config_.folder / "containers"))
     ids.push_back(entry.path().filename().string());
@@ -157,15 +172,16 @@ void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
 std::uint64_t ContainerHost::unlinkedBytes(const std::string& id, dev_t device) const {
   constexpr std::uint64_t kBlockBytes = 512;
   std::uint64_t bytes = 0;
-  std::set<ino_t> seen;
+  std::set<std::pair<dev_t, ino_t>> seen;
   for (const pid_t pid : cgroups_.processes(cgroupsPath(id))) {
     std::error_code gone;
     for (fs::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", gone), end;
          !gone && entry != end; entry.increment(gone)) {
       struct stat info {};
-      const bool counts = ::stat(entry->path().c_str(), &info) == 0 && info.st_nlink == 0 &&
-                          S_ISREG(info.st_mode) && info.st_dev == device && seen.insert(info.st_ino).second;
-      if (counts) bytes += static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;
+      const bool unlinked = ::stat(entry->path().c_str(), &info) == 0 && info.st_nlink == 0 &&
+                            S_ISREG(info.st_mode) && (info.st_dev == device || isOnOverlay(entry->path()));
+      if (unlinked && seen.insert({info.st_dev, info.st_ino}).second)
+        bytes += static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;
     }
   }
   return bytes;
@@ -190,6 +206,18 @@ void ContainerHost::killAll(const std::string& id) {
 
 void ContainerHost::remove(const std::string& id) {
   if (!exists(id)) return;
+  leftovers_.wait();  // it may be one of them
+  removeNow(id);
+}
+
+void ContainerHost::removeSoon(const std::string& id) {
+  killAll(id);
+  unmountFolder(filesOf(id));
+  leftovers_.add(id);
+}
+
+void ContainerHost::removeNow(const std::string& id) {
+  if (!exists(id)) return;
   killAll(id);
   // Of a container that ended the runtime has nothing but its notes and the cgroups; asking it takes 20 ms.
   // One that was not finished may have more.
@@ -206,7 +234,7 @@ void ContainerHost::remove(const std::string& id) {
 
 void ContainerHost::removeSharedIfUnused() {
   const std::lock_guard lock(idsMutex_);
-  if (!list().empty()) return;
+  if (!present().empty()) return;
   network_.tearDown();
   cgroups_.removeEmpty("/" + name_);
   ::rmdir((fs::path("/run") / name_).c_str());

@@ -10,6 +10,7 @@
 #include "sandbox/detail/cgroup.h"
 #include "sandbox/detail/cni_network.h"
 #include "sandbox/detail/container_files.h"
+#include "sandbox/detail/leftovers.h"
 #include "sandbox/detail/monitor.h"
 #include "sandbox/detail/network_guard.h"
 #include "sandbox/oci_runtime.h"
@@ -33,8 +34,11 @@ class ContainerHost {
   NetworkGuard::Setup guardOf(const ContainerSpec& spec, const ProcessRef& init) const;
   /// Undoes all of it, whatever state it is in, and the shared network when no container is left.
   void remove(const std::string& id);
+  /// The same for one that has ended, but only its processes and mounts are gone at return.
+  void removeSoon(const std::string& id);
 
-  std::vector<std::string> list() const;
+  /// Those of removeSoon() are gone from it.
+  std::vector<std::string> list();
   bool exists(const std::string& id) const;
   ContainerFiles filesOf(const std::string& id) const;
   /// To every process; to the init only when it is alone, because it passes signals on and nobody shall get
@@ -49,7 +53,9 @@ class ContainerHost {
  private:
   std::string cgroupsPath(const std::string& id) const { return "/" + name_ + "/" + id; }
   void killAll(const std::string& id);
+  void removeNow(const std::string& id);
   void removeSharedIfUnused();
+  std::vector<std::string> present() const;
 
   const OciRuntimeConfig config_;
   const RuntimePrograms programs_;
@@ -60,6 +66,7 @@ class ContainerHost {
   // Held while an id is taken, and while the shared things go because no id is left: nobody may come in
   // between.
   std::mutex idsMutex_;
+  Leftovers leftovers_;  // last: it uses what is above
 };
 
 }  // namespace sandbox

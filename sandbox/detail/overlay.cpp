@@ -102,10 +102,11 @@ void mountOverlay(const OverlayFolders& folders) {
   }
   const Fd upper = openFolder(folders.upper);
   const Fd work = openFolder(folders.work);
-  const std::string options =
-      "lowerdir=" + lower + ",upperdir=" + procPath(upper) + ",workdir=" + procPath(work);
+  std::string options = "lowerdir=" + lower + ",upperdir=" + procPath(upper) + ",workdir=" + procPath(work);
+  if (folders.form == OverlayFolders::Upper::plain) options += ",redirect_dir=off,metacopy=off,index=off";
   constexpr unsigned long kFlags = MS_NODEV | MS_NOSUID;
-  // volatile (Linux 5.10): the upper layer is thrown away, so nobody's fsync has to wait for the disk.
+  // volatile (Linux 5.10): what is written does not outlive a power cut, so nobody's fsync, and no
+  // unmounting, has to wait for the disk.
   if (::mount("overlay", folders.target.c_str(), "overlay", kFlags, (options + ",volatile").c_str()) == 0)
     return;
   if (errno == EINVAL && ::mount("overlay", folders.target.c_str(), "overlay", kFlags, options.c_str()) == 0)

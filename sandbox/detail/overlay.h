@@ -10,9 +10,11 @@ namespace sandbox {
 
 struct OverlayFolders {
   std::vector<std::filesystem::path> layers;  ///< bottom first
-  std::filesystem::path upper;                ///< exists, empty, owned by the container's root
+  std::filesystem::path upper;                ///< exists
   std::filesystem::path work;                 ///< exists, empty, on upper's file system
   std::filesystem::path target;               ///< exists
+  /// Plain: upper can be merged into the one layer by renaming, whiteouts and opaque folders heeded.
+  enum class Upper { any, plain } form = Upper::any;
 };
 
 /// Mounts the overlay in the daemon's own mount namespace, where it outlives the daemon until unmountAll().

@@ -16,6 +16,7 @@
 namespace sandbox_test {
 namespace {
 
+namespace fs = std::filesystem;
 using sandbox::ContainerSpec;
 using sandbox::RunOptions;
 using sandbox::RunResult;
@@ -321,6 +322,28 @@ TEST_F(RunTest, MountsFilesAndFolders) {
             "content\ncontent\ncontent\n/bin/sh: can't create /mnt/in/deep/new: Read-only file system\nread "
             "only\ndrwxr-xr-x\n");
   EXPECT_TRUE(std::filesystem::exists(data / "new"));
+}
+
+TEST_F(RunTest, ChangesOfAMountLieAsideAndTheNextContainerSeesThem) {
+  const fs::path kept = folder_->path() / "kept";
+  const fs::path changes = folder_->path() / "changes";
+  fs::create_directories(kept);
+  fs::create_directories(changes / "upper");
+  for (const fs::path& owned : {kept, changes / "upper"})
+    ASSERT_EQ(::chown(owned.c_str(), runtime_->hostId(1000), runtime_->hostId(1000)), 0);
+  std::ofstream(kept / "old") << "old";
+  ASSERT_EQ(::chown((kept / "old").c_str(), runtime_->hostId(1000), runtime_->hostId(1000)), 0);
+  ContainerSpec spec = shell("echo new >/var/cache/new && rm /var/cache/old");
+  spec.mounts = {{.source = kept, .target = "/var/cache", .readOnly = false, .changes = changes}};
+  EXPECT_TRUE(run(spec).status.ok()) << output_;
+  ContainerSpec next = shell("ls /var/cache; cat /var/cache/new");
+  next.mounts = spec.mounts;
+  EXPECT_TRUE(run(next).status.ok()) << output_;
+  EXPECT_EQ(output_, "new\nnew\n");
+  EXPECT_TRUE(fs::exists(kept / "old"));
+  EXPECT_FALSE(fs::exists(kept / "new"));
+  EXPECT_TRUE(fs::exists(changes / "upper/new"));
+  EXPECT_TRUE(fs::is_character_file(changes / "upper/old"));
 }
 
 TEST_F(RunTest, MountTargetsDoNotFollowSymlinksOfLayers) {
