@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/digest.h"
+#include "base/digest_content.h"
 #include "base/fd.h"
 
 namespace base {
@@ -19,6 +19,7 @@ struct TreeEntry {
   Kind kind = Kind::file;
   unsigned mode = 0;            ///< rwx bits only; 0777 for a symlink
   std::uint64_t sizeBytes = 0;  ///< a file's length as it is read: holes count
+  ContentDigest content{};      ///< by readTree(): of a file's bytes or a symlink's target, else zeros
 };
 
 /// Everything below `folder` but sockets, fifos and devices, and but the relative paths in `exclude` with
@@ -26,11 +27,6 @@ struct TreeEntry {
 /// follows a symlink. Throws io, invalidArgument for a path of more than 4095 bytes.
 std::vector<TreeEntry> listTree(const std::filesystem::path& folder,
                                 const std::set<std::string>& exclude = {});
-
-/// One digest over the entries' paths, kinds, modes and content, read below `folder` on `threads` threads
-/// (0 = number of cores). Equal for equal trees only. Throws io when the tree changes meanwhile.
-Digest hashTree(const std::filesystem::path& folder, const std::vector<TreeEntry>& entries,
-                unsigned threads = 0);
 
 /// A symlink's target, read below an open folder without following links on the way; throws io.
 std::string readLinkBelow(const Fd& root, const std::string& path);

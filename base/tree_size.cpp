@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/detail/tree_cursor.h"
 #include "base/error.h"
+#include "base/tree_cursor.h"
 
 namespace base {
 namespace {
@@ -23,7 +23,7 @@ class Measure {
   Measure(Fd root, const TreeSizeLimits& limits) : limits_(limits), cursor_(std::move(root)) {}
 
   TreeSize run() {
-    levels_.push_back({detail::listNames(cursor_.folder()), 0});
+    levels_.push_back({listNames(cursor_.folder()), 0});
     while (!levels_.empty() && size_.entries < limits_.maxEntries && !limits_.stop.stop_requested()) {
       Level& level = levels_.back();
       if (level.names.empty()) {
@@ -57,11 +57,11 @@ class Measure {
     if (!counted) size_.diskBytes += static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;
     if (S_ISREG(info.st_mode)) size_.contentBytes += static_cast<std::uint64_t>(info.st_size);
     if (S_ISDIR(info.st_mode) && cursor_.tryEnter(name))
-      levels_.push_back({detail::listNames(cursor_.folder()), above + name.size() + 1});
+      levels_.push_back({listNames(cursor_.folder()), above + name.size() + 1});
   }
 
   const TreeSizeLimits& limits_;
-  detail::TreeCursor cursor_;
+  TreeCursor cursor_;
   std::vector<Level> levels_;
   std::set<std::pair<dev_t, ino_t>> linked_;
   TreeSize size_;

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/detail/tree_cursor.h"
 #include "base/error.h"
+#include "base/tree_cursor.h"
 
 namespace base::detail {
 namespace {

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "builder/detail/cache_merge.h"
 
 namespace builder::detail {
 namespace {
@@ -58,6 +59,7 @@ BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildIn
     // The same commit builds in the same place, so that paths which end up in the slug do not change its
     // digest.
     : guard_(workFolder / input.id, trash),
+      trash_(trash),
       keptCache_(input.cache),
       useCache_(input.useCache),
       user_(user),
@@ -96,20 +98,30 @@ void BuildFolder::takeSource(const BuildInput& input) {
   base::removeTree(input.source);
 }
 
-bool BuildFolder::takeCache(const std::stop_token& stop) {
-  const fs::path cache = root() / "cache";
-  bool whole = true;
-  if (useCache_ && fs::is_directory(keptCache_)) {
-    // A copy, not links: a buildpack may write into a file that it finds.
-    const auto copied =
-        base::runCommand({"cp", "-a", "--reflink=auto", "--", keptCache_.string(), cache.string()},
-                         {.timeout = std::chrono::minutes(15), .maxOutputBytes = 4096, .stop = stop});
-    whole = copied.status.ok();
-    if (!whole) base::removeTree(cache);
+void BuildFolder::finishCacheMerge() {
+  if (!fs::exists(cacheMerge())) return;
+  const base::Log log("builder");
+  try {
+    if (fs::is_directory(keptCache_)) return mergeCache(cacheMerge(), keptCache_, trash_);
+  } catch (const Error& failure) {
+    // Half of each would be worse than none, and no cache stops nobody.
+    log.warn("a build cache is given up", {{"folder", keptCache_.string()}, {"why", failure.what()}});
+    trash_.take(keptCache_);
   }
-  if (!fs::exists(cache)) makeFolder(cache, user_.appId, 0755);
-  mount(cache, cachePath(), false);
-  return whole;
+  trash_.take(cacheMerge());
+}
+
+void BuildFolder::takeCache() {
+  finishCacheMerge();
+  overlaid_ = useCache_ && fs::is_directory(keptCache_);
+  if (overlaid_) {
+    makeFolder(cacheChanges() / "upper", user_.appId, 0755);
+    mount(keptCache_, cachePath(), false);
+    mounts_.back().changes = cacheChanges();
+  } else {
+    makeFolder(root() / "cache", user_.appId, 0755);
+    mount(root() / "cache", cachePath(), false);
+  }
 }
 
 void BuildFolder::writeConfig(const store::ConfigVars& config) {
@@ -138,6 +150,10 @@ void BuildFolder::adoptBuildpack(std::size_t index) {
 
 void BuildFolder::keepCache() {
   fs::create_directories(keptCache_.parent_path());
+  if (overlaid_) {
+    fs::rename(cacheChanges() / "upper", cacheMerge());
+    return finishCacheMerge();
+  }
   const fs::path mine = root() / "cache";
   const unsigned flags = fs::exists(keptCache_) ? RENAME_EXCHANGE : RENAME_NOREPLACE;
   if (::renameat2(AT_FDCWD, mine.c_str(), AT_FDCWD, keptCache_.c_str(), flags) != 0) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -47,9 +46,9 @@ class BuildFolder {
   std::filesystem::path buildpack(std::size_t index) const {
     return root() / "buildpacks" / std::to_string(index);
   }
-  /// Gives the build a copy of the app's cache, before any container runs; an empty one, and false, when the
-  /// old one cannot be copied (a path in it is too long for the tools). Throws cancelled.
-  bool takeCache(const std::stop_token& stop);
+  /// Gives the build the app's cache, before any container runs: what it changes there lies aside until
+  /// keepCache(). Finishes what a killed daemon left of that.
+  void takeCache();
   /// Hands a buildpack that was put there to the build user and gives it its place in the containers.
   void adoptBuildpack(std::size_t index);
 
@@ -64,7 +63,8 @@ class BuildFolder {
   /// Parents first.
   const std::vector<sandbox::Mount>& mounts() const { return mounts_; }
 
-  /// Puts the build's cache in the old one's place, in one step.
+  /// From now on the app's cache is what the build made of it. A kill on the way leaves the rest to the next
+  /// takeCache().
   void keepCache();
 
  private:
@@ -73,9 +73,16 @@ class BuildFolder {
   void writeConfig(const store::ConfigVars& config);
   void mount(const std::filesystem::path& source, const std::string& target, bool readOnly);
 
+  std::filesystem::path cacheChanges() const { return root() / "cache-changes"; }
+  /// Where the changes are while they are merged.
+  std::filesystem::path cacheMerge() const { return keptCache_.string() + "~"; }
+  void finishCacheMerge();
+
   TreeGuard guard_;
+  Trash& trash_;
   std::filesystem::path keptCache_;
   bool useCache_;
+  bool overlaid_ = false;  // the build sees the kept cache through an overlay
   BuildUser user_;
   BuildPlace place_;
   std::string hash_;

@@ -84,7 +84,8 @@ BuildRun::BuildRun(const BuildParts& parts, const BuildInput& input, BuildOutput
       output_(output),
       stop_(stop),
       folder_(config_.workFolder, parts.trash, input, userOf(parts.runtime)),
-      disk_(folder_.path(), {.maxBytes = input.limits.diskBytes, .minFreeBytes = config_.diskMinFreeBytes}),
+      disk_(folder_.path(), input.useCache ? input.cache : fs::path(),
+            {.maxBytes = input.limits.diskBytes, .minFreeBytes = config_.diskMinFreeBytes}),
       phases_({config_, parts.runtime, input, folder_, disk_,
                [this](const std::string& line) { output_.error(line); }},
               stop),
@@ -116,8 +117,7 @@ sandbox::RunResult BuildRun::runPhase(const PhaseCall& call, base::ByteSink& out
 BuildRun::Stopped BuildRun::build() {
   if (stop_.stop_requested()) return BuildCancelled{};
   laps_.lap("prepare");
-  if (!folder_.takeCache(stop_))
-    output_.detail("The cache of the last build cannot be copied: this one begins with an empty one");
+  folder_.takeCache();
   laps_.lap("cache");
   if (auto stop = fetchSubmodules()) return stop;
   if (auto stop = removeIgnoredFiles()) return stop;
@@ -397,8 +397,9 @@ BuildRun::Stopped BuildRun::discoverProcessTypes() {
 }
 
 BuildRun::Stopped BuildRun::packSlug() {
-  if (auto stop = refuseSlugTree(folder_.build(), input_.limits, stop_)) return stop;
-  const auto parts = planSlug(base::listTree(folder_.build(), {".git"}), sourceFolders_);
+  const auto tree = readSlugTree(folder_.build(), input_.limits, stop_);
+  if (const auto* stop = std::get_if<BuildStop>(&tree)) return *stop;
+  const auto parts = planSlug(std::get<std::vector<base::TreeEntry>>(tree), sourceFolders_);
   laps_.lap("slug_list");
   PackedSlug packed =
       SlugPacker(parts_.blobs, parts_.packed,

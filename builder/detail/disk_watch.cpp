@@ -40,8 +40,8 @@ std::uint64_t freeBytes(const struct statvfs& state) {
 
 }  // namespace
 
-DiskWatch::DiskWatch(std::filesystem::path folder, Limits limits)
-    : folder_(std::move(folder)), limits_(limits) {
+DiskWatch::DiskWatch(std::filesystem::path folder, std::filesystem::path beside, Limits limits)
+    : folder_(std::move(folder)), beside_(std::move(beside)), limits_(limits) {
   thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
   ::pthread_setname_np(thread_.native_handle(), "build-disk");
 }
@@ -113,8 +113,9 @@ std::uint64_t DiskWatch::measure(const Running& running, const std::stop_token& 
   nextMeasure_ = start + kShortestPause;  // also when it throws
   struct stat info {};
   if (::stat(folder_.c_str(), &info) != 0) base::throwErrno(errno, "measuring a build's folder");
-  const std::uint64_t bytes = base::measureTree(folder_, {.stop = stop}).diskBytes +
-                              (running.unseen ? running.unseen(info.st_dev) : 0);
+  std::uint64_t bytes = base::measureTree(folder_, {.stop = stop}).diskBytes +
+                        (running.unseen ? running.unseen(info.st_dev) : 0);
+  if (std::filesystem::is_directory(beside_)) bytes += base::measureTree(beside_, {.stop = stop}).diskBytes;
   const auto cost = std::chrono::duration_cast<milliseconds>(Steady::now() - start);
   nextMeasure_ = Steady::now() + std::clamp(cost * kPausePerCost, kShortestPause, kLongestPause);
   return bytes;

@@ -26,7 +26,8 @@ class DiskWatch {
     std::uint64_t maxBytes = 0;      ///< of the folder
     std::uint64_t minFreeBytes = 0;  ///< that must stay free on its file system
   };
-  DiskWatch(std::filesystem::path folder, Limits limits);
+  /// What lies in `beside`, if it is there, counts as well.
+  DiskWatch(std::filesystem::path folder, std::filesystem::path beside, Limits limits);
   ~DiskWatch();
   DiskWatch(const DiskWatch&) = delete;
   DiskWatch& operator=(const DiskWatch&) = delete;
@@ -57,6 +58,7 @@ class DiskWatch {
   std::uint64_t measure(const Running& running, const std::stop_token& stop);
 
   const std::filesystem::path folder_;
+  const std::filesystem::path beside_;
   const Limits limits_;
   // Of the thread alone: what the last measuring found, and when.
   std::uint64_t usedBytes_ = 0;

@@ -5,6 +5,7 @@
 
 #include "base/archive.h"
 #include "base/error.h"
+#include "base/tree_contents.h"
 #include "store/layer_writer.h"
 
 namespace builder::detail {
@@ -33,7 +34,7 @@ base::PackOptions packOptions(bool last) {
 base::Digest nameOf(const base::Digest& tree, const base::PackOptions& options,
                     const store::LayerOptions& layer) {
   const bool closed = options.ending == base::PackOptions::Ending::closed;
-  return base::Digest::of("layer format 1\n" + std::string(store::LayerWriter::mediaType(layer.compression)) +
+  return base::Digest::of("layer format 2\n" + std::string(store::LayerWriter::mediaType(layer.compression)) +
                           " level " + std::to_string(layer.level) + "\n" + options.prefix + " " +
                           std::to_string(options.owner.uid) + ":" + std::to_string(options.owner.gid) + " " +
                           std::to_string(options.mtimeSeconds) + (closed ? " closed\n" : " open\n") +
@@ -62,8 +63,7 @@ class GuardedSink : public base::ByteSink {
 void SlugPacker::add(const std::filesystem::path& folder, const SlugPart& part, bool last) {
   if (stop_.stop_requested()) throw base::Error(base::Errc::cancelled, "packing was stopped");
   const base::PackOptions options = packOptions(last);
-  const base::Digest name =
-      nameOf(base::hashTree(folder, part.entries), options, layerOptions(options_.compression));
+  const base::Digest name = nameOf(base::digestOf(part.entries), options, layerOptions(options_.compression));
   if (const auto known = index_.findPackedTree(name);
       known && blobs_.size(known->blob.digest) == known->blob.sizeBytes) {
     packed_.layers.push_back(*known);

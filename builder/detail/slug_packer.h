@@ -33,8 +33,9 @@ class SlugPacker {
   SlugPacker(store::BlobStore& blobs, store::LayerIndex& index, Options options, std::stop_token stop)
       : blobs_(blobs), index_(index), options_(options), stop_(std::move(stop)) {}
 
-  /// `parts` as planSlug gives them, below `folder`. `bytes` is more than the limit, and then not to be
-  /// relied on otherwise, when the slug is too large. Throws cancelled when it was stopped, io.
+  /// `parts` as planSlug makes them of what readTree found below `folder`. `bytes` is more than the limit,
+  /// and then not to be relied on otherwise, when the slug is too large. Throws cancelled when it was
+  /// stopped, io.
   PackedSlug pack(const std::filesystem::path& folder, const std::vector<SlugPart>& parts);
 
  private:

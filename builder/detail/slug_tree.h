@@ -1,18 +1,22 @@
-// Whether a build folder can become a slug.
+// What a build folder holds, if it can become a slug.
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <stop_token>
+#include <variant>
+#include <vector>
 
+#include "base/tree_list.h"
 #include "builder/builder.h"
 #include "builder/detail/phase.h"
 
 namespace builder::detail {
 
-/// Before a byte of it is read: too large (a hole in a file is read like any other part of it), too many
-/// entries, or a path that nobody could unpack; nullopt when it may be packed.
-std::optional<BuildStop> refuseSlugTree(const std::filesystem::path& folder, const BuildLimits& limits,
-                                        const std::stop_token& stop);
+/// The folder's entries with their content, but .git at its top. Or why it may not be packed: too large (a
+/// hole in a file is read like any other part of it, so what is too large is not read), too many entries, a
+/// path that nobody could unpack.
+std::variant<std::vector<base::TreeEntry>, BuildStop> readSlugTree(const std::filesystem::path& folder,
+                                                                   const BuildLimits& limits,
+                                                                   const std::stop_token& stop);
 
 }  // namespace builder::detail

@@ -43,7 +43,7 @@ std::optional<BuildStop> fetchSource(const BuildParts& parts, const BuildInput& 
   LineKeeper lines(output);
   const BuildUser user{.rootId = parts.runtime.hostId(0), .appId = parts.runtime.hostId(kAppUser)};
   const BuildFolder folder(parts.config.workFolder, parts.trash, input, user);
-  DiskWatch disk(folder.path(),
+  DiskWatch disk(folder.path(), {},
                  {.maxBytes = input.limits.diskBytes, .minFreeBytes = parts.config.diskMinFreeBytes});
   PhaseRunner phases(
       {parts.config, parts.runtime, input, folder, disk, [&](const std::string& line) { lines.error(line); }},

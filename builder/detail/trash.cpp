@@ -1,5 +1,6 @@
 #include "builder/detail/trash.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -38,8 +39,16 @@ Trash::~Trash() {
 }
 
 void Trash::take(const fs::path& path) {
+  takeAt(AT_FDCWD, path.c_str());
+}
+
+void Trash::take(const base::Fd& folder, const std::string& name) {
+  takeAt(folder.get(), name.c_str());
+}
+
+void Trash::takeAt(int folder, const char* name) {
   const fs::path place = folder_ / base::randomHex(8);
-  if (::rename(path.c_str(), place.c_str()) != 0) {
+  if (::renameat(folder, name, AT_FDCWD, place.c_str()) != 0) {
     if (errno == ENOENT) return;
     base::throwErrno(errno, "removing a build folder");
   }

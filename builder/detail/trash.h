@@ -5,7 +5,10 @@
 #include <filesystem>
 #include <mutex>
 #include <stop_token>
+#include <string>
 #include <thread>
+
+#include "base/fd.h"
 
 namespace builder::detail {
 
@@ -22,10 +25,13 @@ class Trash {
 
   /// Missing is fine. Throws io.
   void take(const std::filesystem::path& path);
+  /// The same for `name` in an open folder; also a file.
+  void take(const base::Fd& folder, const std::string& name);
   /// Until everything taken so far is gone; for tests.
   void wait();
 
  private:
+  void takeAt(int folder, const char* name);
   void empty(std::stop_token stop);
   void removeAll(const std::stop_token& stop);
 

@@ -1,5 +1,6 @@
-// pack_bench FOLDER STORE: packs the folder into the blob store as a build's slug is packed (planned, hashed, compressed, stored), twice: as it is,
-// and after one small file has changed. Prints for each the seconds, the bytes of the slug, the bytes that are new, and the peak memory in MiB.
+// pack_bench FOLDER STORE: packs the folder into the blob store as a build's slug is packed (planned, hashed,
+// compressed, stored), twice: as it is, and after one small file has changed. Prints for each the seconds,
+// the bytes of the slug, the bytes that are new, and the peak memory in MiB.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -7,6 +8,7 @@
 #include <exception>
 #include <fstream>
 
+#include "base/tree_contents.h"
 #include "builder/detail/slug_packer.h"
 #include "store/blob_store.h"
 #include "store/release_store.h"
@@ -16,9 +18,8 @@ namespace {
 void pack(const std::filesystem::path& folder, store::BlobStore& blobs, store::LayerIndex& index) {
   const auto start = std::chrono::steady_clock::now();
   constexpr std::uint64_t kMaxBytes = 1ull << 40;
-  const auto packed =
-      builder::detail::SlugPacker(blobs, index, {.maxBytes = kMaxBytes}, {})
-          .pack(folder, builder::detail::planSlug(base::listTree(folder), {}));
+  const auto packed = builder::detail::SlugPacker(blobs, index, {.maxBytes = kMaxBytes}, {})
+                          .pack(folder, builder::detail::planSlug(base::readTree(folder, {}).entries, {}));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);

@@ -100,15 +100,16 @@ fails "more than 200000 files and folders (setting slug_max_files)" \
 
 note "a sparse file of 10 GiB"
 # shellcheck disable=SC2016 # for the build
-fails "expand to 10.0G (at most 4.0G, setting slug_max_expanded_bytes" 'truncate -s 10G "$1/sparse"'
+fails "expand to more than 4.0G (setting slug_max_expanded_bytes" 'truncate -s 10G "$1/sparse"'
 
 note "10,000 folders deep, in the build folder and in the cache"
 deep='perl -e "chdir shift; for (1..10000) { mkdir q(deeper); chdir q(deeper) or die }"'
 fails "make folders less deep" "$deep \$1"
 passes "$deep \$2; echo made"
-passes 'echo next'
-assert_contains "$transcript" "begins with an empty one" "transcript"
-passes '[ -z "$(ls -A $2)" ] || exit 1'
+# shellcheck disable=SC2016 # for the build
+passes '[ -d "$2/deeper/deeper" ] && rm -rf "$2/deeper" && echo removed'
+# shellcheck disable=SC2016 # for the build
+passes '[ ! -e "$2/deeper" ] || exit 1'
 
 note "the disk: by one file, by many, by none that has a name"
 limits build_disk_bytes=300M

@@ -23,10 +23,6 @@ std::vector<std::string> paths(const std::vector<TreeEntry>& entries) {
   return found;
 }
 
-Digest hashOf(const TempFolder& folder, unsigned threads = 0) {
-  return hashTree(folder.path(), listTree(folder.path()), threads);
-}
-
 TEST(ListTree, ExcludesPathsWithWhatIsBelow) {
   const TempFolder folder;
   for (const char* name : {".git/a", "keep/.git", "tmp/x/y", "b"})
@@ -64,56 +60,6 @@ TEST(ListTree, RefusesPathsThatNobodyCanUnpack) {
   }
   fs::current_path(before);
   EXPECT_THROW(listTree(folder.path()), Error);
-}
-
-TEST(HashTree, DependsOnAllThatIsPackedAndOnNothingElse) {
-  const TempFolder first;
-  const TempFolder second;
-  for (const auto* folder : {&first, &second}) {
-    folder->write("a/file", "12345");
-    folder->write("b", "x");
-    fs::create_symlink("a", *folder / "link");
-  }
-  fs::last_write_time(second / "b", fs::file_time_type::clock::now() - std::chrono::hours(1000));
-  const Digest before = hashOf(first);
-  EXPECT_EQ(before, hashOf(second));
-  EXPECT_EQ(before, hashOf(first, 1));
-  EXPECT_EQ(before, hashOf(first, 7));
-
-  second.write("a/file", "12346");
-  EXPECT_NE(before, hashOf(second));
-  second.write("a/file", "12345");
-  EXPECT_EQ(before, hashOf(second));
-  fs::permissions(second / "b", fs::perms::owner_exec, fs::perm_options::add);
-  EXPECT_NE(before, hashOf(second));
-  fs::permissions(second / "b", fs::perms::owner_exec, fs::perm_options::remove);
-  fs::remove(second / "link");
-  fs::create_symlink("b", second / "link");
-  EXPECT_NE(before, hashOf(second));
-  fs::remove(second / "link");
-  second.write("link", "a");
-  EXPECT_NE(before, hashOf(second));
-}
-
-TEST(HashTree, TellsOfATreeThatChanges) {
-  const TempFolder folder;
-  folder.write("a", "x");
-  const auto entries = listTree(folder.path());
-  folder.write("a", "xy");
-  EXPECT_THROW(hashTree(folder.path(), entries), Error);
-  fs::remove(folder / "a");
-  EXPECT_THROW(hashTree(folder.path(), entries), Error);
-}
-
-TEST(HashTree, FollowsNoLinkThatCameInTheWay) {
-  const TempFolder folder;
-  const TempFolder outside;
-  folder.write("d/file", "x");
-  outside.write("file", "x");
-  const auto entries = listTree(folder.path());
-  fs::remove_all(folder / "d");
-  fs::create_directory_symlink(outside.path(), folder / "d");
-  EXPECT_THROW(hashTree(folder.path(), entries), Error);
 }
 
 }  // namespace

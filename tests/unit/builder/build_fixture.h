@@ -38,10 +38,15 @@ inline std::string phaseOf(const ContainerSpec& spec) {
   return spec.argv.at(3);
 }
 
-/// What a container sees at `target`, on the host.
+/// What a container sees at `target`, on the host. Of a mount with its changes aside that is where they go,
+/// with all that is below copied up.
 inline fs::path mountAt(const ContainerSpec& spec, const std::string& target) {
   for (const auto& mount : spec.mounts) {
-    if (mount.target == target) return mount.source;
+    if (mount.target != target) continue;
+    if (mount.changes.empty()) return mount.source;
+    constexpr auto kOptions = fs::copy_options::recursive | fs::copy_options::skip_existing;
+    fs::copy(mount.source, mount.changes / "upper", kOptions | fs::copy_options::copy_symlinks);
+    return mount.changes / "upper";
   }
   ADD_FAILURE() << "nothing is mounted at " << target;
   return {};

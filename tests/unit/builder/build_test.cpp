@@ -236,6 +236,32 @@ TEST_F(BuildTest, CacheIsSwappedOnSuccessAndLeftOnFailure) {
   EXPECT_EQ(folder.read("cache/hello/file"), "+new");
 }
 
+TEST_F(BuildTest, CacheThatWasBeingMergedIsWholeForTheNextBuild) {
+  folder.write("cache/hello/file", "old");
+  folder.write("cache/hello~/other", "merged");
+  runtime.queueRun("0\nX\n");
+  runtime.onRun([](const ContainerSpec& spec, base::ByteSink&, const sandbox::RunOptions&) {
+    if (phaseOf(spec) != "compile") return RunResult{};
+    EXPECT_EQ(base::readFile(mountAt(spec, spec.argv.at(5)) / "other"), "merged");
+    return RunResult{};
+  });
+  succeed();
+  EXPECT_EQ(folder.read("cache/hello/file"), "old");
+  EXPECT_FALSE(fs::exists(folder / "cache/hello~"));
+}
+
+TEST_F(BuildTest, ChangesOfACacheThatIsGoneGoWithIt) {
+  folder.write("cache/hello~/other", "of an app that was destroyed");
+  runtime.queueRun("0\nX\n");
+  runtime.onRun([](const ContainerSpec& spec, base::ByteSink&, const sandbox::RunOptions&) {
+    if (phaseOf(spec) != "compile") return RunResult{};
+    EXPECT_TRUE(fs::is_empty(mountAt(spec, spec.argv.at(5))));
+    return RunResult{};
+  });
+  succeed();
+  EXPECT_FALSE(fs::exists(folder / "cache/hello~"));
+}
+
 TEST_F(BuildTest, CancellingStopsTheBuild) {
   runtime.queueRun("0\nX\n");
   runtime.onRun([&](const ContainerSpec&, base::ByteSink&, const sandbox::RunOptions& options) {

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 
-namespace base::detail {
+namespace base {
 
 /// Stands in one folder of a tree and moves one step at a time, by descriptors instead of path strings: it
 /// follows no symlink and any depth works with one open descriptor. One thread at a time. Throws Error, io
@@ -34,7 +34,15 @@ class TreeCursor {
   std::vector<std::pair<dev_t, ino_t>> identities_;  // of the root, ..., of folder_
 };
 
+struct FolderEntry {
+  enum class Type { file, folder, symlink, other };
+  std::string name;
+  Type type = Type::other;
+};
+
+/// What is in a folder, without "." and "..", in the file system's order.
+std::vector<FolderEntry> listFolder(const Fd& folder);
 /// The names in a folder, without "." and "..", in the file system's order.
 std::vector<std::string> listNames(const Fd& folder);
 
-}  // namespace base::detail
+}  // namespace base

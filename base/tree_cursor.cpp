@@ -1,4 +1,4 @@
-#include "base/detail/tree_cursor.h"
+#include "base/tree_cursor.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "base/c_handle.h"
 #include "base/error.h"
 
-namespace base::detail {
+namespace base {
 namespace {
 
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
@@ -59,22 +59,55 @@ void TreeCursor::leave() {
   folder_ = std::move(parent);
 }
 
-std::vector<std::string> listNames(const Fd& folder) {
+namespace {
+
+FolderEntry::Type typeOf(mode_t mode) {
+  if (S_ISREG(mode)) return FolderEntry::Type::file;
+  if (S_ISDIR(mode)) return FolderEntry::Type::folder;
+  return S_ISLNK(mode) ? FolderEntry::Type::symlink : FolderEntry::Type::other;
+}
+
+/// Most file systems tell the type with the name.
+FolderEntry::Type typeOf(const Fd& folder, const dirent& entry) {
+  if (entry.d_type != DT_UNKNOWN) return typeOf(static_cast<mode_t>(DTTOIF(entry.d_type)));
+  struct stat info {};
+  if (::fstatat(folder.get(), entry.d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    throwErrno(errno, "reading a folder");
+  return typeOf(info.st_mode);
+}
+
+/// Calls `take` for each entry but "." and "..".
+template <typename Take>
+void forEachEntry(const Fd& folder, Take take) {
   // Opened again, since a duplicate would share the position.
   Fd again = openAt(folder, ".", kFolderFlags);
   Folder stream(::fdopendir(again.get()));
   if (!stream) throwErrno(errno, "reading a folder");
   again.release();
-  std::vector<std::string> names;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(stream.get());
     if (entry == nullptr) break;
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
+    if (name != "." && name != "..") take(*entry);
   }
   if (errno != 0) throwErrno(errno, "reading a folder");
+}
+
+}  // namespace
+
+std::vector<FolderEntry> listFolder(const Fd& folder) {
+  std::vector<FolderEntry> entries;
+  forEachEntry(folder, [&](const dirent& entry) {
+    entries.push_back({entry.d_name, typeOf(folder, entry)});
+  });
+  return entries;
+}
+
+std::vector<std::string> listNames(const Fd& folder) {
+  std::vector<std::string> names;
+  forEachEntry(folder, [&](const dirent& entry) { names.emplace_back(entry.d_name); });
   return names;
 }
 
-}  // namespace base::detail
+}  // namespace base
