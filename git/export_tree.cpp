@@ -4,9 +4,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <climits>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <future>
 #include <limits>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -162,55 +171,185 @@ bool isLfsPointer(std::string_view bytes) {
          bytes.find("\noid sha256:") != std::string_view::npos;
 }
 
-/// Writes a measured tree by folder descriptors: no name is ever resolved through what was written before.
+/// Owner first: chown takes mode bits away.
+void giveAway(const base::Fd& made, const ExportOptions& options, unsigned mode, const std::string& name) {
+  if (::fchown(made.get(), options.uid, options.gid) != 0 || ::fchmod(made.get(), mode) != 0)
+    base::throwErrno(errno, "giving away " + base::printable(name));
+}
+
+/// Files of one folder, still to be written.
+struct Batch {
+  struct File {
+    std::string name;
+    ObjectId id;
+    unsigned mode;
+  };
+  std::shared_ptr<const base::Fd> folder;
+  std::vector<File> files;
+};
+
+/// Writes files on threads of its own, and on the walker's when they do not keep up: half of the work is the
+/// kernel's, half inflating. The first failure ends it.
+class FileWriter {
+ public:
+  FileWriter(const ObjectSource& objects, const ExportOptions& options)
+      : objects_(objects), options_(options) {
+    const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads);
+    for (unsigned i = 1; i < threads; ++i)
+      threads_.push_back(std::async(std::launch::async, [this] { work(); }));
+  }
+  ~FileWriter() {
+    failed_ = true;
+    close();
+  }
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  void add(Batch batch) {
+    std::unique_lock lock(mutex_);
+    waiting_.push_back(std::move(batch));
+    changed_.notify_one();
+    while (waiting_.size() > kMaxWaiting)
+      writeOne(lock);
+    throwFailure();
+  }
+  /// When all are written.
+  ExportStats finish() {
+    {
+      std::unique_lock lock(mutex_);
+      while (!waiting_.empty())
+        writeOne(lock);
+    }
+    close();
+    throwFailure();
+    return stats_;
+  }
+
+ private:
+  void close() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    changed_.notify_all();
+    threads_.clear();  // waits for them
+  }
+
+  void throwFailure() {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
+      if (waiting_.empty()) return;
+      writeOne(lock);
+    }
+  }
+
+  void writeOne(std::unique_lock<std::mutex>& lock) {
+    const Batch batch = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    ExportStats written;
+    std::exception_ptr failure;
+    try {
+      for (const Batch::File& file : batch.files) {
+        if (failed_) break;
+        checkStop(options_.stop);
+        writeFile(*batch.folder, file, written);
+      }
+    } catch (...) {
+      failure = std::current_exception();
+      failed_ = true;
+    }
+    lock.lock();
+    if (failure && !failure_) failure_ = failure;
+    stats_.files += written.files;
+    stats_.bytes += written.bytes;
+    stats_.lfsPointers += written.lfsPointers;
+  }
+
+  void writeFile(const base::Fd& folder, const Batch::File& file, ExportStats& written) {
+    const std::string bytes = readObject(objects_, file.id, ObjectType::blob, options_.maxBytes);
+    const base::Fd made = base::openAt(folder, file.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    base::writeAll(made, bytes);
+    giveAway(made, options_, file.mode, file.name);
+    ++written.files;
+    written.bytes += bytes.size();
+    if (isLfsPointer(bytes)) ++written.lfsPointers;
+  }
+
+  static constexpr unsigned kMaxThreads = 4;
+  static constexpr std::size_t kMaxWaiting = 16;  // each holds its folder open
+
+  const ObjectSource& objects_;
+  const ExportOptions& options_;
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Batch> waiting_;  // these four guarded by mutex_
+  ExportStats stats_;
+  std::exception_ptr failure_;
+  bool closed_ = false;
+  std::vector<std::future<void>> threads_;
+};
+
+/// Makes a measured tree's folders and symlinks by folder descriptors: no name is ever resolved through what
+/// was written before.
 class TreeWriter {
  public:
   TreeWriter(const ObjectSource& objects, const ExportOptions& options)
-      : objects_(objects), options_(options) {}
+      : objects_(objects), options_(options), files_(objects, options) {}
 
   /// `path` is the folder's below the root: "" or with a final slash.
-  void write(const base::Fd& folder, const ObjectId& tree, const std::string& path) {
+  void write(std::shared_ptr<const base::Fd> folder, const ObjectId& tree, const std::string& path) {
     checkStop(options_.stop);
     const std::string bytes = readObject(objects_, tree, ObjectType::tree, kMaxTree);
     detail::TreeReader reader(objects_.format(), bytes);
+    Batch batch{.folder = std::move(folder), .files = {}};
     while (const auto entry = reader.next())
-      writeEntry(folder, *entry, path);
+      writeEntry(batch, *entry, path);
+    send(batch);
   }
 
-  ExportStats take() { return std::move(stats_); }
+  ExportStats finish() {
+    ExportStats written = files_.finish();
+    written.files += links_.files;
+    written.bytes += links_.bytes;
+    written.submodules = std::move(links_.submodules);
+    return written;
+  }
 
  private:
-  void writeEntry(const base::Fd& folder, const TreeEntry& entry, const std::string& path) {
+  void writeEntry(Batch& batch, const TreeEntry& entry, const std::string& path) {
     const std::string name(entry.name);
     const ObjectId id = idOf(objects_, entry);
     if (entry.isGitlink()) {
-      stats_.submodules.push_back({path + name, id});
-      makeFolder(folder, name);
+      links_.submodules.push_back({path + name, id});
+      makeFolder(*batch.folder, name);
     } else if (entry.isFolder()) {
-      write(makeFolder(folder, name), id, path + name + "/");
+      write(std::make_shared<base::Fd>(makeFolder(*batch.folder, name)), id, path + name + "/");
     } else if (entry.isSymlink()) {
-      writeSymlink(folder, name, id);
+      writeSymlink(*batch.folder, name, id);
     } else {
-      writeFile(folder, name, id, (entry.mode & 0100u) != 0 ? 0755 : 0644);
+      batch.files.push_back({name, id, (entry.mode & 0100u) != 0 ? 0755u : 0644u});
+      constexpr std::size_t kBatchFiles = 32;
+      if (batch.files.size() == kBatchFiles) send(batch);
     }
+  }
+
+  void send(Batch& batch) {
+    if (!batch.files.empty()) files_.add({batch.folder, std::exchange(batch.files, {})});
   }
 
   base::Fd makeFolder(const base::Fd& folder, const std::string& name) {
     if (::mkdirat(folder.get(), name.c_str(), 0700) != 0)
       base::throwErrno(errno, "making folder " + base::printable(name));
     base::Fd made = base::openAt(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    own(made, 0755, name);
+    giveAway(made, options_, 0755, name);
     return made;
-  }
-
-  void writeFile(const base::Fd& folder, const std::string& name, const ObjectId& id, unsigned mode) {
-    const std::string bytes = readObject(objects_, id, ObjectType::blob, options_.maxBytes);
-    const base::Fd file = base::openAt(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    base::writeAll(file, bytes);
-    own(file, mode, name);
-    ++stats_.files;
-    stats_.bytes += bytes.size();
-    if (isLfsPointer(bytes)) ++stats_.lfsPointers;
   }
 
   void writeSymlink(const base::Fd& folder, const std::string& name, const ObjectId& id) {
@@ -225,20 +364,14 @@ class TreeWriter {
     if (::fchownat(folder.get(), name.c_str(), options_.uid, options_.gid, AT_SYMLINK_NOFOLLOW) != 0) {
       base::throwErrno(errno, "giving away symlink " + base::printable(name));
     }
-    ++stats_.files;
-    stats_.bytes += target.size();
-  }
-
-  /// Owner first: chown takes mode bits away.
-  void own(const base::Fd& made, unsigned mode, const std::string& name) {
-    if (::fchown(made.get(), options_.uid, options_.gid) != 0 || ::fchmod(made.get(), mode) != 0) {
-      base::throwErrno(errno, "giving away " + base::printable(name));
-    }
+    ++links_.files;
+    links_.bytes += target.size();
   }
 
   const ObjectSource& objects_;
   const ExportOptions& options_;
-  ExportStats stats_;
+  ExportStats links_;  // but for plain files
+  FileWriter files_;
 };
 
 }  // namespace
@@ -247,8 +380,9 @@ ExportStats exportTree(const ObjectSource& objects, const ObjectId& tree, const 
                        const ExportOptions& options) {
   TreeMeasure(objects, options).measure(tree, 0);
   TreeWriter writer(objects, options);
-  writer.write(base::openFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), tree, "");
-  return writer.take();
+  writer.write(std::make_shared<base::Fd>(base::openFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), tree,
+               "");
+  return writer.finish();
 }
 
 }  // namespace git
