@@ -15,6 +15,7 @@
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
 #include "controller/build_view.h"
+#include "controller/collection.h"
 #include "controller/data_folder.h"
 #include "controller/deployer.h"
 #include "controller/public_urls.h"
@@ -57,6 +58,7 @@ struct CommandParts {
   runner::AppLog& appLog;
   sandbox::ContainerRuntime& runtime;
   AppLocks& locks;
+  Collection& collection;
   const AppLimits& limits;
   const SourceStore& sources;
   const BuildView& buildView;
@@ -111,6 +113,7 @@ class CommandSet {
 /// The groups, each in a file of its own.
 std::vector<CommandSpec> appCommands();
 std::vector<CommandSpec> buildpackCommands();
+std::vector<CommandSpec> collectionCommands();
 std::vector<CommandSpec> configCommands();
 std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> limitCommands();

@@ -183,6 +183,7 @@ void HttpApi::sendSlug(base::HttpRequest& request, base::HttpResponse& response)
   if (!slug) throw base::Error(base::Errc::notFound, "there is no such slug");
   if (parts.size() > 5 || (parts.size() == 5 && parts[4] != "blob"))
     throw base::Error(base::Errc::notFound, "there is nothing at this path");
+  store::requireKept(*slug);
   const base::Digest checksum = slugChecksum(*slug);
   if (parts.size() == 4) {
     slug->checksum = checksum;

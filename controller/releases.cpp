@@ -60,6 +60,16 @@ store::StackImage Releases::runImage(const std::string& stack, const std::option
                     "the stack " + stack + " is not here: make it with: fairlead stacks:create " + stack);
 }
 
+/// The slug's rows keep its layers, so that what is here now stays.
+void Releases::requireLayers(const store::Slug& slug) {
+  store::requireKept(slug);
+  for (const store::Layer& layer : slug.layers) {
+    if (blobs_.size(layer.blob.digest) == layer.blob.sizeBytes) continue;
+    throw base::Error(base::Errc::conflict, "the slug's layer " + layer.blob.digest.str() +
+                                                " is not here any more: push the commit again");
+  }
+}
+
 void Releases::attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug) {
   const store::StackImage base = runImage(release.stack, release.runImage);
   release.runImage = base.manifest;
@@ -97,6 +107,7 @@ store::Release Releases::create(const store::App& app, const ReleaseChange& chan
   next.succeededBuild = change.succeededBuild;
   if (next.slug) {
     const store::Slug slug = store_.getSlug(*next.slug);
+    requireLayers(slug);
     ReleaseBase base{current.stack, current.runImage};
     if (change.slug) base = {slug.stack, std::nullopt};
     if (change.base) base = *change.base;

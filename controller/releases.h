@@ -68,6 +68,7 @@ class Releases {
                    const store::Slug& slug);
   /// The release's base, looked up; throws notFound.
   store::StackImage runImage(const std::string& stack, const std::optional<store::Digest>& pinned);
+  void requireLayers(const store::Slug& slug);
   void attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug);
   store::ReleaseStore& store_;
   store::BlobStore& blobs_;

@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/archive.h"
 #include "base/atomic_file.h"
@@ -22,6 +23,7 @@ namespace {
 using base::Errc;
 using base::Error;
 namespace fs = std::filesystem;
+using Steady = std::chrono::steady_clock;
 
 constexpr const char* kAside = ".tmp-";
 
@@ -79,7 +81,7 @@ void makeRoot(const fs::path& root) {
   fs::permissions(root, fs::perms::owner_all);  // setuid programs of images are in it
 }
 
-void sweep(const fs::path& root) {
+void removeAside(const fs::path& root) {
   for (const auto& entry : fs::directory_iterator(root)) {
     if (entry.path().filename().string().starts_with(kAside)) base::removeTree(entry.path());
   }
@@ -92,6 +94,8 @@ struct LayerStore::State {
   std::uint32_t ownerShift = 0;
   std::mutex mutex;
   std::map<std::string, std::shared_future<void>> underWay;
+  const Steady::time_point made = Steady::now();
+  std::map<std::string, Steady::time_point> used;  // by hex digest: when it was asked for last
 
   fs::path folderOf(const base::Digest& digest) const { return root / digest.hex(); }
 
@@ -115,7 +119,7 @@ LayerStore::LayerStore(fs::path root, std::uint32_t ownerShift) : state_(std::ma
   state_->root = std::move(root);
   state_->ownerShift = ownerShift;
   makeRoot(state_->root);
-  sweep(state_->root);
+  removeAside(state_->root);
 }
 
 LayerStore::~LayerStore() = default;
@@ -129,6 +133,7 @@ fs::path LayerStore::ensure(const base::Digest& digest,
                             const std::function<std::unique_ptr<base::ByteSource>()>& open) {
   const fs::path folder = state_->folderOf(digest);
   std::unique_lock lock(state_->mutex);
+  state_->used[digest.hex()] = Steady::now();
   if (has(digest)) return folder;
   if (const auto found = state_->underWay.find(digest.hex()); found != state_->underWay.end()) {
     const std::shared_future<void> others = found->second;
@@ -160,6 +165,29 @@ void LayerStore::remove(const base::Digest& digest) {
     base::throwErrno(errno, "removing an unpacked layer");
   }
   base::removeTree(aside);
+}
+
+std::size_t LayerStore::sweep(const std::set<std::string>& keepHex, std::chrono::seconds idle) {
+  const auto before = Steady::now() - idle;
+  std::vector<fs::path> idleOnes;
+  {
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& entry : fs::directory_iterator(state_->root)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(kAside) || keepHex.contains(name)) continue;
+      const auto used = state_->used.find(name);
+      if ((used == state_->used.end() ? state_->made : used->second) > before) continue;
+      // Renamed while nobody can ask for it; removing takes its time.
+      const fs::path aside = state_->root / (kAside + base::randomHex(8));
+      if (::rename(entry.path().c_str(), aside.c_str()) != 0)
+        base::throwErrno(errno, "removing an unpacked layer");
+      state_->used.erase(name);
+      idleOnes.push_back(aside);
+    }
+  }
+  for (const fs::path& each : idleOnes)
+    base::removeTree(each);
+  return idleOnes.size();
 }
 
 }  // namespace sandbox

@@ -1,10 +1,14 @@
 // Layers unpacked once per digest, for overlays.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "base/byte_sink.h"
 #include "base/digest.h"
@@ -25,6 +29,9 @@ class LayerStore {
   /// For a layer whose tree is at hand already: nothing when not present.
   bool has(const base::Digest& digest) const;
   void remove(const base::Digest& digest);
+  /// Removes the layers that are not in `keep` and that nobody has asked for (ensure) for `idle`, the time
+  /// before this object was made not counted. Returns how many. Blocks for as long as unlinking takes.
+  std::size_t sweep(const std::set<std::string>& keepHex, std::chrono::seconds idle);
 
  private:
   struct State;

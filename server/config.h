@@ -71,6 +71,11 @@ struct Config {
   std::uint64_t stopGraceS = 30;
   std::uint64_t processMemoryBytes = 512ull << 20;
   std::uint64_t processPids = 1024;
+  std::uint64_t gcKeepReleases = 20;
+  std::uint64_t gcKeepDays = 30;
+  std::uint64_t gcGraceS = 3600;
+  std::uint64_t gcLeaseS = 900;
+  std::uint64_t gcIntervalS = 3600;  ///< 0: only by command
   std::uint64_t appLogMaxBytes = 16ull << 20;
   std::uint64_t uploadIdleS = 24ull * 3600;
   std::uint64_t uploadMaxSessions = 1000;

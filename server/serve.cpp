@@ -28,9 +28,9 @@
 #include "controller/command_set.h"
 #include "controller/deployer.h"
 #include "controller/http_api.h"
-#include "controller/registry_access.h"
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
+#include "controller/registry_access.h"
 #include "gitd/metered_handler.h"
 #include "gitd/repository.h"
 #include "gitd/shell_server.h"
@@ -243,6 +243,15 @@ controller::AnonymousPull anonymousPull(const Config& config) {
                                                 : controller::AnonymousPull::loopback;
 }
 
+controller::CollectionConfig collectionConfig(const Config& config) {
+  constexpr std::uint64_t kMaxDays = 365'000;
+  return {.retention = {.releases = static_cast<std::size_t>(config.gcKeepReleases),
+                        .age = std::chrono::days(std::min<std::uint64_t>(config.gcKeepDays, kMaxDays)),
+                        .grace = std::chrono::seconds(config.gcGraceS),
+                        .lease = std::chrono::seconds(config.gcLeaseS)},
+          .interval = std::chrono::seconds(config.gcIntervalS)};
+}
+
 int run(const Config& config) {
   base::keepHeapSmall();
   Shutdown shutdown;
@@ -292,8 +301,9 @@ int run(const Config& config) {
       folder.sources(), {.maxBytes = config.sourceMaxBytes, .minFreeBytes = config.push.diskFreeBytes},
       signer, clock);
   const controller::BuildView buildView(store, signer, urls);
+  controller::Collection collection(collectionConfig(config), store, blobs, layers);
   controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,
-                                   locks, limits, sources, buildView, clock,
+                                   locks, collection, limits, sources, buildView, clock,
                                    [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())

@@ -65,8 +65,8 @@ class DiskBlobStore::Shelves {
 /// A file in uploads/ that is renamed to its digest.
 class DiskBlobStore::Writer : public BlobWriter {
  public:
-  Writer(const fs::path& uploads, std::shared_ptr<Shelves> shelves)
-      : shelves_(std::move(shelves)), temporary_(uploads / base::randomHex(16)) {
+  Writer(const fs::path& uploads, std::shared_ptr<Shelves> shelves, std::shared_ptr<BlobLeases> leases)
+      : shelves_(std::move(shelves)), leases_(std::move(leases)), temporary_(uploads / base::randomHex(16)) {
     fd_ = base::openFile(temporary_, O_WRONLY | O_CREAT | O_EXCL, kFileMode);
     buffer_.reserve(kBufferBytes);
   }
@@ -116,6 +116,7 @@ class DiskBlobStore::Writer : public BlobWriter {
   }
 
   void publish(const Digest& digest) {
+    leases_->renew(digest);
     const fs::path shelf = shelves_->of(digest);
     const fs::path target = shelf / hexOf(digest);
     std::error_code none;
@@ -143,6 +144,7 @@ class DiskBlobStore::Writer : public BlobWriter {
   }
 
   std::shared_ptr<Shelves> shelves_;
+  std::shared_ptr<BlobLeases> leases_;
   fs::path temporary_;  // empty once renamed or removed
   base::Fd fd_;
   base::Sha256 hash_;
@@ -166,13 +168,15 @@ DiskBlobStore::DiskBlobStore(fs::path folder) : folder_(std::move(folder)) {
     base::throwErrno(error.code().value(), "opening the blob folder");
   }
   shelves_ = std::make_shared<Shelves>(folder_);
+  leases_ = std::make_shared<BlobLeases>(std::chrono::minutes(15));
 }
 
 std::unique_ptr<BlobWriter> DiskBlobStore::create() {
-  return std::make_unique<Writer>(folder_ / "uploads", shelves_);
+  return std::make_unique<Writer>(folder_ / "uploads", shelves_, leases_);
 }
 
 std::optional<std::uint64_t> DiskBlobStore::size(const Digest& digest) const {
+  leases_->renew(digest);  // before looking: what is found now is not collected
   struct stat status {};
   if (::stat(path(digest).c_str(), &status) != 0) {
     if (errno == ENOENT) return std::nullopt;
@@ -199,7 +203,26 @@ fs::path DiskBlobStore::path(const Digest& digest) const {
   return folder_ / base::name(digest.algorithm()) / hex.substr(0, 2) / hex;
 }
 
+std::uint64_t DiskBlobStore::bytesOnDisk(const Digest& digest) const {
+  std::error_code none;
+  const auto bytes = fs::file_size(path(digest), none);
+  return none ? 0 : bytes;
+}
+
+void DiskBlobStore::forEach(const std::function<void(const Digest&)>& tell) const {
+  for (const auto algorithm : {base::DigestAlgorithm::sha256, base::DigestAlgorithm::sha512}) {
+    std::error_code none;
+    for (fs::recursive_directory_iterator entry(folder_ / base::name(algorithm), none), end;
+         !none && entry != end; entry.increment(none)) {
+      const auto digest =
+          Digest::tryParse(std::string(base::name(algorithm)) + ":" + entry->path().filename().string());
+      if (digest) tell(*digest);
+    }
+  }
+}
+
 void DiskBlobStore::adopt(const fs::path& file, const base::Fd& fd, const Digest& digest) {
+  leases_->renew(digest);
   const fs::path shelf = shelves_->of(digest);
   if (::fchmod(fd.get(), kFileMode) != 0) base::throwErrno(errno, "storing a blob");
   base::fsyncOrThrow(fd, "storing a blob");

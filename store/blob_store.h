@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "base/byte_sink.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "store/blob_leases.h"
 
 namespace store {
 
@@ -34,7 +36,7 @@ class BlobStore {
  public:
   virtual ~BlobStore() = default;
   virtual std::unique_ptr<BlobWriter> create() = 0;
-  /// Size, or nullopt when it is not here.
+  /// Size, or nullopt when it is not here. What is here stays for a while, whether something names it or not.
   virtual std::optional<std::uint64_t> size(const Digest& digest) const = 0;
   /// For reading from the start; throws notFound.
   virtual std::unique_ptr<base::ByteSource> open(const Digest& digest) const = 0;
@@ -55,6 +57,13 @@ class DiskBlobStore : public BlobStore {
   void remove(const Digest& digest) override;
   /// The file's path (sendfile, unpacking); it may not exist.
   std::filesystem::path path(const Digest& digest) const;
+  /// What is on the disk under that name, and takes a lease on nothing.
+  std::uint64_t bytesOnDisk(const Digest& digest) const;
+  /// Every blob there is, in no order; those that come or go meanwhile may be told or not.
+  void forEach(const std::function<void(const Digest&)>& tell) const;
+  /// What collection leaves alone. create() and adopt() renew, and so does size(): who learns that a blob is
+  /// here may refer to it.
+  BlobLeases& leases() const noexcept { return *leases_; }
   /// Makes `file`, whose bytes the caller has just hashed, the blob: synced and renamed, durable when it
   /// returns. One that was here before is replaced, so that damage heals. `file` is on this file system; `fd`
   /// is open for it.
@@ -64,7 +73,8 @@ class DiskBlobStore : public BlobStore {
   class Shelves;
   class Writer;
   std::filesystem::path folder_;
-  std::shared_ptr<Shelves> shelves_;  // the store's and its writers', which may outlive it
+  std::shared_ptr<Shelves> shelves_;    // the store's and its writers', which may outlive it
+  std::shared_ptr<BlobLeases> leases_;  // likewise
 };
 
 }  // namespace store

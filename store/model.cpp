@@ -153,4 +153,12 @@ std::string_view name(ReleaseState state) noexcept {
   return "unknown";
 }
 
+void requireKept(const Slug& slug) {
+  if (!slug.collected) return;
+  throw base::Error(base::Errc::notFound,
+                    "the slug of commit " + slug.commit.substr(0, 8) +
+                        " is not kept any more (settings gc_keep_releases, gc_keep_days): push that commit "
+                        "again");
+}
+
 }  // namespace store

@@ -137,7 +137,11 @@ struct Slug {
   /// Of the download; nullopt until somebody has computed it for a slug of several layers.
   std::optional<Digest> checksum;
   Time createdAt;
+  bool collected = false;  ///< its layers were given up (Collector): nothing is released or downloaded of it
 };
+
+/// Throws notFound, with what to do, for a slug without layers.
+void requireKept(const Slug& slug);
 
 enum class ReleaseState { pending, succeeded, failed };
 std::string_view name(ReleaseState state) noexcept;

@@ -186,6 +186,7 @@ class ReleaseStore : public LayerIndex {
 
  private:
   friend class RegistryStore;
+  friend class Collector;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -81,7 +81,8 @@ void detail::moveTag(Connection& connection, std::int64_t repository, const std:
 void detail::holdBlob(Connection& connection, std::int64_t repository, const Descriptor& blob, Time now) {
   connection.execute(
       "INSERT INTO repository_blobs (repository, digest, size_bytes, created_at) VALUES (?1, ?2, ?3, ?4) "
-      "ON CONFLICT (repository, digest) DO UPDATE SET size_bytes = excluded.size_bytes",
+      "ON CONFLICT (repository, digest) DO UPDATE SET size_bytes = excluded.size_bytes, created_at = "
+      "excluded.created_at",
       repository, blob.digest, static_cast<std::int64_t>(blob.sizeBytes), now);
 }
 

@@ -64,9 +64,10 @@ void takeVersion(Connection& connection, AppId app, ReleaseVersion version) {
 }
 
 void requireSlugOfApp(Connection& connection, AppId app, std::int64_t slug) {
-  Rows rows = connection.query("SELECT 1 FROM slugs WHERE id = ?1 AND app = ?2", slug, app);
+  Rows rows = connection.query("SELECT collected_at FROM slugs WHERE id = ?1 AND app = ?2", slug, app);
   if (!rows.next())
     throw Error(Errc::notFound, "There is no slug with id " + std::to_string(slug) + " in this app");
+  if (!rows.isNull(0)) requireKept({.id = slug, .collected = true});
 }
 
 std::int64_t insertRelease(Connection& connection, const Release& release,

@@ -10,8 +10,9 @@ using detail::Connection;
 using detail::Rows;
 
 // The columns in slugAt()'s order, with the condition to come.
-#define FAIRLEAD_SELECT_SLUG \
-  "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at, checksum FROM slugs "
+#define FAIRLEAD_SELECT_SLUG                                                                                \
+  "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at, checksum, collected_at FROM " \
+  "slugs "
 
 Slug slugAt(const Rows& rows) {
   return Slug{.id = rows.integer(0),
@@ -22,7 +23,8 @@ Slug slugAt(const Rows& rows) {
               .buildpack = rows.text(5),
               .sizeBytes = static_cast<std::uint64_t>(rows.integer(6)),
               .checksum = Digest::tryParse(rows.text(8)),
-              .createdAt = detail::timeAt(rows, 7)};
+              .createdAt = detail::timeAt(rows, 7),
+              .collected = !rows.isNull(9)};
 }
 
 std::vector<Slug> collectSlugs(Connection& connection, Rows rows) {

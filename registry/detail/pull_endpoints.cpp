@@ -20,6 +20,10 @@ constexpr std::size_t kMaxPage = 1000;
 constexpr const char* kForever = "max-age=31536000, immutable";
 constexpr const char* kIndexType = "application/vnd.oci.image.index.v1+json";
 
+bool isHead(const Exchange& exchange) {
+  return exchange.request.getMethod() == HttpRequest::HTTP_HEAD;
+}
+
 bool matchesEtag(const HttpRequest& request, const std::string& etag) {
   for (const std::string& part : base::split(request.get("If-None-Match", ""), ',')) {
     std::string_view candidate = base::trim(part);
@@ -131,6 +135,7 @@ Outcome PullEndpoints::sendManifest(const Exchange& exchange) {
   const bool byDigest = reference.find(':') != std::string::npos;
   const auto digest = Digest::tryParse(reference);
   if (byDigest && !digest) return digestInvalid();
+  if (digest && isHead(exchange)) parts_.blobs.leases().renew(*digest);  // an index may be to come
   const auto manifest = byDigest ? parts_.releases.findManifest(exchange.repository, *digest)
                                  : parts_.releases.findManifestByTag(exchange.repository, reference);
   if (!manifest) return unknown(exchange, manifestUnknown());
@@ -148,9 +153,11 @@ Outcome PullEndpoints::sendManifest(const Exchange& exchange) {
 Outcome PullEndpoints::sendBlob(const Exchange& exchange) {
   const auto digest = Digest::tryParse(exchange.asked.reference);
   if (!digest) return digestInvalid();
+  // Who asks for the head of it may be about to push an image that names it, and to send all but this.
+  if (isHead(exchange)) parts_.blobs.leases().renew(*digest);
   const auto sizeBytes = parts_.releases.blobSize(exchange.repository, *digest);
   if (!sizeBytes) return unknown(exchange, blobUnknown());
-  if (parts_.blobs.size(*digest) != *sizeBytes) {
+  if (parts_.blobs.bytesOnDisk(*digest) != *sizeBytes) {
     base::Log("registry").error("blob missing or damaged", {{"digest", digest->str()}});
     return blobUnknown();
   }

@@ -34,6 +34,14 @@ struct ReleaseStore::State {
     return run(detail::Transaction::Kind::noting, body);
   }
 
+  /// As write(), and then it did not happen.
+  template <typename Body>
+  void rehearse(Body body) {
+    const auto lease = pool.borrow(detail::Transaction::Kind::writing);
+    detail::Transaction transaction(*lease, detail::Transaction::Kind::writing);
+    body(*lease);
+  }
+
   detail::ConnectionPool pool;
   const base::Clock& clock;
 

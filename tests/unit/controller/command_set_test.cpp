@@ -116,10 +116,23 @@ class CommandSetTest : public ::testing::Test {
   UrlSigner signer_{folder_.root() / "url_key", std::chrono::hours(1), clock_};
   SourceStore sources_{folder_.sources(), {}, signer_, clock_};
   const BuildView buildView_{store_, signer_, urls_};
+  store::DiskBlobStore diskBlobs_{folder_.blobs()};
+  Collection collection_{{.retention = {}, .interval = {}}, store_, diskBlobs_, layers_};
   bool stopped_ = false;
   CommandSet commands_{{folder_, urls_, store_, deployer_, releases_, stacks_, engine_, log_, runtime_,
-                        locks_, limits_, sources_, buildView_, clock_, [this](bool) { stopped_ = true; }}};
+                        locks_, collection_, limits_, sources_, buildView_, clock_,
+                        [this](bool) { stopped_ = true; }}};
 };
+
+TEST_F(CommandSetTest, GcTellsWhatGoesAndWhy) {
+  EXPECT_EQ(run({"gc", "--plan"}).out, "Nothing to collect\n");
+  const store::Digest stray = store::putBlob(diskBlobs_, "stray").digest;
+  const std::string plan = run({"gc", "--plan"}).out;
+  EXPECT_THAT(plan, HasSubstr("blob  " + stray.str()));
+  EXPECT_THAT(plan, HasSubstr("no release, image or upload names it\n1 blob would go: "));
+  EXPECT_THAT(run({"gc", "--plan", "--json"}).out, HasSubstr("\"bytes\":5"));
+  EXPECT_EQ(run({"gc"}).out, "Nothing to collect\n") << "it came just now";
+}
 
 TEST_F(CommandSetTest, AMistypedCommandNamesTheNearestAndIsAUsageError) {
   const Answer answer = run({"apps:creat", "x"});

@@ -121,6 +121,23 @@ TEST_F(LayerStoreTest, UnpacksOnceWithShiftedOwners) {
   EXPECT_EQ(opened_, 1);
 }
 
+TEST_F(LayerStoreTest, SweepsWhatIsNeitherKeptNorUsed) {
+  const std::string one = layerOf({{"one", '0', "1"}}), two = layerOf({{"two", '0', "2"}}),
+                    three = layerOf({{"three", '0', "3"}});
+  {
+    LayerStore before(root(), kShift);
+    for (const std::string& bytes : {one, two, three})
+      before.ensure(Digest::of(bytes), opener(bytes));
+    EXPECT_EQ(before.sweep({}, std::chrono::hours(1)), 0u) << "all were just used";
+  }
+  LayerStore store(root(), kShift);
+  EXPECT_EQ(store.sweep({}, std::chrono::hours(1)), 0u) << "who used them before this start is not known";
+  EXPECT_EQ(store.sweep({Digest::of(one).hex()}, std::chrono::seconds(0)), 2u);
+  EXPECT_THAT(names(), ::testing::ElementsAre(Digest::of(one).hex()));
+  store.ensure(Digest::of(two), opener(two));
+  EXPECT_EQ(opened_, 4);
+}
+
 TEST_F(LayerStoreTest, TurnsWhiteoutsIntoOverlayForm) {
   const std::string bytes = layerOf({{"etc/", '5'}, {"etc/.wh.gone", '0'}});
   LayerStore store(root(), kShift);
