@@ -49,6 +49,7 @@ RunResult::End AttachedRun::drive() {
   }
   noteEnd();
   drain();
+  if (container_.guard != nullptr) container_.guard->finish();
   passRefusals();
   return end_;
 }

@@ -169,6 +169,14 @@ class NetworkGuard::Worker {
   Worker& operator=(const Worker&) = delete;
 
   const base::Fd& refusedEvent() const noexcept { return refusedEvent_; }
+  void finish() {
+    thread_.request_stop();
+    base::signalEvent(stopEvent_);
+    if (thread_.joinable()) thread_.join();
+    // The thread may have ended before it saw the last packets.
+    while (log_ && takeLog()) {
+    }
+  }
   std::vector<std::string> takeRefused() {
     base::drainEvent(refusedEvent_);
     return refused_.with([](auto& names) { return std::exchange(names, {}); });
@@ -217,12 +225,14 @@ class NetworkGuard::Worker {
     if (entries[2].revents != 0) takeLog();
   }
 
-  void takeLog() {
+  /// False when nothing is there.
+  bool takeLog() {
     std::array<char, 4 * kMessageBytes> buffer;
-    const ssize_t count = ::recv(log_->get(), buffer.data(), buffer.size(), 0);
-    if (count <= 0) return;  // more than fits into the socket is lost: 100 are told in all
+    const ssize_t count = ::recv(log_->get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count <= 0) return false;  // more than fits into the socket is lost: 100 are told in all
     for (const std::string& target : loggedTargets({buffer.data(), static_cast<std::size_t>(count)}))
       tell(target);
+    return true;
   }
 
   void takeQuestion() {
@@ -366,6 +376,10 @@ NetworkGuard::~NetworkGuard() = default;
 
 const base::Fd& NetworkGuard::refusedEvent() const noexcept {
   return worker_->refusedEvent();
+}
+
+void NetworkGuard::finish() {
+  worker_->finish();
 }
 
 std::vector<std::string> NetworkGuard::takeRefused() {

@@ -35,6 +35,8 @@ class NetworkGuard {
   const base::Fd& refusedEvent() const noexcept;
   /// Hosts refused since the last call: each is told once, 100 in all. Thread-safe.
   std::vector<std::string> takeRefused();
+  /// When the container has ended: afterwards takeRefused() has all that it was refused. Ends the thread.
+  void finish();
 
  private:
   class Worker;
