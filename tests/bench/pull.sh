@@ -34,11 +34,10 @@ make_app() {
   skopeo copy -q --src-tls-verify=false --dest-tls-verify=false "docker://$http_address/$1:v2" "docker://127.0.0.1:$registry_port/$1:v2"
 }
 
-# slug_path NAME: of the layer that is the slug.
+# slug_path NAME: of the largest layer above the stack's.
 slug_path() {
-  local size digest
-  size=$(fairlead slugs -a "$1" --json | jq '.[0].size')
-  digest=$(skopeo inspect --raw --tls-verify=false "docker://$http_address/$1:v2" | jq -r --argjson size "$size" '.layers[] | select(.size == $size) | .digest')
+  local digest
+  digest=$(skopeo inspect --raw --tls-verify=false "docker://$http_address/$1:v2" | jq -r '.layers[1:] | max_by(.size) | .digest')
   echo "/v2/$1/blobs/$digest"
 }
 
