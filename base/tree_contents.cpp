@@ -9,18 +9,16 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <condition_variable>
-#include <deque>
-#include <exception>
-#include <future>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <utility>
 
+#include "base/crew.h"
+#include "base/detail/tree_walk.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/guarded.h"
 #include "base/strings.h"
 #include "base/tree_cursor.h"
 
@@ -39,82 +37,33 @@ struct Batch {
   std::vector<TreeEntry> files;
 };
 
-/// Reads batches on threads of its own, and on the walker's when they do not keep up. What fails or goes over
-/// a limit ends the reading.
+/// Reads batches. What fails or goes over a limit ends the reading.
 class BatchReader {
  public:
-  BatchReader(const TreeContentsLimits& limits, unsigned threads) : limits_(limits) {
-    for (unsigned i = 1; i < threads; ++i)
-      threads_.push_back(std::async(std::launch::async, [this] { work(); }));
-  }
-  ~BatchReader() {
-    ended_ = true;
-    close();
-  }
-  BatchReader(const BatchReader&) = delete;
-  BatchReader& operator=(const BatchReader&) = delete;
+  BatchReader(const TreeContentsLimits& limits, unsigned threads)
+      : limits_(limits), crew_(threads, kMaxWaiting, [this](Batch& batch) { readOne(batch); }) {}
 
-  void add(Batch batch) {
-    std::unique_lock lock(mutex_);
-    waiting_.push_back(std::move(batch));
-    changed_.notify_one();
-    while (waiting_.size() > kMaxWaiting)
-      readOne(lock);
-  }
+  void add(Batch batch) { crew_.add(std::move(batch)); }
   /// All files with their content, in no order. Throws what a reader threw.
   std::vector<TreeEntry> finish() {
-    {
-      std::unique_lock lock(mutex_);
-      while (!waiting_.empty())
-        readOne(lock);
-    }
-    close();
-    if (failure_) std::rethrow_exception(failure_);
-    return std::move(done_);
+    crew_.finish();
+    return done_.with([](auto& files) { return std::move(files); });
   }
-  bool ended() const { return ended_; }
+  bool ended() const { return crew_.ended(); }
   std::uint64_t contentBytes() const { return contentBytes_; }
 
  private:
-  void close() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
-    changed_.notify_all();
-    threads_.clear();  // waits for them
-  }
-
-  void work() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
-      readOne(lock);
-    }
-  }
-
-  void readOne(std::unique_lock<std::mutex>& lock) {
-    Batch batch = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
-    std::exception_ptr failure;
-    try {
-      readBatch(batch);
-    } catch (...) {
-      failure = std::current_exception();
-      ended_ = true;
-    }
-    lock.lock();
-    if (failure && !failure_) failure_ = failure;
-    std::move(batch.files.begin(), batch.files.end(), std::back_inserter(done_));
+  void readOne(Batch& batch) {
+    readBatch(batch);
+    done_.with(
+        [&](auto& files) { std::move(batch.files.begin(), batch.files.end(), std::back_inserter(files)); });
   }
 
   void readBatch(Batch& batch) {
     thread_local std::string buffer(kBufferBytes, '\0');
     thread_local ContentHash sha;
     for (TreeEntry& file : batch.files) {
-      if (ended_ || limits_.stop.stop_requested()) return;
+      if (ended() || limits_.stop.stop_requested()) return;
       const Fd opened = openAt(*batch.folder, file.path.substr(batch.prefixBytes),
                                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
       struct stat info {};
@@ -123,7 +72,7 @@ class BatchReader {
       file.mode = info.st_mode & kPermissions;
       file.sizeBytes = static_cast<std::uint64_t>(info.st_size);
       if ((contentBytes_ += file.sizeBytes) > limits_.maxContentBytes) {
-        ended_ = true;
+        crew_.end();
         return;
       }
       hash(opened, file, sha, buffer);
@@ -142,15 +91,9 @@ class BatchReader {
   }
 
   const TreeContentsLimits& limits_;
-  std::atomic<bool> ended_{false};
   std::atomic<std::uint64_t> contentBytes_{0};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Batch> waiting_;
-  std::vector<TreeEntry> done_;
-  std::exception_ptr failure_;
-  bool closed_ = false;
-  std::vector<std::future<void>> threads_;
+  Guarded<std::vector<TreeEntry>> done_;
+  Crew<Batch> crew_;  // last: its threads use what is above
 };
 
 class Walk {
@@ -159,30 +102,13 @@ class Walk {
       : exclude_(exclude), limits_(limits), reader_(limits, threads), cursor_(std::move(root)) {}
 
   TreeContents run() {
-    std::vector<Level> levels;
-    levels.push_back(listLevel(""));
-    while (!levels.empty() && !ended()) {
-      Level& level = levels.back();
-      if (level.folders.empty()) {
-        levels.pop_back();
-        if (!levels.empty()) cursor_.leave();
-        continue;
-      }
-      const std::string name = std::move(level.folders.back());
-      level.folders.pop_back();
-      cursor_.enter(name);
-      levels.push_back(listLevel(level.path + name + "/"));  // ends the use of level
-    }
+    detail::walkTree(
+        cursor_, [this](std::string path) { return listLevel(std::move(path)); }, [this] { return ended(); });
     return result();
   }
 
  private:
   using End = TreeContents::End;
-  struct Level {
-    std::string path;  // relative to the root, "" or with a final slash
-    std::vector<std::string> folders;
-  };
-
   bool ended() const { return end_ != End::whole || reader_.ended() || limits_.stop.stop_requested(); }
 
   void end(End why, std::uint64_t beyond) {
@@ -190,8 +116,8 @@ class Walk {
     beyond_ = beyond;
   }
 
-  Level listLevel(std::string path) {
-    Level level{.path = std::move(path), .folders = {}};
+  detail::TreeLevel listLevel(std::string path) {
+    detail::TreeLevel level{.path = std::move(path), .folders = {}};
     std::shared_ptr<const Fd> folder;
     Batch batch;
     for (FolderEntry& found : listFolder(cursor_.folder())) {

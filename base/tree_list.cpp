@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/detail/tree_walk.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
@@ -25,33 +26,16 @@ class Lister {
   Lister(Fd root, const std::set<std::string>& exclude) : exclude_(exclude), cursor_(std::move(root)) {}
 
   std::vector<TreeEntry> run() {
-    std::vector<Level> levels;
-    levels.push_back(listLevel(""));
-    while (!levels.empty()) {
-      Level& level = levels.back();
-      if (level.folders.empty()) {
-        levels.pop_back();
-        if (!levels.empty()) cursor_.leave();
-        continue;
-      }
-      const std::string name = std::move(level.folders.back());
-      level.folders.pop_back();
-      cursor_.enter(name);
-      levels.push_back(listLevel(level.path + name + "/"));  // ends the use of level
-    }
+    detail::walkTree(
+        cursor_, [this](std::string path) { return listLevel(std::move(path)); }, [] { return false; });
     std::sort(entries_.begin(), entries_.end(),
               [](const TreeEntry& a, const TreeEntry& b) { return a.path < b.path; });
     return std::move(entries_);
   }
 
  private:
-  struct Level {
-    std::string path;  // relative to the root, "" or with a final slash
-    std::vector<std::string> folders;
-  };
-
-  Level listLevel(std::string path) {
-    Level level{.path = std::move(path), .folders = {}};
+  detail::TreeLevel listLevel(std::string path) {
+    detail::TreeLevel level{.path = std::move(path), .folders = {}};
     for (auto& name : listNames(cursor_.folder())) {
       TreeEntry entry{.path = level.path + name};
       if (exclude_.contains(entry.path)) continue;

@@ -5,22 +5,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <climits>
-#include <condition_variable>
-#include <deque>
-#include <exception>
-#include <future>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/crew.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/guarded.h"
 #include "base/strings.h"
 #include "git/detail/fsck_report.h"
 #include "git/detail/id_table.h"
@@ -188,87 +184,39 @@ struct Batch {
   std::vector<File> files;
 };
 
-/// Writes files on threads of its own, and on the walker's when they do not keep up: half of the work is the
-/// kernel's, half inflating. The first failure ends it.
+/// Writes files on several threads: half of the work is the kernel's, half inflating. The first failure ends
+/// it.
 class FileWriter {
  public:
   FileWriter(const ObjectSource& objects, const ExportOptions& options)
-      : objects_(objects), options_(options) {
-    const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads);
-    for (unsigned i = 1; i < threads; ++i)
-      threads_.push_back(std::async(std::launch::async, [this] { work(); }));
-  }
-  ~FileWriter() {
-    failed_ = true;
-    close();
-  }
-  FileWriter(const FileWriter&) = delete;
-  FileWriter& operator=(const FileWriter&) = delete;
+      : objects_(objects),
+        options_(options),
+        crew_(std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads), kMaxWaiting,
+              [this](Batch& batch) { writeOne(batch); }) {}
 
   void add(Batch batch) {
-    std::unique_lock lock(mutex_);
-    waiting_.push_back(std::move(batch));
-    changed_.notify_one();
-    while (waiting_.size() > kMaxWaiting)
-      writeOne(lock);
-    throwFailure();
+    crew_.add(std::move(batch));
+    if (crew_.ended()) crew_.finish();  // throws
   }
   /// When all are written.
   ExportStats finish() {
-    {
-      std::unique_lock lock(mutex_);
-      while (!waiting_.empty())
-        writeOne(lock);
-    }
-    close();
-    throwFailure();
-    return stats_;
+    crew_.finish();
+    return stats_.with([](const auto& stats) { return stats; });
   }
 
  private:
-  void close() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-    }
-    changed_.notify_all();
-    threads_.clear();  // waits for them
-  }
-
-  void throwFailure() {
-    if (failure_) std::rethrow_exception(failure_);
-  }
-
-  void work() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
-      writeOne(lock);
-    }
-  }
-
-  void writeOne(std::unique_lock<std::mutex>& lock) {
-    const Batch batch = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
+  void writeOne(const Batch& batch) {
     ExportStats written;
-    std::exception_ptr failure;
-    try {
-      for (const Batch::File& file : batch.files) {
-        if (failed_) break;
-        checkStop(options_.stop);
-        writeFile(*batch.folder, file, written);
-      }
-    } catch (...) {
-      failure = std::current_exception();
-      failed_ = true;
+    for (const Batch::File& file : batch.files) {
+      if (crew_.ended()) return;
+      checkStop(options_.stop);
+      writeFile(*batch.folder, file, written);
     }
-    lock.lock();
-    if (failure && !failure_) failure_ = failure;
-    stats_.files += written.files;
-    stats_.bytes += written.bytes;
-    stats_.lfsPointers += written.lfsPointers;
+    stats_.with([&](auto& stats) {
+      stats.files += written.files;
+      stats.bytes += written.bytes;
+      stats.lfsPointers += written.lfsPointers;
+    });
   }
 
   void writeFile(const base::Fd& folder, const Batch::File& file, ExportStats& written) {
@@ -286,14 +234,8 @@ class FileWriter {
 
   const ObjectSource& objects_;
   const ExportOptions& options_;
-  std::atomic<bool> failed_{false};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Batch> waiting_;  // these four guarded by mutex_
-  ExportStats stats_;
-  std::exception_ptr failure_;
-  bool closed_ = false;
-  std::vector<std::future<void>> threads_;
+  base::Guarded<ExportStats> stats_;
+  base::Crew<Batch> crew_;  // last: its threads use what is above
 };
 
 /// Makes a measured tree's folders and symlinks by folder descriptors: no name is ever resolved through what
