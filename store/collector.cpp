@@ -178,6 +178,25 @@ bool letGoOfBlobs(const Step& step, Cursor& cursor) {
   return !found.empty();
 }
 
+/// Gives up the rows that nothing keeps, in the order in which one frees the next. `repeat` calls a step
+/// until it returns false.
+template <typename Repeat>
+void giveUpRows(const Repeat& repeat) {
+  repeat([](const Step& step) { return giveUpReleases(step) > 0; });
+  repeat([](const Step& step) { return giveUpSlugs(step) > 0; });
+  for (bool again = true; again;) {  // an index that goes frees its manifests
+    again = false;
+    Cursor cursor;
+    repeat([&](const Step& step) {
+      const Progress progress = removeManifests(step, cursor);
+      again = again || progress.removedAny;
+      return progress.more;
+    });
+  }
+  Cursor cursor;
+  repeat([&](const Step& step) { return letGoOfBlobs(step, cursor); });
+}
+
 struct Queued {
   Digest digest;
   std::optional<Time> seenAt;
@@ -247,20 +266,10 @@ std::vector<Garbage> Collector::plan() {
     Retention retention = retention_;
     retention.grace = retention.lease = std::chrono::seconds(0);
     const Step step{connection, store_.state_->clock.now(), retention, gone};
-    while (giveUpReleases(step) > 0) {
-    }
-    while (giveUpSlugs(step) > 0) {
-    }
-    for (bool again = true; again;) {
-      again = false;
-      Cursor cursor;
-      for (Progress progress{.more = true}; progress.more;) {
-        progress = removeManifests(step, cursor);
-        again = again || progress.removedAny;
+    giveUpRows([&](const auto& body) {
+      while (body(step)) {
       }
-    }
-    for (Cursor cursor; letGoOfBlobs(step, cursor);) {
-    }
+    });
     std::string last;
     for (auto batch = queuedAfter(connection, last); !batch.empty(); batch = queuedAfter(connection, last)) {
       for (const Queued& each : batch) {
@@ -323,23 +332,10 @@ bool Collector::removeBlobs(std::string& last, std::vector<Garbage>& gone) {
 std::vector<Garbage> Collector::collect(std::stop_token stop) {
   const std::lock_guard lock(mutex_);
   std::vector<Garbage> gone;
-  const auto repeat = [&](auto body) {
+  giveUpRows([&](const auto& body) {
     while (!stop.stop_requested() && frozen(gone, body)) {
     }
-  };
-  repeat([](const Step& step) { return giveUpReleases(step) > 0; });
-  repeat([](const Step& step) { return giveUpSlugs(step) > 0; });
-  for (bool again = true; again && !stop.stop_requested();) {
-    again = false;
-    Cursor cursor;
-    repeat([&](const Step& step) {
-      const Progress progress = removeManifests(step, cursor);
-      again = again || progress.removedAny;
-      return progress.more;
-    });
-  }
-  Cursor cursor;
-  repeat([&](const Step& step) { return letGoOfBlobs(step, cursor); });
+  });
   if (!stop.stop_requested()) queueStrays();
   for (std::string last; !stop.stop_requested() && removeBlobs(last, gone);) {
   }
