@@ -225,7 +225,6 @@ void writeReady(const controller::DataFolder& folder, const controller::Endpoint
   base::writeFileAtomically(folder.readyFile(), base::toJson(json) + "\n");
 }
 
-/// The daemon's objects in the order of their construction; destroyed in reverse.
 store::UploadLimits uploadLimits(const Config& config) {
   return {.idle = std::chrono::seconds(config.uploadIdleS),
           .maxBytes = config.blobMaxBytes,
@@ -252,6 +251,7 @@ controller::CollectionConfig collectionConfig(const Config& config) {
           .interval = std::chrono::seconds(config.gcIntervalS)};
 }
 
+/// The daemon's objects in the order of their construction; destroyed in reverse.
 int run(const Config& config) {
   base::keepHeapSmall();
   Shutdown shutdown;
