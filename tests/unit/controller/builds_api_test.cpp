@@ -9,14 +9,8 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "gitd/repository.h"
-#include "sandbox/layer_store.h"
-#include "store/layer_writer.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/fake_engine.h"
-#include "tests/support/memory_blob_store.h"
 #include "tests/support/raw_tar.h"
-#include "tests/support/scripted_runtime.h"
-#include "tests/support/temp_folder.h"
+#include "tests/unit/controller/controller_test.h"
 
 namespace controller {
 namespace {
@@ -38,14 +32,11 @@ struct Answer {
   }
 };
 
-/// The API over a real database and real files, asked by curl; only containers and processes are made up.
-class BuildsApiTest : public ::testing::Test {
+/// Asked by curl.
+class BuildsApiTest : public ControllerTest {
  protected:
   BuildsApiTest() {
-    for (const auto& each : {folder_.repositories(), folder_.appLogs(), folder_.builds()})
-      std::filesystem::create_directories(each);
-    const store::Layer base = layer(RawTar().add({.name = "bin/sh", .content = "x"}).bytes());
-    store_.putStack({"debian-12", {{base}, base.blob.digest}, {{base}, base.blob.digest}, clock_.now()});
+    putStack("debian-12", RawTar().add({.name = "bin/sh", .content = "x"}).bytes());
     store_.createApp({store::AppName::parse("hello"), "debian-12", "ada"});
     store_.setBuildpacks(app().id, {"procfile"});
     server_ = base::HttpServer::onUnix(temp_ / "sock", [this](const base::HttpRequest&) {
@@ -59,11 +50,6 @@ class BuildsApiTest : public ::testing::Test {
     });
   }
 
-  store::Layer layer(const std::string& bytes) {
-    store::LayerWriter writer(blobs_);
-    writer.write(bytes);
-    return writer.commit();
-  }
   store::App app() { return store_.getApp(store::AppName::parse("hello")); }
 
   /// Paths, or URLs that the API gave.
@@ -108,32 +94,6 @@ class BuildsApiTest : public ::testing::Test {
 
   static RawTar goodTar() { return RawTar().add({.name = "hello-1/Procfile", .content = "web: serve\n"}); }
 
-  testing_support::TempFolder temp_;
-  DataFolder folder_{temp_.path()};
-  test::FakeClock clock_;
-  store::ReleaseStore store_{folder_.database(), clock_};
-  testing_support::MemoryBlobStore blobs_;
-  test::ScriptedRuntime runtime_;
-  testing_support::FakeEngine engine_;
-  runner::AppLog log_{folder_.appLogs(), clock_};
-  sandbox::LayerStore layers_{folder_.layers(), 0};
-  PublicUrls urls_{"localhost"};
-  AppLocks locks_;
-  AppLimits limits_{{{"build_cpus", 0},
-                     {"build_disk_bytes", 16ull << 30},
-                     {"build_idle_timeout_s", 600},
-                     {"build_log_max_bytes", 300u << 20},
-                     {"build_memory_bytes", 4ull << 30},
-                     {"build_pids", 4096},
-                     {"build_timeout_s", 900},
-                     {"slug_max_bytes", 1u << 30},
-                     {"slug_max_expanded_bytes", 4ull << 30},
-                     {"slug_max_files", 500'000}},
-                    {}};
-  StackService stacks_{store_, blobs_, clock_};
-  Releases releases_{store_, blobs_, engine_, log_, clock_};
-  builder::Builder builder_{
-      {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_, store_};
   Deployer deployer_{{.queue = {}, .source = {.maxFiles = 100, .maxBytes = 1u << 20}},
                      {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
                       limits_, clock_}};

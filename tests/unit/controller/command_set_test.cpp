@@ -4,13 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "gitd/repository.h"
-#include "sandbox/layer_store.h"
-#include "store/layer_writer.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/fake_engine.h"
-#include "tests/support/memory_blob_store.h"
-#include "tests/support/scripted_runtime.h"
-#include "tests/support/temp_folder.h"
+#include "tests/unit/controller/controller_test.h"
 
 namespace controller {
 namespace {
@@ -29,14 +23,8 @@ struct Answer {
   std::string err;
 };
 
-/// The whole command set over a real database and repositories; only containers and processes are made up.
-class CommandSetTest : public ::testing::Test {
+class CommandSetTest : public ControllerTest {
  protected:
-  CommandSetTest() {
-    for (const auto& each : {folder_.repositories(), folder_.appLogs(), folder_.builds()})
-      std::filesystem::create_directories(each);
-  }
-
   Answer run(const std::vector<std::string>& argv, const std::string& input = "") {
     Text out, err;
     const int code = commands_.run(
@@ -45,14 +33,6 @@ class CommandSetTest : public ::testing::Test {
     return {code, out.text, err.text};
   }
 
-  /// A stack whose images are one layer with these bytes. Returns the run image's digest.
-  store::Digest putStack(const std::string& name, const std::string& bytes) {
-    store::LayerWriter writer(blobs_);
-    writer.write(bytes);
-    const store::Layer base = writer.commit();
-    store_.putStack({name, {{base}, base.blob.digest}, {{base}, base.blob.digest}, clock_.now()});
-    return base.blob.digest;
-  }
   store::Release current(const std::string& app) {
     return store_.currentRelease(store_.getApp(store::AppName::parse(app)).id);
   }
@@ -61,11 +41,6 @@ class CommandSetTest : public ::testing::Test {
   /// As a push would leave it: a slug with one layer, released and launched.
   void deploySlug(const std::string& appName) {
     const store::App app = store_.getApp(store::AppName::parse(appName));
-    const auto layer = [&](const std::string& bytes) {
-      store::LayerWriter writer(blobs_);
-      writer.write(bytes);
-      return writer.commit();
-    };
     if (!store_.findStack(app.stack)) putStack(app.stack, "base");
     const store::Build build = store_.createBuild(
         {.app = app.id, .commit = std::string(40, 'a'), .ref = "refs/heads/main", .user = "ada"});
@@ -84,32 +59,6 @@ class CommandSetTest : public ::testing::Test {
     releases_.launch(app, release, [](std::string_view) {});
   }
 
-  testing_support::TempFolder temp_;
-  DataFolder folder_{temp_.path()};
-  test::FakeClock clock_;
-  store::ReleaseStore store_{folder_.database(), clock_};
-  testing_support::MemoryBlobStore blobs_;
-  test::ScriptedRuntime runtime_;
-  testing_support::FakeEngine engine_;
-  runner::AppLog log_{folder_.appLogs(), clock_};
-  sandbox::LayerStore layers_{folder_.layers(), 0};
-  PublicUrls urls_{"localhost"};
-  AppLocks locks_;
-  AppLimits limits_{{{"build_cpus", 0},
-                     {"build_disk_bytes", 16ull << 30},
-                     {"build_idle_timeout_s", 600},
-                     {"build_log_max_bytes", 300u << 20},
-                     {"build_memory_bytes", 4ull << 30},
-                     {"build_pids", 4096},
-                     {"build_timeout_s", 900},
-                     {"slug_max_bytes", 1u << 30},
-                     {"slug_max_expanded_bytes", 4ull << 30},
-                     {"slug_max_files", 500'000}},
-                    {{"build_memory_bytes", 8ull << 30}}};
-  StackService stacks_{store_, blobs_, clock_};
-  Releases releases_{store_, blobs_, engine_, log_, clock_};
-  builder::Builder builder_{
-      {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_, store_};
   Deployer deployer_{{},
                      {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
                       limits_, clock_}};
