@@ -18,13 +18,13 @@ seconds() {
 # median FILE: of one number a line.
 median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
-# row WHAT UNIT OURS PEER PEER-NAME: files of measurements. Less is better for seconds and bytes, more for all else.
+# row WHAT UNIT OURS PEER PEER-NAME: files of measurements. Less is better for times and bytes, more for all else.
 row() {
   local ours peer ratio
   ours=$(median "$3")
   peer=$(median "$4")
   case $2 in
-    s | MB) ratio=$(awk -v a="$ours" -v b="$peer" 'BEGIN { printf "%.2f", b / a }') ;;
+    s | ms | MB) ratio=$(awk -v a="$ours" -v b="$peer" 'BEGIN { printf "%.2f", b / a }') ;;
     *) ratio=$(awk -v a="$ours" -v b="$peer" 'BEGIN { printf "%.2f", a / b }') ;;
   esac
   printf '%s|%s|%.4g|%.4g|%s|%s\n' "$1" "$2" "$ours" "$peer" "$ratio" "$5" >>"$ROWS"
