@@ -19,7 +19,15 @@ struct ReleaseStore::State {
   /// body(connection) sees one state of the database.
   template <typename Body>
   auto read(Body body) {
-    return run(detail::Transaction::Kind::reading, body);
+    auto reader = pool.borrowReader();
+    if constexpr (std::is_void_v<decltype(body(*reader))>) {
+      body(*reader);
+      reader.succeeded();
+    } else {
+      auto result = body(*reader);
+      reader.succeeded();
+      return result;
+    }
   }
   /// body(connection) happens as a whole, durably, or not at all. It must not call read() or write().
   template <typename Body>
@@ -37,9 +45,9 @@ struct ReleaseStore::State {
   /// As write(), and then it did not happen.
   template <typename Body>
   void rehearse(Body body) {
-    const auto lease = pool.borrow(detail::Transaction::Kind::writing);
-    detail::Transaction transaction(*lease, detail::Transaction::Kind::writing);
-    body(*lease);
+    const auto writer = pool.borrowWriter();
+    detail::Transaction transaction(*writer, detail::Transaction::Kind::writing);
+    body(*writer);
   }
 
   detail::ConnectionPool pool;
@@ -48,13 +56,13 @@ struct ReleaseStore::State {
  private:
   template <typename Body>
   auto run(detail::Transaction::Kind kind, Body& body) {
-    const auto lease = pool.borrow(kind);
-    detail::Transaction transaction(*lease, kind);
-    if constexpr (std::is_void_v<decltype(body(*lease))>) {
-      body(*lease);
+    const auto writer = pool.borrowWriter();
+    detail::Transaction transaction(*writer, kind);
+    if constexpr (std::is_void_v<decltype(body(*writer))>) {
+      body(*writer);
       transaction.commit();
     } else {
-      auto result = body(*lease);
+      auto result = body(*writer);
       transaction.commit();
       return result;
     }

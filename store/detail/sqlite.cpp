@@ -50,6 +50,17 @@ base::Errc errcOf(int extendedCode) {
   throw base::Error(errcOf(extended), std::string("database: ") + text);
 }
 
+/// False when the connection stays in a transaction.
+bool rollBack(Connection& connection) noexcept {
+  if (!connection.inTransaction()) return true;
+  try {
+    connection.execute("ROLLBACK");
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Rows::Rows(Rows&& other) noexcept
@@ -153,19 +164,14 @@ sqlite3_stmt* Connection::prepare(std::string_view sql) {
 Transaction::Transaction(Connection& connection, Kind kind) : connection_(connection) {
   // One whose rollback failed: a second try, rather than a connection that refuses every caller from then on.
   if (connection_.inTransaction()) connection_.execute("ROLLBACK");
-  if (kind != Kind::reading)
-    connection_.setSync(kind == Kind::noting ? Connection::Sync::later : Connection::Sync::full);
-  connection_.execute(kind == Kind::reading ? "BEGIN" : "BEGIN IMMEDIATE");
+  connection_.setSync(kind == Kind::noting ? Connection::Sync::later : Connection::Sync::full);
+  connection_.execute("BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {
-  // Already gone after commit(), and when SQLite itself rolled back (disk full, I/O error).
-  if (!connection_.inTransaction()) return;
-  try {
-    connection_.execute("ROLLBACK");
-  } catch (const std::exception&) {
-    // Nothing was committed; the connection's next transaction tries again.
-  }
+  // Already gone after commit(), and when SQLite itself rolled back (disk full, I/O error); else the
+  // connection's next transaction tries again.
+  rollBack(connection_);
 }
 
 void Transaction::commit() {
@@ -174,46 +180,58 @@ void Transaction::commit() {
 
 ConnectionPool::ConnectionPool(std::filesystem::path file)
     : file_(std::move(file)), writer_(std::make_unique<Connection>(file_)) {
-  readers_.reserve(kIdleReaders);  // so that giveBack() cannot fail
+  readers_.reserve(kIdleReaders);  // so that takeBackReader() cannot fail
 }
 
-ConnectionPool::Lease ConnectionPool::borrow(Transaction::Kind kind) {
-  return {*this, kind == Transaction::Kind::reading ? takeReader() : takeWriter(), kind};
-}
-
-std::unique_ptr<Connection> ConnectionPool::takeWriter() {
+ConnectionPool::Writer ConnectionPool::borrowWriter() {
   // Waiting here, not in SQLite's busy handler: that one sleeps and retries, and may starve a thread under
   // load.
   std::unique_lock lock(mutex_);
   if (!writerReturned_.wait_for(lock, kWriterWait, [&] { return writer_ != nullptr; })) {
     throw base::Error(base::Errc::unavailable, "The database is busy; try again in a moment");
   }
-  return std::move(writer_);
+  return {*this, std::move(writer_)};
 }
 
-std::unique_ptr<Connection> ConnectionPool::takeReader() {
+void ConnectionPool::takeBackWriter(std::unique_ptr<Connection> connection) noexcept {
   {
     const std::lock_guard lock(mutex_);
+    writer_ = std::move(connection);
+    ++state_;
+    // Not left to the next reader, which may not come: who looks at an old state keeps the log of what was
+    // written since from being used again. This touches shared memory, not the disk.
+    std::erase_if(readers_, [](const auto& reader) { return !rollBack(*reader); });
+  }
+  writerReturned_.notify_one();
+}
+
+ConnectionPool::Reader ConnectionPool::borrowReader() {
+  std::unique_ptr<Connection> reader;
+  std::uint64_t state = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    state = state_;
     if (!readers_.empty()) {
-      auto reader = std::move(readers_.back());
+      reader = std::move(readers_.back());
       readers_.pop_back();
-      return reader;
     }
   }
-  return std::make_unique<Connection>(file_);
+  if (!reader) reader = std::make_unique<Connection>(file_);
+  if (!reader->inTransaction()) reader->execute("BEGIN");
+  return {*this, std::move(reader), state};
 }
 
-void ConnectionPool::giveBack(std::unique_ptr<Connection> connection, Transaction::Kind kind) noexcept {
+void ConnectionPool::takeBackReader(std::unique_ptr<Connection> connection, std::uint64_t state) noexcept {
+  const auto keep = [&] {
+    if (readers_.size() < kIdleReaders) readers_.push_back(std::move(connection));
+  };
   {
     const std::lock_guard lock(mutex_);
-    if (kind != Transaction::Kind::reading) {
-      writer_ = std::move(connection);
-    } else if (readers_.size() < kIdleReaders && !connection->inTransaction()) {
-      readers_.push_back(std::move(connection));
-    }
+    if (state == state_) return keep();
   }
-  if (kind != Transaction::Kind::reading) writerReturned_.notify_one();
-  // A surplus reader closes here, outside the lock.
+  if (!rollBack(*connection)) return;
+  const std::lock_guard lock(mutex_);
+  keep();
 }
 
 }  // namespace store::detail

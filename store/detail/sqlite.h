@@ -106,11 +106,10 @@ class Connection {
       statements_;  // after handle_: finalized before it closes
 };
 
-/// Rolls back unless commit() ran. A reading one sees one state of the database; a writing one excludes other
-/// writers from its start.
+/// A writing transaction: excludes other writers from its start, and rolls back unless commit() ran.
 class Transaction {
  public:
-  enum class Kind { reading, writing, noting };  ///< noting: writing that does not wait for the disk
+  enum class Kind { writing, noting };  ///< noting does not wait for the disk
   Transaction(Connection& connection, Kind kind);
   ~Transaction();
   Transaction(const Transaction&) = delete;
@@ -125,36 +124,60 @@ class Transaction {
 /// borrows at most one. Thread-safe.
 class ConnectionPool {
  public:
-  /// Returns its connection to the pool.
-  class Lease {
+  /// The connection for writing; returns it to the pool.
+  class Writer {
    public:
-    Lease(ConnectionPool& pool, std::unique_ptr<Connection> connection, Transaction::Kind kind) noexcept
-        : pool_(pool), connection_(std::move(connection)), kind_(kind) {}
-    ~Lease() { pool_.giveBack(std::move(connection_), kind_); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
+    Writer(ConnectionPool& pool, std::unique_ptr<Connection> connection) noexcept
+        : pool_(pool), connection_(std::move(connection)) {}
+    ~Writer() { pool_.takeBackWriter(std::move(connection_)); }
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
     Connection& operator*() const noexcept { return *connection_; }
 
    private:
     ConnectionPool& pool_;
     std::unique_ptr<Connection> connection_;
-    Transaction::Kind kind_;
+  };
+
+  /// A connection that sees one state of the database, the one that it was borrowed in or a later one;
+  /// returns it to the pool.
+  class Reader {
+   public:
+    Reader(ConnectionPool& pool, std::unique_ptr<Connection> connection, std::uint64_t state) noexcept
+        : pool_(pool), connection_(std::move(connection)), state_(state) {}
+    ~Reader() { pool_.takeBackReader(std::move(connection_), succeeded_ ? state_ : kNoState); }
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+    Connection& operator*() const noexcept { return *connection_; }
+    /// Nothing went wrong on it: the next reader may look at the same state, if there is no later one.
+    void succeeded() noexcept { succeeded_ = true; }
+
+   private:
+    ConnectionPool& pool_;
+    std::unique_ptr<Connection> connection_;
+    std::uint64_t state_;
+    bool succeeded_ = false;
   };
 
   explicit ConnectionPool(std::filesystem::path file);
   /// Throws unavailable when other writers keep the only writing connection for 10 s.
-  Lease borrow(Transaction::Kind kind);
+  Writer borrowWriter();
+  Reader borrowReader();
 
  private:
-  std::unique_ptr<Connection> takeWriter();
-  std::unique_ptr<Connection> takeReader();
-  void giveBack(std::unique_ptr<Connection> connection, Transaction::Kind kind) noexcept;
+  static constexpr std::uint64_t kNoState = 0;
+
+  void takeBackWriter(std::unique_ptr<Connection> connection) noexcept;
+  void takeBackReader(std::unique_ptr<Connection> connection, std::uint64_t state) noexcept;
 
   std::filesystem::path file_;
   std::mutex mutex_;
   std::condition_variable writerReturned_;
-  std::unique_ptr<Connection> writer_;                // null while lent; guarded by mutex_
-  std::vector<std::unique_ptr<Connection>> readers_;  // idle ones; guarded by mutex_
+  std::unique_ptr<Connection> writer_;  // null while lent; guarded by mutex_
+  std::uint64_t state_ = 1;             // counts what may have been written; guarded by mutex_
+  // Idle ones; guarded by mutex_. One in a transaction looks at the newest state: the next reader is spared
+  // the beginning and the end of its own, which cost more than most queries.
+  std::vector<std::unique_ptr<Connection>> readers_;
 };
 
 }  // namespace store::detail
