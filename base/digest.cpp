@@ -14,6 +14,7 @@ namespace base {
 namespace {
 
 using EvpContext = CHandle<EVP_MD_CTX, &EVP_MD_CTX_free>;
+using EvpFunction = CHandle<EVP_MD, &EVP_MD_free>;
 
 struct AlgorithmFacts {
   DigestAlgorithm algorithm;
@@ -26,6 +27,13 @@ constexpr std::array<AlgorithmFacts, 2> kAlgorithms = {
 /// OpenSSL fails here only without memory or with a broken installation.
 void require(bool succeeded) {
   if (!succeeded) throw Error(Errc::internal, "the hash functions of OpenSSL cannot be used");
+}
+
+/// Looked up once: OpenSSL's own constants are looked up at each use, which costs more than a small hash.
+const EVP_MD* functionOf(DigestAlgorithm algorithm) {
+  static const EvpFunction sha256(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+  static const EvpFunction sha512(EVP_MD_fetch(nullptr, "SHA512", nullptr));
+  return algorithm == DigestAlgorithm::sha512 ? sha512.get() : sha256.get();
 }
 
 std::string randomBytes(std::size_t count) {
@@ -59,8 +67,8 @@ struct Hasher::Context {
 
 Hasher::Hasher(DigestAlgorithm algorithm) : algorithm_(algorithm), context_(std::make_unique<Context>()) {
   context_->evp.reset(EVP_MD_CTX_new());
-  const EVP_MD* function = algorithm == DigestAlgorithm::sha512 ? EVP_sha512() : EVP_sha256();
-  require(context_->evp && EVP_DigestInit_ex(context_->evp.get(), function, nullptr) == 1);
+  const EVP_MD* function = functionOf(algorithm);
+  require(context_->evp && function && EVP_DigestInit_ex(context_->evp.get(), function, nullptr) == 1);
 }
 
 Hasher::~Hasher() = default;

@@ -108,19 +108,40 @@ struct Shared {
   Connections connections;
 };
 
+/// Poco's, which waits for requests by making and closing an epoll descriptor for each.
+class Session : public net::HTTPServerSession {
+ public:
+  using HTTPServerSession::HTTPServerSession;
+
+  /// True when there is something to read, which can be the connection's end.
+  bool awaitRequest(std::chrono::milliseconds timeout) {
+    if (buffered() > 0) return true;
+    pollfd waiting{.fd = socket().impl()->sockfd(), .events = POLLIN, .revents = 0};
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    for (auto left = timeout; left.count() >= 0;) {
+      const int count = ::poll(&waiting, 1, static_cast<int>(left.count()));
+      if (count >= 0 || errno != EINTR) return count > 0;
+      left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    }
+    return false;
+  }
+};
+
 class Connection : public net::TCPServerConnection {
  public:
   Connection(const net::StreamSocket& socket, Shared& shared)
       : TCPServerConnection(socket), shared_(shared) {}
 
   void run() override {
-    net::HTTPServerSession session(socket(), shared_.params);
+    Session session(socket(), shared_.params);
     session.socket().setSendTimeout(toTimespan(kIoTimeout));
     const int number = socket().impl()->sockfd();
     if (!shared_.connections.add(number)) return;
+    std::chrono::milliseconds patience = kIoTimeout;
     try {
-      while (session.hasMoreRequests() && shared_.connections.setBusy(number, true)) {
+      while (session.awaitRequest(patience) && shared_.connections.setBusy(number, true)) {
         if (!serveOne(session) || !shared_.connections.setBusy(number, false)) break;
+        patience = std::chrono::seconds(shared_.options.keepAliveSeconds);
       }
     } catch (const std::exception&) {
       // The client is gone; handlers' own errors do not come this far.
@@ -130,7 +151,7 @@ class Connection : public net::TCPServerConnection {
 
  private:
   /// False when the connection has to end.
-  bool serveOne(net::HTTPServerSession& session) {
+  bool serveOne(Session& session) {
     auto response = std::make_unique<net::HTTPServerResponseImpl>(session);
     std::unique_ptr<net::HTTPServerRequestImpl> request;
     try {
@@ -141,7 +162,7 @@ class Connection : public net::TCPServerConnection {
       refuse(session);
       return false;
     }
-    prepare(*response, *request, session);
+    prepare(*response, *request);
     chooseHandler(*request)->handleRequest(*request, *response);
     const bool keepAlive = response->sent() && response->getKeepAlive();
     response.reset();  // sends what is left of the answer, before we wait for what is left of the request
@@ -154,15 +175,14 @@ class Connection : public net::TCPServerConnection {
     return session.getKeepAlive();
   }
 
-  void prepare(net::HTTPServerResponseImpl& response, const net::HTTPServerRequestImpl& request,
-               net::HTTPServerSession& session) const {
+  void prepare(net::HTTPServerResponseImpl& response, const net::HTTPServerRequestImpl& request) const {
     // A connection kept alive holds a thread.
     const bool crowded = shared_.connections.count() > shared_.options.maxThreads / 2;
     response.setDate(Poco::Timestamp());
     response.setVersion(request.getVersion());
     // A client that asks before it sends its body may send it all the same after a refusal: then nobody could
     // tell where the next request begins. RequestBody sets this again when it asks for the body.
-    response.setKeepAlive(request.getKeepAlive() && session.canKeepAlive() && !crowded &&
+    response.setKeepAlive(request.getKeepAlive() && shared_.options.keepAliveSeconds != 0 && !crowded &&
                           !request.getExpectContinue() && !shared_.connections.stopping());
   }
 
