@@ -15,6 +15,7 @@
 
 #include "base/byte_sink.h"
 #include "base/error.h"
+#include "base/served_file.h"
 #include "base/tcp_listener.h"
 
 namespace base {
@@ -76,9 +77,12 @@ std::string readBody(HttpRequest& request, std::size_t maxBytes, std::string_vie
 /// set already are kept. `etag` without quotes. (RFC 9110 sections 13, 14.)
 void sendFile(HttpRequest& request, HttpResponse& response, const std::filesystem::path& file,
               const std::string& contentType, const std::string& etag);
-/// The same of several files, one behind the other as if they were one.
-void sendFiles(HttpRequest& request, HttpResponse& response, const std::vector<std::filesystem::path>& files,
-               const std::string& contentType, const std::string& etag);
+/// The same of several files, one behind the other as if they were one. What fits into 64 KiB is read before
+/// the answer begins, so that a file that turns out to be wrong is an error like any other; later it cuts the
+/// connection, with at least one byte missing.
+void sendFiles(HttpRequest& request, HttpResponse& response,
+               const std::vector<std::unique_ptr<ServedFile>>& files, const std::string& contentType,
+               const std::string& etag);
 
 /// Chooses the handler of a request; never null, may throw Error. Called on the server's threads at the same
 /// time: thread-safe.

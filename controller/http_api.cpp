@@ -189,9 +189,9 @@ void HttpApi::sendSlug(base::HttpRequest& request, base::HttpResponse& response)
     slug->checksum = checksum;
     return base::sendJson(request, response, 200, base::toJson(renderSlug(*app, *slug)));
   }
-  std::vector<std::filesystem::path> files;
+  std::vector<std::unique_ptr<base::ServedFile>> files;
   for (const store::Layer& layer : slug->layers)
-    files.push_back(blobs_.path(layer.blob.digest));
+    files.push_back(blobs_.openToSend(layer.blob.digest, layer.blob.sizeBytes));
   const bool zstd = !slug->layers.empty() && slug->layers[0].blob.mediaType == store::LayerWriter::kZstdLayer;
   base::sendFiles(request, response, files, zstd ? "application/zstd" : "application/gzip", checksum.str());
 }

@@ -264,7 +264,9 @@ int run(const Config& config) {
   Console console;
   const base::SystemClock clock;
   store::ReleaseStore store(folder.database(), clock);
+  base::Metrics metrics;
   store::DiskBlobStore blobs(folder.blobs());
+  blobs.countIn(metrics);
   addAdminKey(config, store, clock);
 
   const auto runtime =
@@ -309,7 +311,6 @@ int run(const Config& config) {
   for (const store::App& app : store.apps())
     keeper.look(folder.repository(app.name));
   controller::PushGateway gateway(folder, store, deployer, commands, keeper);
-  base::Metrics metrics;
   gitd::MeteredHandler metered(gateway, metrics);
   controller::BuildsApi buildsApi({folder, urls, store, deployer, sources, signer, buildView});
   store::RegistryStore registryRows(store);

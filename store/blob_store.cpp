@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -14,6 +12,8 @@
 #include "base/archive.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "store/detail/blob_file.h"
+#include "store/detail/blob_folder.h"
 
 namespace store {
 namespace {
@@ -22,51 +22,14 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBufferBytes = 1u << 20;
 constexpr unsigned kFileMode = 0644;
-constexpr std::size_t kShelves = 256;
-
-std::string_view hexOf(const Digest& digest) {
-  const std::string_view text = digest.str();
-  return text.substr(text.find(':') + 1);
-}
 
 }  // namespace
-
-/// The folders ALGORITHM/00 ... ALGORITHM/ff, made when they are first used. Thread-safe.
-class DiskBlobStore::Shelves {
- public:
-  explicit Shelves(fs::path folder) : folder_(std::move(folder)) {}
-
-  /// The digest's folder, which exists and is durable.
-  fs::path of(const Digest& digest) {
-    const std::string name(hexOf(digest).substr(0, 2));
-    const fs::path algorithm = folder_ / base::name(digest.algorithm());
-    const fs::path shelf = algorithm / name;
-    auto& shelves = durable_.at(static_cast<std::size_t>(digest.algorithm()));
-    std::atomic<bool>& durable = shelves.at(std::stoul(name, nullptr, 16));
-    if (!durable) {
-      makeFolder(algorithm);
-      makeFolder(shelf);
-      durable = true;
-    }
-    return shelf;
-  }
-
- private:
-  static void makeFolder(const fs::path& path) {
-    // Also when it is there: who made it may have been killed before this line.
-    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) base::throwErrno(errno, "making a blob folder");
-    base::fsyncFolder(path.parent_path());
-  }
-
-  fs::path folder_;
-  std::array<std::array<std::atomic<bool>, kShelves>, 2> durable_{};
-};
 
 /// A file in uploads/ that is renamed to its digest.
 class DiskBlobStore::Writer : public BlobWriter {
  public:
-  Writer(const fs::path& uploads, std::shared_ptr<Shelves> shelves, std::shared_ptr<BlobLeases> leases)
-      : shelves_(std::move(shelves)), leases_(std::move(leases)), temporary_(uploads / base::randomHex(16)) {
+  explicit Writer(std::shared_ptr<detail::BlobFolder> folder)
+      : folder_(std::move(folder)), temporary_(folder_->root() / "uploads" / base::randomHex(16)) {
     fd_ = base::openFile(temporary_, O_WRONLY | O_CREAT | O_EXCL, kFileMode);
     buffer_.reserve(kBufferBytes);
   }
@@ -116,24 +79,22 @@ class DiskBlobStore::Writer : public BlobWriter {
   }
 
   void publish(const Digest& digest) {
-    leases_->renew(digest);
-    const fs::path shelf = shelves_->of(digest);
-    const fs::path target = shelf / hexOf(digest);
-    std::error_code none;
-    const auto presentBytes = fs::file_size(target, none);
-    // One of another length can only be damage, which this rename repairs.
-    if (!none && presentBytes == sizeBytes_) {
+    folder_->leases.renew(digest);
+    if (isHere(digest)) {
       abandon();
-    } else {
-      // The mode must not depend on the umask: another user's process may serve or unpack the file.
-      if (::fchmod(fd_.get(), kFileMode) != 0) base::throwErrno(errno, "storing a blob");
-      base::fsyncOrThrow(fd_, "storing a blob");
-      if (::rename(temporary_.c_str(), target.c_str()) != 0) base::throwErrno(errno, "storing a blob");
-      temporary_.clear();
-      fd_.reset();
+      folder_->syncNameOf(digest);  // its writer may not have come to this line yet
+      return;
     }
-    // Also for one that was here: its writer may not have come to this line yet.
-    base::fsyncFolder(shelf);
+    folder_->place(temporary_, fd_, digest);
+    temporary_.clear();
+    fd_.reset();
+  }
+
+  /// Of another length it can only be damaged. Reading it is less work than syncing another.
+  bool isHere(const Digest& digest) const {
+    const base::Fd present(::open(folder_->path(digest).c_str(), O_RDONLY | O_CLOEXEC));
+    return present.valid() && FileStamp::of(present).sizeBytes == sizeBytes_ &&
+           folder_->isRight(digest, present);
   }
 
   void abandon() noexcept {
@@ -143,8 +104,7 @@ class DiskBlobStore::Writer : public BlobWriter {
     temporary_.clear();
   }
 
-  std::shared_ptr<Shelves> shelves_;
-  std::shared_ptr<BlobLeases> leases_;
+  std::shared_ptr<detail::BlobFolder> folder_;
   fs::path temporary_;  // empty once renamed or removed
   base::Fd fd_;
   base::Sha256 hash_;
@@ -158,49 +118,56 @@ BlobWriter::Committed putBlob(BlobStore& blobs, std::string_view bytes) {
   return writer->commit();
 }
 
-DiskBlobStore::DiskBlobStore(fs::path folder) : folder_(std::move(folder)) {
+DiskBlobStore::DiskBlobStore(fs::path folder) {
   try {
-    fs::create_directories(folder_);
-    base::removeTree(folder_ / "uploads");
-    fs::create_directory(folder_ / "uploads");
-    if (fs::create_directory(folder_ / "sha256")) base::fsyncFolder(folder_);
+    fs::create_directories(folder);
+    base::removeTree(folder / "uploads");
+    fs::create_directory(folder / "uploads");
+    if (fs::create_directory(folder / "sha256")) base::fsyncFolder(folder);
   } catch (const fs::filesystem_error& error) {
     base::throwErrno(error.code().value(), "opening the blob folder");
   }
-  shelves_ = std::make_shared<Shelves>(folder_);
-  leases_ = std::make_shared<BlobLeases>(std::chrono::minutes(15));
+  folder_ = std::make_shared<detail::BlobFolder>(std::move(folder));
 }
 
+DiskBlobStore::~DiskBlobStore() = default;
+
 std::unique_ptr<BlobWriter> DiskBlobStore::create() {
-  return std::make_unique<Writer>(folder_ / "uploads", shelves_, leases_);
+  return std::make_unique<Writer>(folder_);
 }
 
 std::optional<std::uint64_t> DiskBlobStore::size(const Digest& digest) const {
-  leases_->renew(digest);  // before looking: what is found now is not collected
-  struct stat status {};
-  if (::stat(path(digest).c_str(), &status) != 0) {
-    if (errno == ENOENT) return std::nullopt;
-    base::throwErrno(errno, "looking up a blob");
-  }
-  return static_cast<std::uint64_t>(status.st_size);
+  folder_->leases.renew(digest);  // before looking: what is found now is not collected
+  const auto stamp = FileStamp::of(folder_->path(digest));
+  return stamp ? std::optional(stamp->sizeBytes) : std::nullopt;
 }
 
 std::unique_ptr<base::ByteSource> DiskBlobStore::open(const Digest& digest) const {
-  base::Fd fd(::open(path(digest).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) {
-    if (errno == ENOENT) throw base::Error(base::Errc::notFound, "There is no blob " + digest.str());
-    base::throwErrno(errno, "opening a blob");
-  }
-  return std::make_unique<base::FileSource>(std::move(fd));
+  return std::make_unique<detail::BlobSource>(folder_, digest);
 }
 
 void DiskBlobStore::remove(const Digest& digest) {
   if (::unlink(path(digest).c_str()) != 0 && errno != ENOENT) base::throwErrno(errno, "removing a blob");
 }
 
+std::unique_ptr<base::ServedFile> DiskBlobStore::openToSend(const Digest& digest,
+                                                            std::uint64_t sizeBytes) const {
+  return std::make_unique<detail::BlobFile>(folder_, digest, sizeBytes);
+}
+
+bool DiskBlobStore::check(const Digest& digest, const std::function<void(std::size_t)>& passed) const {
+  const base::Fd fd(::open(path(digest).c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.valid()) return folder_->isRight(digest, fd, passed);
+  if (errno != ENOENT) base::throwErrno(errno, "opening a blob");
+  return false;
+}
+
+VerifiedBlobs& DiskBlobStore::verified() const noexcept {
+  return folder_->verified;
+}
+
 fs::path DiskBlobStore::path(const Digest& digest) const {
-  const std::string_view hex = hexOf(digest);
-  return folder_ / base::name(digest.algorithm()) / hex.substr(0, 2) / hex;
+  return folder_->path(digest);
 }
 
 std::uint64_t DiskBlobStore::bytesOnDisk(const Digest& digest) const {
@@ -212,7 +179,7 @@ std::uint64_t DiskBlobStore::bytesOnDisk(const Digest& digest) const {
 void DiskBlobStore::forEach(const std::function<void(const Digest&)>& tell) const {
   for (const auto algorithm : {base::DigestAlgorithm::sha256, base::DigestAlgorithm::sha512}) {
     std::error_code none;
-    for (fs::recursive_directory_iterator entry(folder_ / base::name(algorithm), none), end;
+    for (fs::recursive_directory_iterator entry(folder_->root() / base::name(algorithm), none), end;
          !none && entry != end; entry.increment(none)) {
       const auto digest =
           Digest::tryParse(std::string(base::name(algorithm)) + ":" + entry->path().filename().string());
@@ -221,13 +188,17 @@ void DiskBlobStore::forEach(const std::function<void(const Digest&)>& tell) cons
   }
 }
 
+BlobLeases& DiskBlobStore::leases() const noexcept {
+  return folder_->leases;
+}
+
 void DiskBlobStore::adopt(const fs::path& file, const base::Fd& fd, const Digest& digest) {
-  leases_->renew(digest);
-  const fs::path shelf = shelves_->of(digest);
-  if (::fchmod(fd.get(), kFileMode) != 0) base::throwErrno(errno, "storing a blob");
-  base::fsyncOrThrow(fd, "storing a blob");
-  if (::rename(file.c_str(), (shelf / hexOf(digest)).c_str()) != 0) base::throwErrno(errno, "storing a blob");
-  base::fsyncFolder(shelf);
+  folder_->leases.renew(digest);
+  folder_->place(file, fd, digest);
+}
+
+void DiskBlobStore::countIn(base::Metrics& metrics) {
+  folder_->countIn(metrics);
 }
 
 }  // namespace store

@@ -10,7 +10,16 @@
 #include "base/byte_sink.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "base/served_file.h"
 #include "store/blob_leases.h"
+#include "store/verified_blobs.h"
+
+namespace base {
+class Metrics;
+}
+namespace store::detail {
+class BlobFolder;
+}
 
 namespace store {
 
@@ -38,7 +47,8 @@ class BlobStore {
   virtual std::unique_ptr<BlobWriter> create() = 0;
   /// Size, or nullopt when it is not here. What is here stays for a while, whether something names it or not.
   virtual std::optional<std::uint64_t> size(const Digest& digest) const = 0;
-  /// For reading from the start; throws notFound.
+  /// For reading from the start; throws notFound. What turns out to be damaged on the way throws notFound,
+  /// too, before its last bytes are given.
   virtual std::unique_ptr<base::ByteSource> open(const Digest& digest) const = 0;
   virtual void remove(const Digest& digest) = 0;
 };
@@ -47,15 +57,27 @@ class BlobStore {
 BlobWriter::Committed putBlob(BlobStore& blobs, std::string_view bytes);
 
 /// Files below `folder`: sha256/ab/<64 hex>, and sha512 likewise; writes go to folder/uploads, which is
-/// emptied at start.
+/// emptied at start. A file is not believed to be what its name says until it was read to the end: by the
+/// first who reads it after a start, after it was touched, and once a day. One that is wrong goes to
+/// folder/quarantine, with a line in quarantine/journal and in the log; its digest counts as absent from then
+/// on, so that storing it again heals what names it.
 class DiskBlobStore : public BlobStore {
  public:
   explicit DiskBlobStore(std::filesystem::path folder);
+  ~DiskBlobStore() override;
   std::unique_ptr<BlobWriter> create() override;
   std::optional<std::uint64_t> size(const Digest& digest) const override;
   std::unique_ptr<base::ByteSource> open(const Digest& digest) const override;
   void remove(const Digest& digest) override;
-  /// The file's path (sendfile, unpacking); it may not exist.
+  /// To be sent to a client, who never gets a wrong one whole. Throws notFound, also when the file is of
+  /// another size than `sizeBytes`.
+  std::unique_ptr<base::ServedFile> openToSend(const Digest& digest, std::uint64_t sizeBytes) const;
+  /// Whether it is here and right; reads it when that is not known. One that is wrong is quarantined.
+  /// `passed` is told each piece's length.
+  bool check(const Digest& digest, const std::function<void(std::size_t)>& passed = {}) const;
+  /// Whose content is known to be right.
+  VerifiedBlobs& verified() const noexcept;
+  /// The file's path; it may not exist.
   std::filesystem::path path(const Digest& digest) const;
   /// What is on the disk under that name, and takes a lease on nothing.
   std::uint64_t bytesOnDisk(const Digest& digest) const;
@@ -63,18 +85,18 @@ class DiskBlobStore : public BlobStore {
   void forEach(const std::function<void(const Digest&)>& tell) const;
   /// What collection leaves alone. create() and adopt() renew, and so does size(): who learns that a blob is
   /// here may refer to it.
-  BlobLeases& leases() const noexcept { return *leases_; }
+  BlobLeases& leases() const noexcept;
   /// Makes `file`, whose bytes the caller has just hashed, the blob: synced and renamed, durable when it
   /// returns. One that was here before is replaced, so that damage heals. `file` is on this file system; `fd`
   /// is open for it.
   void adopt(const std::filesystem::path& file, const base::Fd& fd, const Digest& digest);
+  /// Before the first use.
+  void countIn(base::Metrics& metrics);
 
  private:
-  class Shelves;
   class Writer;
-  std::filesystem::path folder_;
-  std::shared_ptr<Shelves> shelves_;    // the store's and its writers', which may outlive it
-  std::shared_ptr<BlobLeases> leases_;  // likewise
+  std::shared_ptr<detail::BlobFolder>
+      folder_;  // the store's, its writers' and its readers', which may outlive it
 };
 
 }  // namespace store

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
-#include "base/log.h"
 #include "base/strings.h"
 
 namespace registry::detail {
@@ -157,14 +157,11 @@ Outcome PullEndpoints::sendBlob(const Exchange& exchange) {
   if (isHead(exchange)) parts_.blobs.leases().renew(*digest);
   const auto sizeBytes = parts_.releases.blobSize(exchange.repository, *digest);
   if (!sizeBytes) return unknown(exchange, blobUnknown());
-  if (parts_.blobs.bytesOnDisk(*digest) != *sizeBytes) {
-    base::Log("registry").error("blob missing or damaged", {{"digest", digest->str()}});
-    return blobUnknown();
-  }
+  std::vector<std::unique_ptr<base::ServedFile>> files;
+  files.push_back(parts_.blobs.openToSend(*digest, *sizeBytes));
   exchange.response.set("Docker-Content-Digest", digest->str());
   exchange.response.set("Cache-Control", kForever);
-  base::sendFile(exchange.request, exchange.response, parts_.blobs.path(*digest), "application/octet-stream",
-                 digest->str());
+  base::sendFiles(exchange.request, exchange.response, files, "application/octet-stream", digest->str());
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <Poco/Net/StreamSocket.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -398,12 +399,102 @@ TEST(SendFile, FollowsTheConditions) {
       [&](HttpRequest& in, HttpResponse& out) { sendFile(in, out, file, "text/plain", "tag"); });
 }
 
+/// A file that says what was asked of it, and may refuse to end.
+class WatchedFile : public ServedFile {
+ public:
+  struct Watch {
+    bool wants = false;
+    bool refuses = false;
+    std::string seen;
+  };
+  WatchedFile(const std::filesystem::path& path, std::shared_ptr<Watch> watch)
+      : content_(readFile(path)), fd_(openFile(path, O_RDONLY)), watch_(std::move(watch)) {}
+  const Fd& fd() const override { return fd_; }
+  std::uint64_t sizeBytes() const override { return content_.size(); }
+  bool wantsToSee() override { return watch_->wants; }
+  void read(char* buffer, std::size_t count, std::uint64_t offset) override {
+    content_.copy(buffer, count, offset);
+    watch_->seen.append(content_, offset, count);
+  }
+  void allowEnd() override {
+    if (watch_->refuses) throw Error(Errc::notFound, "it is wrong");
+  }
+
+ private:
+  std::string content_;
+  Fd fd_;
+  std::shared_ptr<Watch> watch_;  // the test's and its file's
+};
+
+std::vector<std::unique_ptr<ServedFile>> oneFile(const std::filesystem::path& path,
+                                                 const std::shared_ptr<WatchedFile::Watch>& watch) {
+  std::vector<std::unique_ptr<ServedFile>> files;
+  files.push_back(std::make_unique<WatchedFile>(path, watch));
+  return files;
+}
+
 TEST(SendFile, SendsSeveralAsIfTheyWereOne) {
   const TempFolder folder;
-  const std::vector<std::filesystem::path> files = {folder.write("a", "012"), folder.write("b", ""),
-                                                    folder.write("c", "3"), folder.write("d", "456789")};
-  expectConditionsFollowed(
-      [&](HttpRequest& in, HttpResponse& out) { sendFiles(in, out, files, "text/plain", "tag"); });
+  const std::vector<std::filesystem::path> paths = {folder.write("e", ""), folder.write("a", "012"),
+                                                    folder.write("b", ""), folder.write("c", "3"),
+                                                    folder.write("d", "456789")};
+  expectConditionsFollowed([&](HttpRequest& in, HttpResponse& out) {
+    std::vector<std::unique_ptr<ServedFile>> files;
+    for (const auto& path : paths)
+      files.push_back(std::make_unique<WatchedFile>(path, std::make_shared<WatchedFile::Watch>()));
+    sendFiles(in, out, files, "text/plain", "tag");
+  });
+}
+
+TEST(SendFile, ShowsAllOfItToWhoWantsToSee) {
+  const TempFolder folder;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1000}, std::size_t{1} << 20}) {
+    const std::string text(size, 'x');
+    const auto file = folder.write("f", text);
+    const auto watch = std::make_shared<WatchedFile::Watch>();
+    watch->wants = true;
+    const auto server = serve([&](HttpRequest& in, HttpResponse& out) {
+      sendFiles(in, out, oneFile(file, watch), "a/b", "t");
+    });
+    const std::string answer = Wire(*server).send(request("GET")).rest();
+    EXPECT_TRUE(answer.substr(answer.find("\r\n\r\n") + 4) == text) << size;
+    EXPECT_TRUE(watch->seen == text) << size;
+  }
+}
+
+// A client that counts never takes a file for whole that its watcher does not let go.
+TEST(SendFile, KeepsBackTheEndOfWhatIsRefused) {
+  const TempFolder folder;
+  constexpr std::size_t kSize = 10 << 20;  // some of it goes past us
+  const auto file = folder.write("f", std::string(kSize, 'x'));
+  for (const bool wants : {false, true}) {
+    for (const char* headers : {"", "Range: bytes=5-9000000\r\n"}) {
+      const auto watch = std::make_shared<WatchedFile::Watch>();
+      watch->wants = wants;
+      watch->refuses = true;
+      const std::string answer = answerTo(
+          [&](HttpRequest& in, HttpResponse& out) { sendFiles(in, out, oneFile(file, watch), "a/b", "t"); },
+          request("GET", headers));
+      const std::size_t announced = *headers == 0 ? kSize : 8'999'996;
+      EXPECT_THAT(answer, HasSubstr("Content-Length: " + std::to_string(announced) + "\r\n"));
+      EXPECT_LT(answer.size() - answer.find("\r\n\r\n") - 4, announced) << wants << headers;
+    }
+  }
+}
+
+TEST(SendFile, AnswersWithAnErrorWhenASmallPartIsRefused) {
+  const TempFolder folder;
+  const auto file = folder.write("f", std::string(1 << 20, 'x'));
+  for (const char* path : {"", "Range: bytes=5-90\r\n"}) {
+    const auto watch = std::make_shared<WatchedFile::Watch>();
+    watch->refuses = true;
+    const auto small = *path == 0 ? folder.write("s", "small") : file;
+    const std::string answer = answerTo(
+        [&](HttpRequest& in, HttpResponse& out) { sendFiles(in, out, oneFile(small, watch), "a/b", "t"); },
+        request("GET", path));
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 404 ")) << path;
+    EXPECT_THAT(answer, Not(HasSubstr("Content-Range"))) << path;
+  }
 }
 
 TEST(SendFile, SendsLargeFilesWhole) {

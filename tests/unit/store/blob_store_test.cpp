@@ -1,6 +1,7 @@
 // The contract of BlobStore, on every implementation, and what holds on disk only.
 #include "store/blob_store.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -201,6 +202,157 @@ TEST(DiskBlobStore, KeepsThePresentFileAndRepairsAShortOne) {
   fs::resize_file(blobs.path(digest), 2);
   putBlob(blobs, "hello");
   EXPECT_EQ(readAll(*blobs.open(digest)), "hello");
+}
+
+// What is read before it was verified.
+class Damage : public ::testing::Test {
+ protected:
+  static void flip(const fs::path& file, std::size_t at) {
+    const base::Fd fd = base::openFile(file, O_RDWR);
+    char byte = 0;
+    ASSERT_EQ(::pread(fd.get(), &byte, 1, static_cast<off_t>(at)), 1);
+    byte = static_cast<char>(byte ^ 1);
+    ASSERT_EQ(::pwrite(fd.get(), &byte, 1, static_cast<off_t>(at)), 1);
+  }
+  /// As it is sent: through read() when it wants to see, else past it.
+  static std::string sent(base::ServedFile& file) {
+    const bool wants = file.wantsToSee();
+    std::string bytes(file.sizeBytes(), ' ');
+    if (wants) {
+      for (std::size_t at = 0; at < bytes.size(); at += 1000)
+        file.read(bytes.data() + at, std::min<std::size_t>(1000, bytes.size() - at), at);
+    } else {
+      EXPECT_EQ(::pread(file.fd().get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    }
+    file.allowEnd();
+    return bytes;
+  }
+  /// After a while without a change, so that its state is told from others.
+  void settle() const {
+    timespec past{};
+    ::clock_gettime(CLOCK_REALTIME, &past);
+    const auto stamp = FileStamp::of(file_);
+    while (stamp && past.tv_sec * 1'000'000'000 + past.tv_nsec - stamp->changedNs < 110'000'000) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ::clock_gettime(CLOCK_REALTIME, &past);
+    }
+  }
+  void expectQuarantined(const std::string& finding) {
+    EXPECT_EQ(blobs_.size(digest_), std::nullopt);
+    EXPECT_EQ(codeOf([&] { blobs_.open(digest_); }), base::Errc::notFound);
+    EXPECT_TRUE(fs::exists(folder_ / ("quarantine/sha256-" + digest_.hex())));
+    EXPECT_THAT(base::readFile(folder_ / "quarantine/journal"),
+                ::testing::AllOf(::testing::HasSubstr(digest_.str()), ::testing::HasSubstr(finding)));
+    EXPECT_EQ(putBlob(blobs_, content_).digest, digest_);
+    EXPECT_EQ(sent(*blobs_.openToSend(digest_, content_.size())), content_);
+  }
+
+  TempFolder folder_;
+  DiskBlobStore blobs_{folder_.path()};
+  std::string content_ = bytesOf(200'000, 7);
+  Digest digest_ = putBlob(blobs_, content_).digest;
+  fs::path file_ = blobs_.path(digest_);
+};
+
+TEST_F(Damage, AFlippedBitDoesNotComeToItsEnd) {
+  flip(file_, 1234);
+  const auto file = blobs_.openToSend(digest_, content_.size());
+  EXPECT_EQ(codeOf([&] { sent(*file); }), base::Errc::notFound);
+  expectQuarantined("another digest");
+}
+
+TEST_F(Damage, AFlippedBitIsFoundByWhoSendsAPart) {
+  flip(file_, 1234);
+  const auto file = blobs_.openToSend(digest_, content_.size());
+  char byte = 0;
+  file->read(&byte, 1, 100'000);
+  EXPECT_EQ(codeOf([&] { file->allowEnd(); }), base::Errc::notFound);
+  expectQuarantined("another digest");
+}
+
+TEST_F(Damage, AFlippedBitIsFoundByWhoUnpacks) {
+  flip(file_, content_.size() - 1);
+  EXPECT_EQ(codeOf([&] { readAll(*blobs_.open(digest_)); }), base::Errc::notFound);
+  expectQuarantined("another digest");
+}
+
+TEST_F(Damage, ACutFileIsFoundWhenItIsOpened) {
+  fs::resize_file(file_, 5);
+  EXPECT_EQ(codeOf([&] { blobs_.openToSend(digest_, content_.size()); }), base::Errc::notFound);
+  expectQuarantined("another digest");
+}
+
+TEST_F(Damage, AFileThatIsCutWhileItIsSentIsFound) {
+  const auto file = blobs_.openToSend(digest_, content_.size());
+  ASSERT_TRUE(file->wantsToSee());
+  fs::resize_file(file_, 5);
+  std::string bytes(content_.size(), ' ');
+  EXPECT_EQ(codeOf([&] { file->read(bytes.data(), bytes.size(), 0); }), base::Errc::notFound);
+  expectQuarantined("shorter");
+}
+
+TEST_F(Damage, WhatWasVerifiedIsNotReadAgainUntilItChanges) {
+  settle();
+  EXPECT_EQ(sent(*blobs_.openToSend(digest_, content_.size())), content_);
+  EXPECT_FALSE(blobs_.openToSend(digest_, content_.size())->wantsToSee());
+  flip(file_, 99);
+  const auto file = blobs_.openToSend(digest_, content_.size());
+  EXPECT_EQ(codeOf([&] { sent(*file); }), base::Errc::notFound);
+  expectQuarantined("another digest");
+}
+
+TEST_F(Damage, WhatIsWrittenToWhileItIsSentByTheKernelDoesNotEnd) {
+  settle();
+  EXPECT_TRUE(blobs_.check(digest_));
+  const auto file = blobs_.openToSend(digest_, content_.size());
+  EXPECT_FALSE(file->wantsToSee());
+  flip(file_, 99);
+  EXPECT_EQ(codeOf([&] { file->allowEnd(); }), base::Errc::notFound);
+  expectQuarantined("another digest");
+}
+
+TEST_F(Damage, StoringABlobAgainDoesNotDisturbItsReaders) {
+  settle();
+  EXPECT_TRUE(blobs_.check(digest_));
+  const auto file = blobs_.openToSend(digest_, content_.size());
+  const auto again = folder_.write("uploads/again", content_);
+  blobs_.adopt(again, base::openFile(again, O_RDWR), digest_);
+  EXPECT_EQ(sent(*file), content_);
+}
+
+TEST_F(Damage, OneReadsForAllWhoSendAtTheSameTime) {
+  settle();
+  const auto first = blobs_.openToSend(digest_, content_.size());
+  const auto second = blobs_.openToSend(digest_, content_.size());
+  EXPECT_TRUE(first->wantsToSee());
+  EXPECT_FALSE(second->wantsToSee());
+  EXPECT_NO_THROW(second->allowEnd());  // read for it, at the disk's pace
+  EXPECT_FALSE(blobs_.openToSend(digest_, content_.size())->wantsToSee());
+}
+
+TEST_F(Damage, ARowsOtherSizeIsNoReasonToThrowAwayWhatIsRight) {
+  EXPECT_EQ(codeOf([&] { blobs_.openToSend(digest_, 7); }), base::Errc::notFound);
+  EXPECT_EQ(blobs_.size(digest_), content_.size());
+}
+
+TEST_F(Damage, StoringItAgainHeals) {
+  flip(file_, 50);
+  putBlob(blobs_, content_);
+  EXPECT_EQ(readAll(*blobs_.open(digest_)), content_);
+  flip(file_, 60);
+  const auto again = folder_.write("uploads/again", content_);
+  blobs_.adopt(again, base::openFile(again, O_RDWR), digest_);
+  EXPECT_EQ(readAll(*blobs_.open(digest_)), content_);
+}
+
+TEST_F(Damage, ABlobThatWasStoredMeanwhileIsNotSetAside) {
+  flip(file_, 50);
+  const auto file = blobs_.openToSend(digest_, content_.size());
+  const auto again = folder_.write("uploads/again", content_);
+  blobs_.adopt(again, base::openFile(again, O_RDWR), digest_);
+  EXPECT_EQ(codeOf([&] { sent(*file); }), base::Errc::notFound);
+  EXPECT_EQ(blobs_.size(digest_), content_.size());
+  EXPECT_EQ(readAll(*blobs_.open(digest_)), content_);
 }
 
 // A child stores blob after blob and is killed in the middle of one: each file under a final name is whole.
