@@ -2,18 +2,17 @@
 
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPServerRequestImpl.h>
-#include <Poco/Net/HTTPServerSession.h>
 #include <Poco/Net/StreamSocket.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <istream>
 #include <ostream>
 #include <string_view>
 #include <utility>
 
 #include "base/digest.h"
+#include "base/http_session.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -47,13 +46,6 @@ void cutConnection(HttpRequest& request, HttpResponse& response) {
   if (auto* served = dynamic_cast<HTTPServerRequestImpl*>(&request)) {
     ::shutdown(served->socket().impl()->sockfd(), SHUT_RDWR);
   }
-}
-
-/// Has the client closed its side? Says nothing while bytes wait to be read.
-bool clientIsGone(HTTPServerRequestImpl& request) {
-  if (request.session().networkException() != nullptr) return true;
-  char byte = 0;
-  return ::recv(request.socket().impl()->sockfd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 bool allowsBody(int status) {
@@ -201,28 +193,13 @@ void sendJson(HttpRequest& request, HttpResponse& response, int status, const st
 }
 
 RequestBody::RequestBody(HttpRequest& request)
-    : request_(request), chunked_(request.getChunkedTransferEncoding()), left_(0) {
-  if (!chunked_ && request.hasContentLength()) {
-    left_ = static_cast<std::uint64_t>(std::max<std::int64_t>(request.getContentLength64(), 0));
-  }
-}
+    : request_(request),
+      session_(dynamic_cast<HttpSession&>(dynamic_cast<HTTPServerRequestImpl&>(request).session())) {}
 
 std::size_t RequestBody::read(char* buffer, std::size_t capacity) {
-  if (!chunked_) capacity = static_cast<std::size_t>(std::min<std::uint64_t>(capacity, left_));
-  if (capacity == 0) return 0;
+  if (session_.bodyHasEnded()) return 0;
   askForBody();
-  std::istream& stream = request_.stream();
-  stream.read(buffer, static_cast<std::streamsize>(capacity));
-  const auto count = static_cast<std::size_t>(stream.gcount());
-  left_ -= chunked_ ? 0 : count;
-  if (count == 0) {  // what came before a break is given first
-    // Poco ends both kinds of body in silence when the connection breaks.
-    auto* served = dynamic_cast<HTTPServerRequestImpl*>(&request_);
-    if (!chunked_ || (served != nullptr && clientIsGone(*served))) {
-      throw Error(Errc::cancelled, "the request's body was cut off");
-    }
-  }
-  return count;
+  return session_.readBody(buffer, capacity);
 }
 
 void RequestBody::askForBody() {

@@ -20,6 +20,8 @@
 
 namespace base {
 
+class HttpSession;
+
 /// HTTP status for an error code: notFound 404, alreadyExists 409, invalidArgument 422, unauthenticated 401,
 /// permissionDenied 403, conflict 409, overloaded 429, unavailable 503, timedOut 504, cancelled 400, corrupt
 /// and io and internal 500.
@@ -53,10 +55,11 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> makeHandler(
 void sendBody(HttpRequest& request, HttpResponse& response, int status, const std::string& contentType,
               std::string_view body);
 void sendJson(HttpRequest& request, HttpResponse& response, int status, const std::string& body);
-/// The request's body. Unlike request.stream() it knows an empty body from one that is still to come (a POST
-/// without Content-Length has none: the stream would wait for it until the connection ends), and a body that
-/// was cut off from one that ended: then read() throws cancelled. A client that waits for "100 Continue" gets
-/// it at the first read(): what a handler refuses before that is never sent.
+/// The request's body; request.stream() is not to be used beside it. Unlike that one it knows an empty body
+/// from one that is still to come (a POST without Content-Length has none: the stream would wait for it until
+/// the connection ends), and a body that was cut off from one that ended: then read() throws cancelled. A
+/// client that waits for "100 Continue" gets it at the first read(): what a handler refuses before that is
+/// never sent.
 class RequestBody : public ByteSource {
  public:
   explicit RequestBody(HttpRequest& request);
@@ -66,8 +69,7 @@ class RequestBody : public ByteSource {
   void askForBody();
 
   HttpRequest& request_;
-  bool chunked_;
-  std::uint64_t left_;  // of a body with a Content-Length
+  HttpSession& session_;
 };
 
 /// Reads the request's body; throws invalidArgument naming `settingName` when it is longer than maxBytes.

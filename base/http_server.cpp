@@ -5,7 +5,6 @@
 #include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/HTTPServerRequestImpl.h>
 #include <Poco/Net/HTTPServerResponseImpl.h>
-#include <Poco/Net/HTTPServerSession.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/ServerSocketImpl.h>
@@ -31,6 +30,7 @@
 #include <utility>
 
 #include "base/http.h"
+#include "base/http_session.h"
 #include "base/strings.h"
 
 namespace base {
@@ -108,32 +108,13 @@ struct Shared {
   Connections connections;
 };
 
-/// Poco's, which waits for requests by making and closing an epoll descriptor for each.
-class Session : public net::HTTPServerSession {
- public:
-  using HTTPServerSession::HTTPServerSession;
-
-  /// True when there is something to read, which can be the connection's end.
-  bool awaitRequest(std::chrono::milliseconds timeout) {
-    if (buffered() > 0) return true;
-    pollfd waiting{.fd = socket().impl()->sockfd(), .events = POLLIN, .revents = 0};
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
-    for (auto left = timeout; left.count() >= 0;) {
-      const int count = ::poll(&waiting, 1, static_cast<int>(left.count()));
-      if (count >= 0 || errno != EINTR) return count > 0;
-      left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    }
-    return false;
-  }
-};
-
 class Connection : public net::TCPServerConnection {
  public:
   Connection(const net::StreamSocket& socket, Shared& shared)
       : TCPServerConnection(socket), shared_(shared) {}
 
   void run() override {
-    Session session(socket(), shared_.params);
+    HttpSession session(socket(), shared_.params);
     session.socket().setSendTimeout(toTimespan(kIoTimeout));
     const int number = socket().impl()->sockfd();
     if (!shared_.connections.add(number)) return;
@@ -151,7 +132,7 @@ class Connection : public net::TCPServerConnection {
 
  private:
   /// False when the connection has to end.
-  bool serveOne(Session& session) {
+  bool serveOne(HttpSession& session) {
     auto response = std::make_unique<net::HTTPServerResponseImpl>(session);
     std::unique_ptr<net::HTTPServerRequestImpl> request;
     try {
@@ -162,6 +143,7 @@ class Connection : public net::TCPServerConnection {
       refuse(session);
       return false;
     }
+    session.beginBody(*request);
     prepare(*response, *request);
     chooseHandler(*request)->handleRequest(*request, *response);
     const bool keepAlive = response->sent() && response->getKeepAlive();
@@ -170,7 +152,7 @@ class Connection : public net::TCPServerConnection {
       session.setKeepAlive(false);
       closeGently(session);
     } else {
-      session.setKeepAlive(skipBody(*request) && keepAlive);
+      session.setKeepAlive(skipBody(session) && keepAlive);
     }
     return session.getKeepAlive();
   }
@@ -198,20 +180,20 @@ class Connection : public net::TCPServerConnection {
   /// Reads what the handler left of the body, so that the next request is found behind it, and so that
   /// closing does not reset the connection while the answer is on its way. False when that is not worth the
   /// wait.
-  static bool skipBody(HttpRequest& request) {
+  static bool skipBody(HttpSession& session) {
     constexpr std::size_t kMaxSkipped = 16 << 20;
     constexpr auto kMaxWait = std::chrono::seconds(5);
-    const bool hasBody = request.getChunkedTransferEncoding() ||
-                         (request.hasContentLength() && request.getContentLength64() > 0);
-    if (!hasBody) return true;
     const auto deadline = std::chrono::steady_clock::now() + kMaxWait;
     std::array<char, 16384> buffer{};
-    std::istream& body = request.stream();
-    for (std::size_t skipped = 0; skipped < kMaxSkipped; skipped += buffer.size()) {
-      if (!body.read(buffer.data(), buffer.size())) return body.eof() && !body.bad();
-      if (std::chrono::steady_clock::now() > deadline) return false;
+    try {
+      for (std::size_t skipped = 0; !session.bodyHasEnded(); skipped += buffer.size()) {
+        if (skipped >= kMaxSkipped || std::chrono::steady_clock::now() > deadline) return false;
+        session.readBody(buffer.data(), buffer.size());
+      }
+      return true;
+    } catch (const Error&) {
+      return false;
     }
-    return false;
   }
 
   /// Lets the answer arrive: closing a socket with unread bytes in it resets the connection.

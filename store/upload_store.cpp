@@ -13,6 +13,7 @@
 #include "base/archive.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "store/detail/direct_write.h"
 
 namespace store {
 namespace {
@@ -23,6 +24,7 @@ using base::Error;
 
 constexpr std::uint64_t kSyncEvery = 64u << 20;
 constexpr std::chrono::seconds kHolderWait{5};
+static_assert(UploadStore::Upload::kPieceAlignment == detail::kDirectAlignment);
 constexpr unsigned kFileMode = 0600;
 constexpr std::size_t kReadBytes = 1u << 20;
 
@@ -255,10 +257,11 @@ void UploadStore::Upload::append(std::string_view bytes) {
     throw Error(Errc::invalidArgument, "The blob is larger than " + std::to_string(store_.limits_.maxBytes) +
                                            " bytes; raise blob_max_bytes on the server to push it");
   }
+  if (session.written - session.durable >= kSyncEvery) sync();
   openFile();
   if (!session.hash) session.hash = hashOfFile(session.algorithm);
   try {
-    base::writeAll(session.fd, bytes);
+    detail::writeDirectly(session.fd, bytes);
   } catch (...) {
     session.hash.reset();  // some of them may be there
     session.fd.reset();
@@ -266,7 +269,6 @@ void UploadStore::Upload::append(std::string_view bytes) {
   }
   session.hash->update(bytes);
   session.written += bytes.size();
-  if (session.written - session.durable >= kSyncEvery) sync();
 }
 
 void UploadStore::Upload::sync() {

@@ -87,9 +87,13 @@ class UploadStore::Upload {
   Upload(const Upload&) = delete;
   Upload& operator=(const Upload&) = delete;
 
+  /// Of the address and the length of large pieces.
+  static constexpr std::size_t kPieceAlignment = 4096;
+
   std::uint64_t sizeBytes() const noexcept;
   const std::string& uuid() const noexcept;
-  /// Throws invalidArgument beyond blob_max_bytes.
+  /// Throws invalidArgument beyond blob_max_bytes. Bytes of kPieceAlignment go straight to the disk when all
+  /// before them were such, too.
   void append(std::string_view bytes);
   /// All that was appended is durable when it returns.
   void sync();

@@ -188,6 +188,29 @@ TEST(ReadBody, ReadsAllKindsOfBodies) {
   EXPECT_THAT(answerTo(echo, request("PUT", "Content-Length: 0\r\n")), EndsWith("[]"));
 }
 
+TEST(ReadBody, TakesChunksWithExtensionsAndTrailers) {
+  const auto server = serve(echo);
+  Wire wire(*server);
+  wire.send(
+      "POST /1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nhel\r\n02\r\nlo\r\n0\r\n"
+      "Trailer: x\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nnext");
+  EXPECT_THAT(wire.until("[hello]"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(wire.until("[next]"), HasSubstr("HTTP/1.1 200 "));
+}
+
+TEST(ReadBody, RefusesWhatIsNotChunked) {
+  for (const char* body :
+       {"hello", "x\r\nhello\r\n0\r\n\r\n", "-1\r\n", "5\nhello\r\n0\r\n\r\n", "2\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\n0\r\n\r\n", "\r\n\r\n", "fffffffffffffffff\r\n"}) {
+    const auto server = serve(echo);
+    Wire wire(*server);
+    wire.send(request("POST", "Transfer-Encoding: chunked\r\n", body)).sendNoMore();
+    const std::string answer = wire.rest();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 ")) << body;
+    EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << body;
+  }
+}
+
 TEST(ReadBody, PostWithoutLengthIsEmpty) {
   EXPECT_THAT(answerTo(echo, request("POST")), EndsWith("[]"));
 }
@@ -235,9 +258,8 @@ TEST(HttpServer, SendsContinueWhenAsked) {
 }
 
 TEST(HttpServer, RefusesBeforeTheBodyIsSent) {
-  const auto server = serve([](HttpRequest& in, HttpResponse& out) {
-    sendBody(in, out, 403, "text/plain", "no");
-  });
+  const auto server =
+      serve([](HttpRequest& in, HttpResponse& out) { sendBody(in, out, 403, "text/plain", "no"); });
   Wire wire(*server);
   wire.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   const std::string answer = wire.rest();
