@@ -1,7 +1,10 @@
 #include "registry/detail/upload_endpoints.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "registry/detail/content_range.h"
@@ -13,8 +16,19 @@ using base::HttpRequest;
 using store::Digest;
 using store::RepositoryName;
 
-constexpr std::size_t kBufferBytes = 256u << 10;
+constexpr std::size_t kBufferBytes = 512u << 10;
 constexpr std::size_t kMaxMountSources = 100;
+
+using PieceBuffer = std::unique_ptr<char, decltype(&std::free)>;
+
+/// Aligned as UploadStore::Upload::append() likes it.
+PieceBuffer makePieceBuffer(std::size_t size) {
+  constexpr std::size_t kAlignment = store::UploadStore::Upload::kPieceAlignment;
+  const std::size_t whole = (size + kAlignment - 1) / kAlignment * kAlignment;
+  PieceBuffer buffer(static_cast<char*>(std::aligned_alloc(kAlignment, whole)), &std::free);
+  if (!buffer) throw std::bad_alloc();
+  return buffer;
+}
 
 /// As the Range header of an upload has it. One without a byte is "0-0", too: the specification has no word
 /// for it, and clients know this one.
@@ -134,11 +148,13 @@ Outcome UploadEndpoints::receive(const Exchange& exchange, Upload& upload) const
   const auto range = parseContentRange(exchange.request.get("Content-Range", ""));
   const std::uint64_t end = range ? range->last + 1 : 0;
   base::RequestBody body(exchange.request);
-  std::vector<char> buffer(kBufferBytes);
-  while (const std::size_t count = body.read(buffer.data(), buffer.size())) {
+  const std::size_t size =
+      std::clamp<std::uint64_t>(announcedBytes(exchange.request).value_or(kBufferBytes), 1, kBufferBytes);
+  const PieceBuffer buffer = makePieceBuffer(size);
+  while (const std::size_t count = body.read(buffer.get(), size)) {
     if (range && count > end - upload.sizeBytes())
       return sizeInvalid("the chunk is longer than its Content-Range says");
-    upload.append({buffer.data(), count});
+    upload.append({buffer.get(), count});
   }
   if (range && upload.sizeBytes() != end)
     return sizeInvalid("the chunk is shorter than its Content-Range says");
