@@ -71,8 +71,13 @@ void StackService::import(const std::string& name, const StackSources& sources, 
       [&](base::ByteSink& progress) {
         const auto take = [&](const std::string& image, const std::string& reference) {
           progress.write("-----> Copying the " + image + " image\n");
-          return registry::importImage({.reference = reference, .workFolder = sources.workFolder}, blobs_,
-                                       stop);
+          return registry::importImage(
+              {.reference = reference,
+               .workFolder = sources.workFolder,
+               .web = sources.web,
+               .credentials = sources.credentials,
+               .progress = [&](const std::string& line) { progress.write(line + "\n"); }},
+              blobs_, stop);
         };
         // Both first: an image alone is of no use.
         std::vector<store::Layer> run = take("run", sources.run);

@@ -14,6 +14,8 @@
 
 #include "base/byte_sink.h"
 #include "base/clock.h"
+#include "registry/registry_credentials.h"
+#include "registry/web_options.h"
 #include "store/blob_store.h"
 #include "store/release_store.h"
 
@@ -24,6 +26,8 @@ struct StackSources {
   std::string run;
   std::string build;
   std::filesystem::path workFolder;
+  registry::WebOptions web = {};
+  const registry::RegistryCredentials* credentials = nullptr;
 };
 
 /// Makes each stack at most once at a time; who asks meanwhile watches the same work. Thread-safe.

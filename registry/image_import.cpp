@@ -1,20 +1,16 @@
 #include "registry/image_import.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdlib>
 
 #include "base/archive.h"
-#include "base/atomic_file.h"
-#include "base/child_process.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "registry/detail/image_source.h"
 #include "registry/release_image.h"
 #include "store/layer_writer.h"
 
@@ -22,16 +18,29 @@ namespace registry {
 namespace {
 
 namespace fs = std::filesystem;
-using base::Errc;
-using base::Error;
+using detail::descriptorOf;
+using detail::ImageDocument;
+using detail::ImageSource;
+using detail::refuseImage;
 using store::Digest;
 using store::Layer;
 
-constexpr std::size_t kMaxReference = 1024;
 constexpr std::size_t kMaxLayers = 127;  // what docker takes, too
-constexpr auto kCopyTimeout = std::chrono::hours(1);
-constexpr std::array<const char*, 2> kLayerTypes = {store::LayerWriter::kGzipLayer,
-                                                    "application/vnd.oci.image.layer.v1.tar+zstd"};
+constexpr int kMaxIndexes = 4;           // one in the other
+constexpr std::string_view kLayoutScheme = "oci:";
+constexpr std::string_view kArchiveScheme = "oci-archive:";
+
+struct LayerType {
+  const char* found;
+  const char* stored;
+};
+/// Docker's layers are OCI's under another name.
+constexpr std::array<LayerType, 4> kLayerTypes = {{
+    {store::LayerWriter::kGzipLayer, store::LayerWriter::kGzipLayer},
+    {store::LayerWriter::kZstdLayer, store::LayerWriter::kZstdLayer},
+    {"application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar"},
+    {"application/vnd.docker.image.rootfs.diff.tar.gzip", store::LayerWriter::kGzipLayer},
+}};
 
 /// Removed with what is in it.
 class WorkFolder {
@@ -54,110 +63,112 @@ class WorkFolder {
   fs::path path_;
 };
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(Errc::invalidArgument, "the image cannot be taken: " + what);
-}
-
-bool isRemoteReference(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxReference && text.front() != '-' &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  std::string_view("._-:/@[]").find(c) != std::string_view::npos;
-         });
-}
-
-bool isLoopback(std::string_view remote) {
-  const std::string_view host = remote.substr(0, remote.find('/'));
-  return host.starts_with("localhost:") || host.starts_with("127.") || host.starts_with("[::1]") ||
-         host == "localhost";
-}
-
-std::vector<std::string> copyCommand(const std::string& reference, const fs::path& layout) {
-  std::vector<std::string> command = {"skopeo", "--override-os", "linux", "copy", "--quiet"};
-  if (isLocalReference(reference)) {
-    command.push_back(reference);
-  } else {
-    const std::string remote = reference.starts_with("docker://") ? reference.substr(9) : reference;
-    if (!isRemoteReference(remote))
-      throw Error(Errc::invalidArgument,
-                  "\"" + base::printable(reference) +
-                      "\" is no image reference: it is HOST/NAME:TAG, HOST/NAME@sha256:…, oci:FOLDER or "
-                      "oci-archive:FILE");
-    if (isLoopback(remote)) command.emplace_back("--src-tls-verify=false");
-    command.push_back("docker://" + remote);
-  }
-  command.push_back("oci:" + layout.string() + ":image");
-  return command;
-}
-
-/// The text of skopeo's last line: time="…" level=fatal msg="…".
-std::string lastWords(const std::string& log) {
-  std::string last;
-  for (const auto& line : base::split(log, '\n'))
-    if (!line.empty()) last = line;
-  if (const auto at = last.find("msg=\""); at != std::string::npos) {
-    last = last.substr(at + 5);
-    if (last.ends_with('"')) last.pop_back();
-  }
-  std::string plain;
-  for (std::size_t i = 0; i < last.size(); ++i)
-    if (last[i] != '\\' || i + 1 == last.size() || last[i + 1] != '"') plain += last[i];
-  return base::printable(plain);
-}
-
-/// A blob of the layout, as its descriptor in `parent` has it.
-class Described {
- public:
-  Described(const fs::path& folder, const base::JsonObject::Ptr& descriptor)
-      : mediaType_(base::jsonString(descriptor, "mediaType")),
-        digest_(Digest::parse(base::jsonString(descriptor, "digest"))),
-        sizeBytes_(descriptor->optValue<std::uint64_t>("size", 0)),
-        file_(folder / "blobs" / "sha256" / digest_.hex()) {}
-
-  const std::string& mediaType() const noexcept { return mediaType_; }
-
-  base::JsonObject::Ptr document(const std::string& what) const {
-    const std::string bytes = base::readFile(file_, 4u << 20);
-    if (bytes.size() != sizeBytes_ || Digest::of(bytes) != digest_)
-      refuse(what + " " + digest_.str() + " is not what its digest says");
-    return base::parseJsonObject(bytes, what);
-  }
-
-  store::Descriptor storeIn(store::BlobStore& blobs) const {
-    const base::Fd file = base::openFile(file_, O_RDONLY);
-    const auto writer = blobs.create();
-    std::string buffer(256u << 10, '\0');
-    while (const std::size_t got = base::readSome(file, buffer.data(), buffer.size()))
-      writer->write(std::string_view(buffer).substr(0, got));
-    if (writer->sizeBytes() != sizeBytes_)
-      refuse("the layer " + digest_.str() + " is not as long as its manifest says");
-    writer->commit(digest_);
-    return {mediaType_, digest_, sizeBytes_};
-  }
-
- private:
-  std::string mediaType_;
-  Digest digest_;
-  std::uint64_t sizeBytes_;
-  fs::path file_;
+/// PATH[:TAG].
+struct LocalReference {
+  fs::path path;
+  std::string tag;
 };
 
-base::JsonArray::Ptr listOf(const base::JsonObject::Ptr& json, const std::string& key) {
-  const auto list = json->getArray(key);
-  if (!list) refuse("its JSON has no list \"" + key + "\"");
-  return list;
+LocalReference localReference(const std::string& text, std::string_view scheme) {
+  const std::string rest = text.substr(scheme.size());
+  const auto colon = rest.find(':');
+  if (rest.empty() || colon == 0)
+    throw base::Error(base::Errc::invalidArgument, "\"" + base::printable(text) + "\" names no file: it is " +
+                                                       std::string(scheme) + "PATH or " +
+                                                       std::string(scheme) + "PATH:TAG");
+  return {rest.substr(0, colon), colon == std::string::npos ? "" : rest.substr(colon + 1)};
+}
+
+std::unique_ptr<ImageSource> openSource(const ImportInput& input, const fs::path& work,
+                                        std::stop_token stop) {
+  if (input.reference.starts_with(kLayoutScheme)) {
+    const auto [folder, tag] = localReference(input.reference, kLayoutScheme);
+    return detail::openLayout(folder, tag);
+  }
+  if (input.reference.starts_with(kArchiveScheme)) {
+    const auto [file, tag] = localReference(input.reference, kArchiveScheme);
+    const fs::path layout = work / "layout";
+    fs::create_directory(layout);
+    base::unpackTarFile(file, layout, {.keepOwners = false});
+    return detail::openLayout(layout, tag);
+  }
+  return detail::openRemote(ImageReference::parse(input.reference), input, std::move(stop));
+}
+
+bool isIndex(const ImageDocument& document) {
+  return document.json->isArray("manifests");
+}
+
+/// The index's image for linux on this machine; a variant is not asked for.
+store::Descriptor chooseImage(const base::JsonObject::Ptr& index) {
+  const auto list = index->getArray("manifests");
+  for (unsigned i = 0; i < list->size(); ++i) {
+    const auto each = list->getObject(i);
+    const auto platform = each && each->isObject("platform") ? each->getObject("platform") : nullptr;
+    if (platform ? base::jsonString(platform, "os") == "linux" &&
+                       base::jsonString(platform, "architecture") == architecture()
+                 : list->size() == 1)
+      return descriptorOf(each);
+  }
+  refuseImage("none of its " + std::to_string(list->size()) + " platforms is linux/" + architecture());
 }
 
 base::JsonObject::Ptr memberOf(const base::JsonObject::Ptr& json, const std::string& key) {
-  const auto member = json->getObject(key);
-  if (!member) refuse("its JSON has no object \"" + key + "\"");
-  return member;
+  if (!json->isObject(key)) refuseImage("its JSON has no object \"" + key + "\"");
+  return json->getObject(key);
 }
 
-base::JsonObject::Ptr elementOf(const base::JsonArray::Ptr& list, unsigned i) {
-  const auto element = list->getObject(i);
-  if (!element) refuse("its JSON has a list of something else than objects");
-  return element;
+base::JsonArray::Ptr listOf(const base::JsonObject::Ptr& json, const std::string& key) {
+  if (!json->isArray(key)) refuseImage("its JSON has no list \"" + key + "\"");
+  return json->getArray(key);
+}
+
+/// Copied unless it is here.
+store::Descriptor take(ImageSource& source, store::Descriptor layer, store::BlobStore& blobs) {
+  const auto type = std::find_if(kLayerTypes.begin(), kLayerTypes.end(),
+                                 [&](const LayerType& each) { return layer.mediaType == each.found; });
+  if (type == kLayerTypes.end())
+    refuseImage("layers of the type " + base::printable(layer.mediaType) + " are not read here");
+  layer.mediaType = type->stored;
+  if (blobs.size(layer.digest) == layer.sizeBytes) return layer;
+  const auto writer = blobs.create();
+  source.read(layer, *writer);
+  if (layer.digest.algorithm() == base::DigestAlgorithm::sha256) {
+    writer->commit(layer.digest);
+    return layer;
+  }
+  // What is made here is named by sha256; the source has compared the other one.
+  layer.digest = writer->commit().digest;
+  return layer;
+}
+
+std::vector<Layer> takeLayers(ImageSource& source, const ImportInput& input, store::BlobStore& blobs,
+                              const std::stop_token& stop) {
+  ImageDocument image = source.top();
+  for (int depth = 0; isIndex(image); ++depth) {
+    if (depth == kMaxIndexes) refuseImage("its indexes lie too deep in one another");
+    image = source.document(chooseImage(image.json));
+  }
+  const auto config = source.document(descriptorOf(memberOf(image.json, "config"))).json;
+  const std::string built = base::jsonString(config, "architecture");
+  if (built != architecture())
+    refuseImage("it is made for " + base::printable(built) + ", and this machine is " + architecture());
+  const auto diffIds = listOf(memberOf(config, "rootfs"), "diff_ids");
+  const auto list = listOf(image.json, "layers");
+  if (list->size() == 0 || list->size() > kMaxLayers || list->size() != diffIds->size())
+    refuseImage("it has " + std::to_string(list->size()) + " layers and " + std::to_string(diffIds->size()) +
+                " diff ids");
+  std::vector<Layer> layers;
+  for (unsigned i = 0; i < list->size(); ++i) {
+    if (stop.stop_requested()) throw base::Error(base::Errc::cancelled, "cancelled");
+    const store::Descriptor found = descriptorOf(list->getObject(i));
+    input.progress("       layer " + std::to_string(i + 1) + " of " + std::to_string(list->size()) + ", " +
+                   base::formatBytes(found.sizeBytes));
+    const auto diffId = Digest::tryParse(diffIds->optElement<std::string>(i, ""));
+    if (!diffId) refuseImage("its config has a diff id that is no digest");
+    layers.push_back({take(source, found, blobs), *diffId});
+  }
+  return layers;
 }
 
 /// /app with the owner that builds and apps have.
@@ -173,45 +184,13 @@ Layer appFolderLayer(store::BlobStore& blobs, const fs::path& parent) {
 }  // namespace
 
 bool isLocalReference(const std::string& reference) {
-  return reference.starts_with("oci:") || reference.starts_with("oci-archive:");
-}
-
-std::vector<Layer> readOciLayout(const fs::path& folder, store::BlobStore& blobs) {
-  const auto index = base::parseJsonObject(base::readFile(folder / "index.json", 4u << 20), "index.json");
-  const auto images = listOf(index, "manifests");
-  if (images->size() != 1) refuse("the layout holds " + std::to_string(images->size()) + " images");
-  const auto manifest = Described(folder, elementOf(images, 0)).document("the manifest");
-  const auto config = Described(folder, memberOf(manifest, "config")).document("the config");
-  const std::string built = base::jsonString(config, "architecture");
-  if (built != architecture())
-    refuse("it is made for " + base::printable(built) + ", and this machine is " + architecture());
-  const auto diffIds = listOf(memberOf(config, "rootfs"), "diff_ids");
-  const auto list = listOf(manifest, "layers");
-  if (list->size() == 0 || list->size() > kMaxLayers || list->size() != diffIds->size())
-    refuse("it has " + std::to_string(list->size()) + " layers and " + std::to_string(diffIds->size()) +
-           " diff ids");
-  std::vector<Layer> layers;
-  for (unsigned i = 0; i < list->size(); ++i) {
-    const Described described(folder, elementOf(list, i));
-    if (std::find(kLayerTypes.begin(), kLayerTypes.end(), described.mediaType()) == kLayerTypes.end())
-      refuse("layers of the type " + base::printable(described.mediaType()) + " are not read here");
-    layers.push_back({described.storeIn(blobs), Digest::parse(diffIds->getElement<std::string>(i))});
-  }
-  return layers;
+  return reference.starts_with(kLayoutScheme) || reference.starts_with(kArchiveScheme);
 }
 
 std::vector<Layer> importImage(const ImportInput& input, store::BlobStore& blobs, std::stop_token stop) {
-  if (!base::findProgram("skopeo"))
-    throw Error(Errc::unavailable, "skopeo is not installed; install Debian's package skopeo");
   const WorkFolder work(input.workFolder);
-  const fs::path layout = work.path() / "layout";
-  const auto copied = base::runCommand(copyCommand(input.reference, layout),
-                                       {.timeout = kCopyTimeout, .stop = std::move(stop)});
-  if (!copied.status.ok())
-    throw Error(Errc::unavailable,
-                "the image " + base::printable(input.reference) +
-                    " could not be copied; check its name and its tag: " + lastWords(copied.err));
-  std::vector<Layer> layers = readOciLayout(layout, blobs);
+  const auto source = openSource(input, work.path(), stop);
+  std::vector<Layer> layers = takeLayers(*source, input, blobs, stop);
   layers.push_back(appFolderLayer(blobs, work.path()));
   return layers;
 }

@@ -6,9 +6,11 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "registry/detail/auth_challenge.h"
 #include "registry/detail/content_range.h"
 #include "registry/detail/manifest_json.h"
 #include "registry/detail/registry_request.h"
+#include "registry/image_reference.h"
 
 namespace fuzz {
 
@@ -49,6 +51,27 @@ inline void registryUri(std::string_view input) {
   if (const auto digest = store::Digest::tryParse(request->reference)) {
     CHECK(digest->str() == request->reference && !store::isTag(request->reference));
     CHECK(digest->hex().find('/') == std::string::npos);
+  }
+}
+
+/// A WWW-Authenticate header of a registry elsewhere.
+inline void authChallenge(std::string_view input) {
+  const auto challenges = registry::detail::parseAuthChallenges(input);
+  CHECK(challenges.size() <= 16);
+  for (const auto& each : challenges) {
+    CHECK(!each.scheme.empty());
+    CHECK(!each.parameters.contains(""));
+  }
+}
+
+/// The name of an image elsewhere.
+inline void imageReference(std::string_view input) {
+  try {
+    const auto reference = registry::ImageReference::parse(input);
+    CHECK(registry::isRegistryHost(reference.host));
+    CHECK(registry::ImageReference::parse(reference.name()).name() == reference.name());
+  } catch (const base::Error& error) {
+    if (error.code() != base::Errc::invalidArgument) throw;
   }
 }
 

@@ -17,4 +17,12 @@ TEST(FuzzCorpus, RegistryUri) {
   EXPECT_GT(testing_support::replayCorpus("registry_uri", &fuzz::registryUri), 0);
 }
 
+TEST(FuzzCorpus, AuthChallenge) {
+  EXPECT_GT(testing_support::replayCorpus("auth_challenge", &fuzz::authChallenge), 0);
+}
+
+TEST(FuzzCorpus, ImageReference) {
+  EXPECT_GT(testing_support::replayCorpus("image_reference", &fuzz::imageReference), 0);
+}
+
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "base/error.h"
@@ -10,6 +11,7 @@
 #include "store/layer_writer.h"
 #include "tests/support/memory_blob_store.h"
 #include "tests/support/temp_folder.h"
+#include "tests/unit/registry/fake_registry.h"
 
 namespace registry {
 namespace {
@@ -45,11 +47,16 @@ struct Layout {
     std::ofstream(folder.path() / "index.json") << R"({"manifests":[)" + describe("m", manifest) + "]}";
     return manifest;
   }
+  std::vector<store::Layer> take(store::BlobStore& blobs, const std::string& tag = "") const {
+    testing_support::TempFolder work;
+    return importImage({.reference = "oci:" + folder.path().string() + tag, .workFolder = work.path()}, blobs,
+                       {});
+  }
   std::string refusal() const {
     write();
     testing_support::MemoryBlobStore blobs;
     try {
-      readOciLayout(folder.path(), blobs);
+      take(blobs);
     } catch (const base::Error& error) {
       EXPECT_EQ(error.code(), base::Errc::invalidArgument);
       EXPECT_EQ(blobs.count(), 0u);
@@ -63,8 +70,8 @@ TEST(ImageImport, TakesALayoutsLayers) {
   const Layout layout;
   layout.write();
   testing_support::MemoryBlobStore blobs;
-  const auto layers = readOciLayout(layout.folder.path(), blobs);
-  ASSERT_EQ(layers.size(), 1u);
+  const auto layers = layout.take(blobs);
+  ASSERT_EQ(layers.size(), 2u) << "with the one that has /app";
   EXPECT_EQ(blobs.bytes(layers[0].blob.digest), "the layer");
   EXPECT_EQ(layers[0].blob.sizeBytes, 9u);
   EXPECT_EQ(layers[0].diffId, store::Digest::of("x"));
@@ -73,13 +80,13 @@ TEST(ImageImport, TakesALayoutsLayers) {
 TEST(ImageImport, RefusesWhatIsNotWhatItsDigestSays) {
   Layout layout;
   layout.stored = "the lAyer";
-  EXPECT_NE(layout.refusal(), "");
+  EXPECT_THAT(layout.refusal(), HasSubstr("not what its digest says"));
   layout.stored = "the layer and more";
   EXPECT_THAT(layout.refusal(), HasSubstr("not as long"));
   layout.stored = layout.layer;
   layout.put(layout.write(), "{}");
   testing_support::MemoryBlobStore blobs;
-  EXPECT_THROW(readOciLayout(layout.folder.path(), blobs), base::Error);
+  EXPECT_THROW(layout.take(blobs), base::Error);
 }
 
 TEST(ImageImport, RefusesImagesThatItCannotUse) {
@@ -92,6 +99,71 @@ TEST(ImageImport, RefusesImagesThatItCannotUse) {
   Layout foreign;
   foreign.layerType = "application/vnd.oci.image.layer.nondistributable.v1.tar";
   EXPECT_THAT(foreign.refusal(), HasSubstr("nondistributable"));
+}
+
+TEST(ImageImport, FindsAnImageByItsName) {
+  Layout layout;
+  const std::string manifest = layout.write();
+  const std::string other =
+      R"({"mediaType":"m","digest":")" + store::Digest::of("other").str() + R"(","size":5})";
+  std::string named = layout.describe("m", manifest);
+  named.insert(named.size() - 1, R"(,"annotations":{"org.opencontainers.image.ref.name":"mine"})");
+  std::ofstream(layout.folder.path() / "index.json") << R"({"manifests":[)" + other + "," + named + "]}";
+  testing_support::MemoryBlobStore blobs;
+  EXPECT_EQ(layout.take(blobs, ":mine").size(), 2u);
+  EXPECT_THROW(layout.take(blobs, ":another"), base::Error);
+  EXPECT_THROW(layout.take(blobs), base::Error) << "neither is said to be for this platform";
+}
+
+TEST(ImageImport, TakesAnArchive) {
+  Layout layout;
+  layout.write();
+  testing_support::TempFolder work;
+  const auto file = work.path() / "image.tar";
+  const std::string tar = "tar -C " + layout.folder.path().string() + " -cf " + file.string() + " .";
+  ASSERT_EQ(std::system(tar.c_str()), 0);
+  testing_support::MemoryBlobStore blobs;
+  const auto layers =
+      importImage({.reference = "oci-archive:" + file.string(), .workFolder = work.path()}, blobs, {});
+  EXPECT_EQ(layers[0].blob.digest, store::Digest::of("the layer"));
+}
+
+/// An index in an index, a docker manifest for this machine in it, a layer named by sha512.
+TEST(ImageImport, TakesThisMachinesImageFromARegistry) {
+  FakeRegistry remote;
+  const auto digest512 = store::Digest::of("the layer", base::DigestAlgorithm::sha512);
+  remote.blobs[digest512.str()] = "the layer";
+  const auto describe = [](const std::string& type, const std::string& bytes) {
+    return R"({"mediaType":")" + type + R"(","digest":")" + store::Digest::of(bytes).str() + R"(","size":)" +
+           std::to_string(bytes.size());
+  };
+  const std::string config = R"({"architecture":")" + architecture() + R"(","rootfs":{"diff_ids":[")" +
+                             store::Digest::of("x").str() + R"("]}})";
+  remote.put(config);
+  const std::string type = "application/vnd.docker.distribution.manifest.v2+json";
+  const std::string listType = "application/vnd.docker.distribution.manifest.list.v2+json";
+  const std::string manifest =
+      R"({"config":)" + describe("application/vnd.docker.container.image.v1+json", config) +
+      R"(},"layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","digest":")" +
+      digest512.str() + R"(","size":9}]})";
+  const std::string inner = R"({"manifests":[)" + describe(type, "{}") +
+                            R"(,"platform":{"os":"linux","architecture":"other"}},)" +
+                            describe(type, manifest) + R"(,"platform":{"os":"linux","architecture":")" +
+                            architecture() + R"("}}]})";
+  const std::string outer = R"({"manifests":[)" + describe(listType, inner) + "}]}";
+  remote.manifests["1.0"] = {listType, outer};
+  remote.manifests[store::Digest::of(inner).str()] = {listType, inner};
+  remote.manifests[store::Digest::of(manifest).str()] = {type, manifest};
+  testing_support::TempFolder work;
+  testing_support::MemoryBlobStore blobs;
+  const ImportInput input{.reference = remote.host() + "/team/app:1.0", .workFolder = work.path()};
+  const auto layers = importImage(input, blobs, {});
+  ASSERT_EQ(layers.size(), 2u);
+  EXPECT_EQ(layers[0].blob.mediaType, store::LayerWriter::kGzipLayer);
+  EXPECT_EQ(layers[0].blob.digest, store::Digest::of("the layer"));
+  EXPECT_EQ(blobs.bytes(layers[0].blob.digest), "the layer");
+  remote.blobs[digest512.str()] = "the lAyer";
+  EXPECT_THROW(importImage(input, blobs, {}), base::Error);
 }
 
 TEST(ImageImport, RefusesWhatIsNoReferenceBeforeAnythingRuns) {
