@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -78,6 +79,43 @@ std::string readStandardInput(std::size_t maxBytes) {
   }
 }
 
+/// Switches the terminal's echo off, and on again.
+class SilentTerminal {
+ public:
+  SilentTerminal() {
+    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
+    termios silent = before_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    isTerminal_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+  }
+  ~SilentTerminal() {
+    if (isTerminal_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+  }
+  SilentTerminal(const SilentTerminal&) = delete;
+  SilentTerminal& operator=(const SilentTerminal&) = delete;
+
+ private:
+  termios before_{};
+  bool isTerminal_ = false;
+};
+
+std::string readSecret(base::ByteSink& err, const std::string& prompt) {
+  constexpr std::size_t kMaxSecret = 64u << 10;
+  const bool terminal = ::isatty(STDIN_FILENO) == 1;
+  if (!terminal) {
+    const std::string input = readStandardInput(kMaxSecret);
+    return input.substr(0, input.find('\n'));
+  }
+  const SilentTerminal silent;
+  err.write(prompt);
+  std::string line;
+  char c = 0;
+  while (::read(STDIN_FILENO, &c, 1) == 1 && c != '\n' && line.size() < kMaxSecret)
+    line += c;
+  err.write("\n");
+  return line;
+}
+
 std::map<std::string, std::string> readEnvironment() {
   std::map<std::string, std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -95,6 +133,7 @@ detail::Surroundings ownSurroundings(StandardSink& out, StandardSink& err) {
   surroundings.isRoot = ::geteuid() == 0;
   surroundings.terminal = ::isatty(STDOUT_FILENO) == 1;
   surroundings.readInput = readStandardInput;
+  surroundings.readSecret = [&err](const std::string& prompt) { return readSecret(err, prompt); };
   surroundings.out = &out;
   surroundings.err = &err;
   return surroundings;

@@ -119,7 +119,8 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
   for (const auto& group : {appCommands(), configCommands(), featureCommands(), limitCommands(),
-                            networkCommands(), buildpackCommands(), releaseCommands(), processCommands(),
+                            networkCommands(), buildpackCommands(), releaseCommands(), publishCommands(),
+                            processCommands(),
                             stackCommands(), collectionCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }

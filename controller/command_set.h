@@ -18,10 +18,13 @@
 #include "controller/collection.h"
 #include "controller/data_folder.h"
 #include "controller/deployer.h"
+#include "controller/image_publisher.h"
 #include "controller/public_urls.h"
 #include "controller/releases.h"
 #include "controller/source_store.h"
 #include "controller/stack_service.h"
+#include "registry/registry_credentials.h"
+#include "registry/web_options.h"
 #include "runner/app_log.h"
 #include "runner/engine.h"
 #include "store/release_store.h"
@@ -59,6 +62,10 @@ struct CommandParts {
   sandbox::ContainerRuntime& runtime;
   AppLocks& locks;
   Collection& collection;
+  ImagePublisher& publisher;
+  store::PublicationStore& publications;
+  registry::RegistryCredentials& credentials;
+  const registry::WebOptions& web;  ///< how other registries are reached
   const AppLimits& limits;
   const SourceStore& sources;
   const BuildView& buildView;
@@ -118,6 +125,7 @@ std::vector<CommandSpec> configCommands();
 std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> limitCommands();
 std::vector<CommandSpec> networkCommands();
+std::vector<CommandSpec> publishCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
 std::vector<CommandSpec> serverCommands();

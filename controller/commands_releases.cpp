@@ -48,19 +48,30 @@ int releaseInfo(const Invocation& call) {
       call.args.empty() ? current
                         : call.parts.store.getRelease(app.id, store::ReleaseVersion::parse(call.args[0]));
   const auto slug = slugOf(call, release);
-  call.print(renderRelease(app, release, slug, release.id == current.id),
-             table({{"=== Release " + release.version.str()},
-                    {"App:", app.name.str()},
-                    {"Change:", release.description},
-                    {"State:", std::string(store::name(release.state))},
-                    {"Commit:", slug ? slug->commit : "none"},
-                    {"Slug:", slug ? slug->uuid : "none"},
-                    {"Stack:", release.stack},
-                    {"Run image:", release.runImage ? release.runImage->str() : "none"},
-                    {"Image:", release.manifest ? call.parts.urls.image(app.name, release.version) : "none"},
-                    {"Digest:", release.manifest ? release.manifest->str() : "none"},
-                    {"By:", release.user},
-                    {"When:", base::toRfc3339(release.createdAt)}}));
+  auto json = renderRelease(app, release, slug, release.id == current.id);
+  auto publications = base::makeJsonArray();
+  std::vector<std::vector<std::string>> published;
+  for (const auto& job : call.parts.publications.ofRelease(release.id)) {
+    publications->add(renderPublication(job));
+    published.push_back(
+        {"Published:", job.target + ", " + describe(job, call.parts.publisher.progress(job.id))});
+  }
+  json->set("publications", publications);
+  std::vector<std::vector<std::string>> rows{
+      {"=== Release " + release.version.str()},
+      {"App:", app.name.str()},
+      {"Change:", release.description},
+      {"State:", std::string(store::name(release.state))},
+      {"Commit:", slug ? slug->commit : "none"},
+      {"Slug:", slug ? slug->uuid : "none"},
+      {"Stack:", release.stack},
+      {"Run image:", release.runImage ? release.runImage->str() : "none"},
+      {"Image:", release.manifest ? call.parts.urls.image(app.name, release.version) : "none"},
+      {"Digest:", release.manifest ? release.manifest->str() : "none"},
+      {"By:", release.user},
+      {"When:", base::toRfc3339(release.createdAt)}};
+  rows.insert(rows.end(), published.begin(), published.end());
+  call.print(json, table(rows));
   return 0;
 }
 

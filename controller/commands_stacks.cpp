@@ -94,7 +94,12 @@ int importStack(const Invocation& call) {
                       "files are imported on the server's own machine only: name an image in a registry");
   const auto before = call.parts.store.findStack(name);
   base::DiscardSink nowhere;
-  call.parts.stacks.import(name, {.run = *run, .build = *build, .workFolder = call.parts.folder.imports()},
+  call.parts.stacks.import(name,
+                           {.run = *run,
+                            .build = *build,
+                            .workFolder = call.parts.folder.imports(),
+                            .web = call.parts.web,
+                            .credentials = &call.parts.credentials},
                            call.flag("json") ? nowhere : call.io.out, call.io.stop);
   return reportStack(call, before, name);
 }

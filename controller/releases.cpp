@@ -157,6 +157,7 @@ Released Releases::launch(const store::App& app, store::Release release, const P
   store_.setReleaseState(release.id, release.state);
   if (!failed) {
     tagLatest(app, release);
+    onServing_(app, release);
     return {release, std::nullopt};
   }
   log_.append(app.name, "release",

@@ -50,6 +50,12 @@ class Releases {
   Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine, runner::AppLog& log,
            const base::Clock& clock);
 
+  /// Called with each release that serves from now on, on the thread that launched it. Set before the first
+  /// call of another function.
+  void onServing(std::function<void(const store::App&, const store::Release&)> tell) {
+    onServing_ = std::move(tell);
+  }
+
   /// Row, image, tags and formation in one transaction; nothing is launched yet.
   store::Release create(const store::App& app, const ReleaseChange& change);
   /// Starts the release's processes and marks it succeeded or failed.
@@ -75,6 +81,8 @@ class Releases {
   runner::Engine& engine_;
   runner::AppLog& log_;
   const base::Clock& clock_;
+  std::function<void(const store::App&, const store::Release&)> onServing_ = [](const store::App&,
+                                                                                const store::Release&) {};
 };
 
 /// The formation that goes with these types: kept counts, `first` for types without one, else web=1 and the

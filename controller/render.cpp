@@ -215,6 +215,21 @@ JsonObject::Ptr renderStack(const store::Stack& stack) {
   return json;
 }
 
+JsonObject::Ptr renderPublication(const store::Publication& job) {
+  auto json = makeJsonObject();
+  auto release = makeJsonObject();
+  release->set("version", job.version.number);
+  json->set("release", release);
+  json->set("target", job.target);
+  json->set("status", std::string(store::name(job.state)));
+  json->set("attempts", job.attempts);
+  setText(json, "message", job.message);
+  setTime(json, "next_at",
+          job.state == store::PublicationState::pending ? std::optional(job.nextAt) : std::nullopt);
+  setTime(json, "finished_at", job.finishedAt);
+  return json;
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {

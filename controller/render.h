@@ -10,6 +10,7 @@
 #include "controller/public_urls.h"
 #include "runner/engine.h"
 #include "store/model.h"
+#include "store/publication_store.h"
 
 namespace controller {
 
@@ -24,6 +25,8 @@ base::JsonObject::Ptr renderConfig(const store::ConfigVars& config);
 enum class FeatureState { disabled, enabled };
 base::JsonObject::Ptr renderFeature(const AppFeature& feature, FeatureState state);
 base::JsonObject::Ptr renderStack(const store::Stack& stack);
+
+base::JsonObject::Ptr renderPublication(const store::Publication& job);
 
 /// Left-aligned columns, two spaces between them; a row of one cell is a title and widens nothing. "" for no
 /// rows.

@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
+#include "controller/image_publisher.h"
+#include "registry/image_reference.h"
 
 namespace server {
 namespace {
@@ -33,6 +35,24 @@ Setting oneOf(std::vector<std::string> words, std::string Config::*member) {
             config.*member = value;
           },
           [member](const Config& config) { return config.*member; }};
+}
+
+/// A text that `check` throws for when it is wrong; empty: none.
+Setting checkedText(void (*check)(const std::string&), std::string Config::*member) {
+  return {[check, member](Config& config, const std::string& value) {
+            if (!value.empty()) check(value);
+            config.*member = value;
+          },
+          [member](const Config& config) { return config.*member; }};
+}
+
+void checkHosts(const std::string& hosts) {
+  for (const std::string& host : base::split(hosts, ',')) {
+    if (!registry::isRegistryHost(base::trim(host)))
+      throw base::Error(
+          base::Errc::invalidArgument,
+          "\"" + base::printable(host) + "\" is no host: name them like NAME or NAME:PORT, commas between");
+  }
 }
 
 Setting path(std::filesystem::path Config::*member) {
@@ -160,6 +180,10 @@ const std::map<std::string, Setting>& settings() {
       {"upload_max_sessions", number(&Config::uploadMaxSessions)},
       {"blob_max_bytes", number(&Config::blobMaxBytes)},
       {"manifest_max_bytes", number(&Config::manifestMaxBytes)},
+      {"publish_to", checkedText([](const std::string& to) { controller::ImagePublisher::checkTarget(to); },
+                                 &Config::publishTo)},
+      {"publish_give_up_s", number(&Config::publishGiveUpS)},
+      {"insecure_registries", checkedText(checkHosts, &Config::insecureRegistries)},
       {"manifest_missing_content", oneOf({"accept", "refuse"}, &Config::manifestMissingContent)},
       {"registry_anonymous_pull", oneOf({"loopback", "none"}, &Config::registryAnonymousPull)},
   };

@@ -83,6 +83,9 @@ struct Config {
   std::uint64_t manifestMaxBytes = 4ull << 20;
   std::string manifestMissingContent = "accept";   ///< or "refuse"
   std::string registryAnonymousPull = "loopback";  ///< or "none"
+  std::string publishTo;
+  std::uint64_t publishGiveUpS = 24ull * 3600;
+  std::string insecureRegistries;
   bool printConfig = false;
 };
 

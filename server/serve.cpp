@@ -251,6 +251,22 @@ controller::CollectionConfig collectionConfig(const Config& config) {
           .interval = std::chrono::seconds(config.gcIntervalS)};
 }
 
+registry::WebOptions webOptions(const Config& config) {
+  const auto variable = [](std::initializer_list<const char*> names) -> std::string {
+    for (const char* name : names)
+      if (const char* value = std::getenv(name); value && *value) return value;
+    return "";
+  };
+  registry::WebOptions web{.caBundle = existing(config.caBundle)};
+  for (const std::string& host : base::split(config.insecureRegistries, ',')) {
+    if (const std::string_view name = base::trim(host); !name.empty()) web.insecureHosts.emplace(name);
+  }
+  web.httpsProxy = variable({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
+  web.httpProxy = variable({"http_proxy", "all_proxy", "ALL_PROXY"});
+  web.noProxy = variable({"no_proxy", "NO_PROXY"});
+  return web;
+}
+
 /// The daemon's objects in the order of their construction; destroyed in reverse.
 int run(const Config& config) {
   base::keepHeapSmall();
@@ -304,9 +320,27 @@ int run(const Config& config) {
       signer, clock);
   const controller::BuildView buildView(store, signer, urls);
   controller::Collection collection(collectionConfig(config), store, blobs, layers);
-  controller::CommandSet commands({folder, urls, store, deployer, releases, stacks, *engine, appLog, *runtime,
-                                   locks, collection, limits, sources, buildView, clock,
-                                   [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
+  store::PublicationStore publications(store);
+  registry::RegistryCredentials credentials(folder.registryLogins());
+  const registry::WebOptions web = webOptions(config);
+  controller::ImagePublisher publisher(
+      {.publishTo = config.publishTo, .web = web, .giveUp = std::chrono::seconds(config.publishGiveUpS)},
+      {store, publications, blobs, credentials, appLog, clock});
+  releases.onServing([&publisher](const store::App& app, const store::Release& release) {
+    publisher.released(app, release);
+  });
+  publisher.requestMissing();
+  controller::CommandSet commands(
+      {folder,       urls,
+       store,        deployer,
+       releases,     stacks,
+       *engine,      appLog,
+       *runtime,     locks,
+       collection,   publisher,
+       publications, credentials,
+       web,          limits,
+       sources,      buildView,
+       clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
     keeper.look(folder.repository(app.name));

@@ -187,6 +187,7 @@ class ReleaseStore : public LayerIndex {
  private:
   friend class RegistryStore;
   friend class Collector;
+  friend class PublicationStore;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -1,5 +1,6 @@
 #include "cli/detail/command_request.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -75,6 +76,10 @@ void attachKey(const Surroundings& surroundings, CommandRequest& request) {
   }
 }
 
+bool wantsHelp(const std::vector<std::string>& argv) {
+  return std::find(argv.begin(), argv.end(), "--help") != argv.end();
+}
+
 }  // namespace
 
 CommandRequest makeRequest(const Surroundings& surroundings, const std::vector<std::string>& argv) {
@@ -84,6 +89,8 @@ CommandRequest makeRequest(const Surroundings& surroundings, const std::vector<s
   for (std::size_t i = 0; i < argv.size(); ++i)
     requireUtf8(argv[i], "argument " + std::to_string(i + 1));
   if (!argv.empty() && argv[0] == "keys:add") attachKey(surroundings, request);
+  if (!argv.empty() && argv[0] == "registries:login" && !wantsHelp(argv))
+    request.input = surroundings.readSecret("Password: ");
   request.app = appOfFolder(surroundings.currentFolder);
   return request;
 }

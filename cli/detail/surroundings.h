@@ -21,6 +21,8 @@ struct Surroundings {
   bool terminal = false;  ///< stdout is one
   std::function<std::string(std::size_t maxBytes)>
       readInput;  ///< all of stdin; throws invalidArgument when longer
+  /// One line of stdin; from a terminal without showing it, after `prompt` on stderr.
+  std::function<std::string(const std::string& prompt)> readSecret;
   base::ByteSink* out = nullptr;
   base::ByteSink* err = nullptr;
 

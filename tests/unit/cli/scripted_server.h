@@ -96,6 +96,7 @@ struct Scene {
                                 {"FAIRLEAD_DATA", (folder / "data").string()}};
     surroundings.currentFolder = folder / "work";
     surroundings.readInput = [this](std::size_t) { return input; };
+    surroundings.readSecret = [this](const std::string&) { return input; };
     surroundings.out = &out;
     surroundings.err = &err;
   }

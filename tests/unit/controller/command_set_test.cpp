@@ -67,10 +67,16 @@ class CommandSetTest : public ControllerTest {
   const BuildView buildView_{store_, signer_, urls_};
   store::DiskBlobStore diskBlobs_{folder_.blobs()};
   Collection collection_{{.retention = {}, .interval = {}}, store_, diskBlobs_, layers_};
+  store::PublicationStore publications_{store_};
+  registry::RegistryCredentials credentials_{folder_.registryLogins()};
+  registry::WebOptions web_;
+  ImagePublisher publisher_{{}, {store_, publications_, blobs_, credentials_, log_, clock_}};
   bool stopped_ = false;
-  CommandSet commands_{{folder_, urls_, store_, deployer_, releases_, stacks_, engine_, log_, runtime_,
-                        locks_, collection_, limits_, sources_, buildView_, clock_,
-                        [this](bool) { stopped_ = true; }}};
+  CommandSet commands_{{folder_,       urls_,        store_,      deployer_,
+                        releases_,     stacks_,      engine_,     log_,
+                        runtime_,      locks_,       collection_, publisher_,
+                        publications_, credentials_, web_,        limits_,
+                        sources_,      buildView_,   clock_,      [this](bool) { stopped_ = true; }}};
 };
 
 TEST_F(CommandSetTest, GcTellsWhatGoesAndWhy) {
@@ -81,6 +87,32 @@ TEST_F(CommandSetTest, GcTellsWhatGoesAndWhy) {
   EXPECT_THAT(plan, HasSubstr("no release, image or upload names it\n1 blob would go: "));
   EXPECT_THAT(run({"gc", "--plan", "--json"}).out, HasSubstr("\"bytes\":5"));
   EXPECT_EQ(run({"gc"}).out, "Nothing to collect\n") << "it came just now";
+}
+
+TEST_F(CommandSetTest, RegistriesAreLoggedInTo) {
+  std::filesystem::create_directories(folder_.keys());
+  EXPECT_THAT(run({"registries"}).out, HasSubstr("fairlead registries:login"));
+  EXPECT_THAT(run({"registries:login", "ghcr.io"}).err, HasSubstr("--username"));
+  EXPECT_THAT(run({"registries:login", "https://ghcr.io", "--username", "me"}).err,
+              HasSubstr("no registry's host"));
+  EXPECT_THAT(run({"registries:login", "ghcr.io", "--username", "me"}).err, HasSubstr("password is empty"));
+  credentials_.put("ghcr.io", {"me", "secret", ""});
+  EXPECT_EQ(run({"registries"}).out, "ghcr.io  me\n");
+  EXPECT_EQ(run({"registries:logout", "ghcr.io"}).code, 0);
+  EXPECT_THAT(run({"registries:logout", "ghcr.io"}).err, HasSubstr("there is no login"));
+}
+
+TEST_F(CommandSetTest, PublishingNeedsARepository) {
+  run({"apps:create", "hello"});
+  EXPECT_THAT(run({"publish", "-a", "hello"}).out, HasSubstr("Releases go nowhere"));
+  EXPECT_THAT(run({"publish:now", "-a", "hello"}).err, HasSubstr("where to?"));
+  EXPECT_THAT(run({"publish:now", "-a", "hello", "--to", "r.example/a"}).err, HasSubstr("v1 has no image"));
+  EXPECT_THAT(run({"publish:to", "r.example/a:v1", "-a", "hello"}).err, HasSubstr("has a tag"));
+  EXPECT_THAT(run({"publish:to", "r.example/team/hello", "-a", "hello"}).out,
+              HasSubstr("from the next one on"));
+  EXPECT_THAT(run({"publish", "-a", "hello"}).out, HasSubstr("Releases go to r.example/team/hello"));
+  EXPECT_EQ(run({"publish:off", "-a", "hello"}).code, 0);
+  EXPECT_THAT(run({"publish", "-a", "hello"}).out, HasSubstr("Releases go nowhere"));
 }
 
 TEST_F(CommandSetTest, AMistypedCommandNamesTheNearestAndIsAUsageError) {

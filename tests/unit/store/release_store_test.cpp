@@ -41,7 +41,7 @@ TEST_F(StoreTest, SyncsEachCommitAndChecksForeignKeys) {
   EXPECT_EQ(pragma("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(pragma("PRAGMA synchronous"), "2");
   EXPECT_EQ(pragma("PRAGMA foreign_keys"), "1");
-  EXPECT_EQ(pragma("PRAGMA user_version"), "9");
+  EXPECT_EQ(pragma("PRAGMA user_version"), std::to_string(detail::schemaFiles().size()));
   EXPECT_EQ(pragma("PRAGMA integrity_check"), "ok");
 }
 
