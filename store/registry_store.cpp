@@ -74,7 +74,7 @@ bool isImageOfReleaseOrStack(Connection& connection, std::int64_t repository, co
 
 void RegistryStore::addBlob(const RepositoryName& repository, const Descriptor& blob,
                             const std::string& uploadUuid) {
-  store_.state_->write([&](Connection& connection) {
+  store_.state_->writeTogether([&](Connection& connection) {
     const std::int64_t id = detail::ensureRepository(connection, repository);
     detail::holdBlob(connection, id, blob, store_.state_->clock.now());
     if (!uploadUuid.empty()) connection.execute("DELETE FROM uploads WHERE uuid = ?1", uploadUuid);
@@ -83,7 +83,7 @@ void RegistryStore::addBlob(const RepositoryName& repository, const Descriptor& 
 
 bool RegistryStore::mountBlob(const RepositoryName& repository, const RepositoryName& from,
                               const Digest& digest) {
-  return store_.state_->write([&](Connection& connection) {
+  return store_.state_->writeTogether([&](Connection& connection) {
     const auto source = detail::selectRepository(connection, from);
     const auto size = source ? selectHeldSize(connection, *source, digest) : std::nullopt;
     if (!size) return false;
@@ -108,7 +108,7 @@ std::vector<RepositoryName> RegistryStore::holders(const Digest& digest, std::si
 }
 
 Removal RegistryStore::removeBlob(const RepositoryName& repository, const Digest& digest) {
-  return store_.state_->write([&](Connection& connection) {
+  return store_.state_->writeTogether([&](Connection& connection) {
     const auto id = detail::selectRepository(connection, repository);
     if (!id || !selectHeldSize(connection, *id, digest)) return Removal::unknown;
     if (finds(connection, "SELECT 1 FROM manifest_blobs WHERE repository = ?1 AND digest = ?2", *id, digest))
@@ -120,7 +120,7 @@ Removal RegistryStore::removeBlob(const RepositoryName& repository, const Digest
 
 PutResult RegistryStore::putManifest(const RepositoryName& repository, const PushedManifest& pushed,
                                      const std::vector<std::string>& tags, MissingContent rule) {
-  return store_.state_->write([&](Connection& connection) {
+  return store_.state_->writeTogether([&](Connection& connection) {
     constexpr std::int64_t kNone = 0;  // no row has this id
     PutResult result =
         compare(connection, detail::selectRepository(connection, repository).value_or(kNone), pushed);
@@ -138,7 +138,7 @@ PutResult RegistryStore::putManifest(const RepositoryName& repository, const Pus
 }
 
 Removal RegistryStore::removeManifest(const RepositoryName& repository, const Digest& digest) {
-  return store_.state_->write([&](Connection& connection) {
+  return store_.state_->writeTogether([&](Connection& connection) {
     const auto id = detail::selectRepository(connection, repository);
     if (!id) return Removal::unknown;
     if (isImageOfReleaseOrStack(connection, *id, digest)) return Removal::inUse;
@@ -149,7 +149,7 @@ Removal RegistryStore::removeManifest(const RepositoryName& repository, const Di
 }
 
 Removal RegistryStore::removeTag(const RepositoryName& repository, const std::string& tag) {
-  return store_.state_->write([&](Connection& connection) {
+  return store_.state_->writeTogether([&](Connection& connection) {
     const auto id = detail::selectRepository(connection, repository);
     if (!id) return Removal::unknown;
     const auto removed = connection.execute("DELETE FROM tags WHERE repository = ?1 AND name = ?2", *id, tag);
@@ -183,7 +183,7 @@ ReferrersPage RegistryStore::referrers(const RepositoryName& repository, const R
 }
 
 void RegistryStore::putUpload(const UploadRow& upload) {
-  store_.state_->write([&](Connection& connection) {
+  store_.state_->writeTogether([&](Connection& connection) {
     connection.execute(
         "INSERT INTO uploads (uuid, repository, algorithm, size_bytes, created_at, touched_at) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (uuid) DO UPDATE SET size_bytes = excluded.size_bytes, "
@@ -194,7 +194,7 @@ void RegistryStore::putUpload(const UploadRow& upload) {
 }
 
 void RegistryStore::removeUpload(const std::string& uuid) {
-  store_.state_->write(
+  store_.state_->writeTogether(
       [&](Connection& connection) { connection.execute("DELETE FROM uploads WHERE uuid = ?1", uuid); });
 }
 

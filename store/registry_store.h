@@ -54,9 +54,9 @@ struct UploadRow {
 };
 
 /// The registry's write side, in the same database as the releases, whose images are the same rows.
-/// Thread-safe as ReleaseStore is, which outlives it. Every mutating call is one transaction, durable when it
-/// returns, and costs the same however many tags and manifests a repository has. (OCI distribution-spec,
-/// Push, Content Management.)
+/// Thread-safe as ReleaseStore is, which outlives it. Every mutating call happens as a whole and is durable
+/// when it returns; calls of several threads wait for the disk together. It costs the same however many tags
+/// and manifests a repository has. (OCI distribution-spec, Push, Content Management.)
 class RegistryStore {
  public:
   explicit RegistryStore(ReleaseStore& store) : store_(store) {}

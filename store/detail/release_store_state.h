@@ -1,13 +1,16 @@
 // What the parts of ReleaseStore share: the pool, the clock, and reading and writing in a transaction.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/detail/commit_group.h"
 #include "store/detail/sqlite.h"
 #include "store/release_store.h"
 
@@ -35,6 +38,20 @@ struct ReleaseStore::State {
     return run(detail::Transaction::Kind::writing, body);
   }
 
+  /// write() that waits for the disk together with others that do so at the same time. The body may run on
+  /// another thread and more than once: it changes nothing but the database.
+  template <typename Body>
+  auto writeTogether(Body body) {
+    using Result = decltype(body(std::declval<detail::Connection&>()));
+    if constexpr (std::is_void_v<Result>) {
+      group.run(body);
+    } else {
+      std::optional<Result> result;
+      group.run([&](detail::Connection& connection) { result.emplace(body(connection)); });
+      return *std::move(result);
+    }
+  }
+
   /// write() without waiting for the disk: a kill takes nothing of it back, a power cut may until the next
   /// write() is done. For what nobody was promised yet.
   template <typename Body>
@@ -51,6 +68,7 @@ struct ReleaseStore::State {
   }
 
   detail::ConnectionPool pool;
+  detail::CommitGroup group{pool};
   const base::Clock& clock;
 
  private:
