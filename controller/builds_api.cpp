@@ -11,6 +11,7 @@
 #include "controller/build_watch.h"
 #include "controller/disconnect_watch.h"
 #include "controller/source_request.h"
+#include "registry/origin.h"
 
 namespace controller {
 namespace {
@@ -46,12 +47,6 @@ class ResponseSink : public base::ByteSink {
   std::ostream& stream_;
 };
 
-bool isHost(const std::string& host) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
-  constexpr std::size_t kMaxHost = 255;
-  return !host.empty() && host.size() <= kMaxHost && host.find_first_not_of(kAllowed) == std::string::npos;
-}
-
 }  // namespace
 
 bool BuildsApi::serves(const std::string& path) {
@@ -81,12 +76,9 @@ void BuildsApi::handle(base::HttpRequest& request, base::HttpResponse& response,
   handleBuilds(call, app, caller);
 }
 
-/// A proxy in front says how it was called; the client's own words lead back to us.
 std::string BuildsApi::origin(const base::HttpRequest& request) const {
-  const std::string host = request.get("Host", "");
   const bool local = request.serverAddress().family() == Poco::Net::SocketAddress::UNIX_LOCAL;
-  if (local || !isHost(host)) return parts_.urls.http();
-  return (request.get("X-Forwarded-Proto", "") == "https" ? "https://" : "http://") + host;
+  return local ? parts_.urls.http() : registry::originOf(request, parts_.urls.http());
 }
 
 void BuildsApi::createSource(const Call& call) {

@@ -118,10 +118,10 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 }
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
-  for (const auto& group : {appCommands(), configCommands(), featureCommands(), limitCommands(),
-                            networkCommands(), buildpackCommands(), releaseCommands(), publishCommands(),
-                            processCommands(),
-                            stackCommands(), collectionCommands(), serverCommands()})
+  for (const auto& group :
+       {appCommands(), configCommands(), featureCommands(), limitCommands(), networkCommands(),
+        buildpackCommands(), releaseCommands(), publishCommands(), processCommands(), stackCommands(),
+        collectionCommands(), registryCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 

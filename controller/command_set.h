@@ -126,6 +126,7 @@ std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> limitCommands();
 std::vector<CommandSpec> networkCommands();
 std::vector<CommandSpec> publishCommands();
+std::vector<CommandSpec> registryCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
 std::vector<CommandSpec> serverCommands();

@@ -1,5 +1,4 @@
-// keys, keys:add, keys:remove, tokens:create, buildpacks:available, version, server:stop
-#include "base/digest.h"
+// keys, keys:add, keys:remove, buildpacks:available, version, server:stop
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/version.h"
@@ -47,18 +46,6 @@ int removeKey(const Invocation& call) {
   return 0;
 }
 
-int createToken(const Invocation& call) {
-  const std::string secret = "fl-" + base::randomHex(24);
-  const store::Token token = call.parts.store.addToken(
-      call.caller.user, call.option("description").value_or(""), base::Digest::of(secret).hex());
-  auto json = base::makeJsonObject();
-  json->set("id", token.id);
-  json->set("token", secret);
-  json->set("description", token.description);
-  call.print(json, secret + "\n");
-  return 0;
-}
-
 int listAvailableBuildpacks(const Invocation& call) {
   auto json = base::makeJsonArray();
   std::vector<std::vector<std::string>> rows;
@@ -101,13 +88,6 @@ std::vector<CommandSpec> serverCommands() {
       {"keys", "", "list the keys that may push", 0, 0, {}, listKeys},
       {"keys:add", "[FILE.pub] [--user NAME]", "let a key push", 0, 8, {"user="}, addKey},
       {"keys:remove", "FINGERPRINT", "take a key's right away", 1, 1, {}, removeKey},
-      {"tokens:create",
-       "[--description TEXT]",
-       "make a token for the API and the registry; shown once",
-       0,
-       0,
-       {"description="},
-       createToken},
       {"buildpacks:available",
        "",
        "list the buildpacks at hand, in the order of detection",

@@ -34,6 +34,7 @@ class DataFolder {
   std::filesystem::path keys() const { return root_ / "keys"; }
   std::filesystem::path urlKey() const { return keys() / "url_signing_key"; }
   std::filesystem::path registryLogins() const { return keys() / "registries.json"; }
+  std::filesystem::path bearerKey() const { return keys() / "registry_bearer_key"; }
   std::filesystem::path sources() const { return root_ / "sources"; }
   std::filesystem::path appLogs() const { return root_ / "logs" / "apps"; }
   std::filesystem::path buildLogs(const store::AppName& app) const {

@@ -1,11 +1,8 @@
 #include "controller/http_api.h"
 
-#include <Poco/Base64Decoder.h>
-#include <Poco/StreamCopier.h>
 #include <Poco/URI.h>
 
 #include <mutex>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -56,15 +53,6 @@ std::vector<std::string> stringArray(const base::JsonObject::Ptr& object, const 
   return values;
 }
 
-std::string basicPassword(const std::string& encoded) {
-  std::istringstream in(encoded);
-  Poco::Base64Decoder decoder(in);
-  std::string plain;
-  Poco::StreamCopier::copyToString(decoder, plain);
-  const auto colon = plain.find(':');
-  return colon == std::string::npos ? "" : plain.substr(colon + 1);
-}
-
 std::vector<std::string> pathParts(const base::HttpRequest& request) {
   std::vector<std::string> parts;
   Poco::URI(request.getURI()).getPathSegments(parts);
@@ -73,28 +61,15 @@ std::vector<std::string> pathParts(const base::HttpRequest& request) {
 
 }  // namespace
 
-std::optional<std::string> userOfToken(store::ReleaseStore& store, const std::string& authorization) {
-  const auto space = authorization.find(' ');
-  if (space == std::string::npos) return std::nullopt;
-  const std::string scheme = authorization.substr(0, space);
-  std::string secret;
-  if (scheme == "Bearer")
-    secret = authorization.substr(space + 1);
-  else if (scheme == "Basic")
-    secret = basicPassword(authorization.substr(space + 1));
-  if (secret.empty()) return std::nullopt;
-  const auto token = store.findToken(base::Digest::of(secret).hex());
-  if (!token) return std::nullopt;
-  return token->user;
-}
-
 HttpApi::HttpApi(const HttpApiParts& parts)
     : store_(parts.store),
       blobs_(parts.blobs),
       commands_(parts.commands),
       builds_(parts.builds),
       metrics_(parts.metrics),
-      registry_(parts.registry) {}
+      registry_(parts.registry),
+      tokenApi_(parts.tokenApi),
+      tokens_(parts.tokens) {}
 
 base::HttpRouter HttpApi::router(Door door) {
   return [this, door](const base::HttpRequest& request) { return route(door, request); };
@@ -102,8 +77,12 @@ base::HttpRouter HttpApi::router(Door door) {
 
 Caller HttpApi::authenticate(Door door, const base::HttpRequest& request) {
   if (door == Door::unixSocket) return {.user = "admin", .local = true};
-  if (const auto user = userOfToken(store_, request.get("Authorization", "")))
-    return {.user = *user, .local = false};
+  if (const auto token = tokens_.ofHeader(request.get("Authorization", ""))) {
+    if (reachesApi(*token)) return {.user = token->user, .local = false};
+    throw base::Error(
+        base::Errc::permissionDenied,
+        "this token is for the registry only: make one for the API with fairlead tokens:create");
+  }
   throw base::Error(base::Errc::unauthenticated,
                     "this needs a token: make one on the server with fairlead tokens:create, and send it as "
                     "Authorization: Bearer TOKEN");
@@ -113,6 +92,7 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
   std::string path = request.getURI();
   path = path.substr(0, path.find('?'));
   if (path == "/v2" || path.rfind("/v2/", 0) == 0) return registry_.handler(request);
+  if (path == registry::TokenApi::kPath) return tokenApi_.handler();
   if (path == "/healthz") {
     return base::makeHandler(
         [](auto& in, auto& out) { base::sendBody(in, out, 200, "text/plain; charset=utf-8", "ok\n"); });

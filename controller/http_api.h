@@ -8,7 +8,9 @@
 #include "base/metrics.h"
 #include "controller/builds_api.h"
 #include "controller/command_set.h"
+#include "controller/token_book.h"
 #include "registry/registry_handler.h"
+#include "registry/token_api.h"
 #include "store/blob_store.h"
 
 namespace controller {
@@ -21,10 +23,13 @@ struct HttpApiParts {
   BuildsApi& builds;
   const base::Metrics& metrics;
   registry::RegistryApi& registry;
+  const registry::TokenApi& tokenApi;
+  const TokenBook& tokens;
 };
 
 /// Thread-safe. Over TCP everything but /healthz, / and signed URLs asks for a token (Bearer, or Basic with
-/// the token as password); the registry and /metrics serve the loopback interface without one. Over the unix
+/// the token as password), and one that is not for the registry only; the registry has rules of its own, and
+/// /metrics serves the loopback interface without a token. Over the unix
 /// socket the caller is the machine's administrator.
 class HttpApi {
  public:
@@ -47,9 +52,8 @@ class HttpApi {
   BuildsApi& builds_;
   const base::Metrics& metrics_;
   registry::RegistryApi& registry_;
+  const registry::TokenApi& tokenApi_;
+  const TokenBook& tokens_;
 };
-
-/// The user of an Authorization header, or nullopt.
-std::optional<std::string> userOfToken(store::ReleaseStore& store, const std::string& authorization);
 
 }  // namespace controller

@@ -1,5 +1,8 @@
 #include "controller/public_urls.h"
 
+#include "base/error.h"
+#include "base/strings.h"
+
 namespace controller {
 namespace {
 
@@ -38,11 +41,27 @@ std::string PublicUrls::web(const store::AppName& app) const {
 }
 
 std::string PublicUrls::http() const {
-  return "http://" + reachable(endpoints().http);
+  return publicUrl_.empty() ? "http://" + reachable(endpoints().http) : publicUrl_;
 }
 
 std::string PublicUrls::image(const store::AppName& app, store::ReleaseVersion version) const {
-  return reachable(endpoints().http) + "/" + app.str() + ":" + version.str();
+  const std::string begin = http();
+  return begin.substr(begin.find("://") + 3) + "/" + app.str() + ":" + version.str();
+}
+
+std::string parsePublicUrl(const std::string& text) {
+  const auto mark = text.find("://");
+  const std::string scheme = text.substr(0, mark);
+  const std::string host = mark == std::string::npos ? "" : text.substr(mark + 3);
+  constexpr const char* kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+  if ((scheme != "http" && scheme != "https") || host.empty() ||
+      host.find_first_not_of(kAllowed) != std::string::npos)
+    throw base::Error(
+        base::Errc::invalidArgument,
+        "\"" + base::printable(text) +
+            "\" is no address of this server: it is http:// or https://, a host, and a port if it "
+            "has one of its own, as in https://paas.example.org");
+  return text;
 }
 
 }  // namespace controller

@@ -18,7 +18,9 @@ struct Endpoints {
 /// URLs for people and clients. The endpoints are set once the listeners are bound. Thread-safe.
 class PublicUrls {
  public:
-  explicit PublicUrls(std::string domain) : domain_(std::move(domain)) {}
+  /// `publicUrl`: the HTTP listener's as the outside world has it ("https://paas.example.org"), or empty.
+  explicit PublicUrls(std::string domain, std::string publicUrl = "")
+      : domain_(std::move(domain)), publicUrl_(std::move(publicUrl)) {}
   void setEndpoints(const Endpoints& endpoints);
   Endpoints endpoints() const;
   const std::string& domain() const noexcept { return domain_; }
@@ -26,7 +28,7 @@ class PublicUrls {
   std::string git(const store::AppName& app) const;
   /// "http://hello.localhost:8080/"
   std::string web(const store::AppName& app) const;
-  /// "http://localhost:5000"
+  /// "http://localhost:5000", or the public URL
   std::string http() const;
   /// "localhost:5000/hello:v3"
   std::string image(const store::AppName& app, store::ReleaseVersion version) const;
@@ -35,7 +37,11 @@ class PublicUrls {
   /// `address` with a host that clients can use: a wildcard or loopback address becomes the domain.
   std::string reachable(const std::string& address) const;
   std::string domain_;
+  std::string publicUrl_;
   base::Guarded<Endpoints> endpoints_;
 };
+
+/// `text` when it is an http or https URL of a host, without a path; else throws invalidArgument.
+std::string parsePublicUrl(const std::string& text);
 
 }  // namespace controller

@@ -3,30 +3,13 @@
 #include <cstdint>
 #include <map>
 
-#include "base/atomic_file.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/strings.h"
+#include "controller/signing_key.h"
 
 namespace controller {
 namespace {
-
-constexpr std::size_t kKeyBytes = 32;
-constexpr std::size_t kKeyFileMaxBytes = 1024;
-
-std::string readOrMakeKey(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file))
-    base::writeFileAtomically(file, base::randomHex(kKeyBytes) + "\n", 0600);
-  const std::string text = base::readFile(file, kKeyFileMaxBytes);
-  const std::string_view key = base::trim(text);
-  if (key.size() < 2 * kKeyBytes)
-    throw base::Error(base::Errc::corrupt,
-                      file.filename().string() +
-                          " in the keys folder is damaged: remove it, and URLs that were signed "
-                          "before are void");
-  return std::string(key);
-}
 
 std::map<std::string, std::string> queryOf(const std::string& url) {
   std::map<std::string, std::string> values;
@@ -39,16 +22,6 @@ std::map<std::string, std::string> queryOf(const std::string& url) {
   return values;
 }
 
-/// Takes as long for a near miss as for a far one.
-bool same(std::string_view mine, std::string_view theirs) {
-  if (mine.size() != theirs.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < mine.size(); ++i)
-    difference |=
-        static_cast<unsigned>(static_cast<unsigned char>(mine[i]) ^ static_cast<unsigned char>(theirs[i]));
-  return difference == 0;
-}
-
 std::uint64_t secondsOf(base::Time time) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
@@ -58,7 +31,7 @@ std::uint64_t secondsOf(base::Time time) {
 
 UrlSigner::UrlSigner(const std::filesystem::path& keyFile, std::chrono::seconds lifetime,
                      const base::Clock& clock)
-    : key_(readOrMakeKey(keyFile)), lifetime_(lifetime), clock_(clock) {}
+    : key_(readOrMakeKey(keyFile, "URLs that were signed")), lifetime_(lifetime), clock_(clock) {}
 
 std::string UrlSigner::signature(std::string_view method, std::string_view path,
                                  std::uint64_t expires) const {
@@ -78,7 +51,8 @@ base::Time UrlSigner::check(std::string_view method, const std::string& pathAndQ
   const auto given = query.find("signature");
   std::uint64_t seconds = 0;
   if (expires == query.end() || given == query.end() || !base::parseNumber(expires->second, seconds) ||
-      !same(signature(method, pathAndQuery.substr(0, pathAndQuery.find('?')), seconds), given->second))
+      !sameSignature(signature(method, pathAndQuery.substr(0, pathAndQuery.find('?')), seconds),
+                     given->second))
     throw base::Error(base::Errc::permissionDenied,
                       "this URL's signature is not right: use it whole, as the server gave it");
   if (seconds < secondsOf(clock_.now()))

@@ -2,10 +2,12 @@
 
 #include <utility>
 
+#include "registry/detail/challenge.h"
 #include "registry/detail/exchange.h"
 #include "registry/detail/manage_endpoints.h"
 #include "registry/detail/pull_endpoints.h"
 #include "registry/detail/upload_endpoints.h"
+#include "registry/origin.h"
 
 namespace registry {
 namespace {
@@ -18,8 +20,6 @@ using detail::Refusal;
 using detail::RegistryRequest;
 using store::RepositoryName;
 using Kind = RegistryRequest::Kind;
-
-constexpr const char* kChallenge = "Basic realm=\"fairlead\"";
 
 /// What a path allows, as in the header Allow.
 const char* methodsOf(Kind kind) {
@@ -42,15 +42,32 @@ bool allows(Kind kind, const std::string& method) {
   return methods.find(", " + method + ",") != std::string::npos;
 }
 
-Action actionOf(const std::string& method) {
+/// What a caller must be allowed. Who pushes may give an upload up.
+Action actionOf(Kind kind, const std::string& method) {
+  if (kind == Kind::version) return Action::check;
+  if (kind == Kind::catalog) return Action::list;
   if (method == "GET" || method == "HEAD") return Action::pull;
+  if (kind == Kind::upload) return Action::push;
   return method == "DELETE" ? Action::remove : Action::push;
+}
+
+/// Of a request that is refused: some clients write it while the answer arrives, take that for a broken
+/// connection, and do not come again with a bearer (containerd 1.6 with its manifests).
+void readSmallBody(HttpRequest& request) {
+  constexpr std::int64_t kSmallBytes = 256 << 10;
+  if (request.getExpectContinue() || !request.hasContentLength() ||
+      request.getContentLength64() > kSmallBytes)
+    return;
+  base::RequestBody body(request);
+  char buffer[4096];
+  while (body.read(buffer, sizeof buffer) > 0) {
+  }
 }
 
 class Handler : public base::HttpHandler {
  public:
   Handler(const RegistryParts& parts, const Access& access, const RegistryOptions& options)
-      : access_(access), pull_(parts), uploads_(parts, access), manage_(parts, options) {}
+      : access_(access), options_(options), pull_(parts), uploads_(parts, access), manage_(parts, options) {}
 
  protected:
   void handle(HttpRequest& request, HttpResponse& response) override;
@@ -59,14 +76,16 @@ class Handler : public base::HttpHandler {
 
  private:
   Outcome answer(HttpRequest& request, HttpResponse& response);
-  Outcome refuseCaller(const HttpRequest& request, HttpResponse& response, const RegistryRequest& asked);
+  Outcome refuseCaller(const HttpRequest& request, HttpResponse& response);
+  Refusal challenge(const HttpRequest& request, HttpResponse& response, const char* error);
   Outcome serveRepository(const Exchange& exchange);
   Outcome read(const Exchange& exchange);
   Outcome write(const Exchange& exchange);
   Outcome remove(const Exchange& exchange);
 
   const Access& access_;
-  Kind kind_ = Kind::unknown;  // of the request, of which there is one
+  const RegistryOptions& options_;
+  RegistryRequest asked_;  // of the request, of which there is one
   detail::PullEndpoints pull_;
   detail::UploadEndpoints uploads_;
   detail::ManageEndpoints manage_;
@@ -81,19 +100,26 @@ void Handler::writeError(HttpRequest& request, HttpResponse& response, base::Err
                          const std::string& message) {
   for (const char* header : {"Docker-Content-Digest", "Cache-Control", "Location", "Range"})
     response.erase(header);
-  const char* invalidCode = kind_ == Kind::manifest ? "MANIFEST_INVALID" : "BLOB_UPLOAD_INVALID";
+  if (code == base::Errc::unauthenticated) challenge(request, response, "");
+  const char* invalidCode = asked_.kind == Kind::manifest ? "MANIFEST_INVALID" : "BLOB_UPLOAD_INVALID";
   detail::send(request, response, detail::refusalOf(code, message, invalidCode));
 }
 
-Outcome Handler::refuseCaller(const HttpRequest& request, HttpResponse& response,
-                              const RegistryRequest& asked) {
-  switch (access_({.action = actionOf(request.getMethod()),
-                   .repository = asked.repository,
+Refusal Handler::challenge(const HttpRequest& request, HttpResponse& response, const char* error) {
+  response.set("WWW-Authenticate", detail::challengeOf(originOf(request, options_.publicUrl),
+                                                       detail::scopeOf(asked_, request.getMethod()), error));
+  return {401, "UNAUTHORIZED", "authentication required"};
+}
+
+Outcome Handler::refuseCaller(const HttpRequest& request, HttpResponse& response) {
+  switch (access_({.action = actionOf(asked_.kind, request.getMethod()),
+                   .repository = asked_.repository,
                    .authorization = request.get("Authorization", ""),
                    .fromLoopback = isFromLoopback(request)})) {
     case Verdict::logIn:
-      response.set("WWW-Authenticate", kChallenge);
-      return Refusal{401, "UNAUTHORIZED", "authentication required"};
+      return challenge(request, response, "");
+    case Verdict::insufficient:
+      return challenge(request, response, "insufficient_scope");
     case Verdict::denied:
       return Refusal{403, "DENIED", "requested access to the resource is denied"};
     case Verdict::allowed:
@@ -104,17 +130,18 @@ Outcome Handler::refuseCaller(const HttpRequest& request, HttpResponse& response
 
 Outcome Handler::answer(HttpRequest& request, HttpResponse& response) {
   const auto asked = detail::parseRegistryRequest(request.getURI());
-  if (auto refusal = refuseCaller(request, response, asked.value_or(RegistryRequest{}))) return refusal;
+  asked_ = asked.value_or(RegistryRequest{});
+  if (auto refusal = refuseCaller(request, response)) {
+    readSmallBody(request);
+    return refusal;
+  }
   if (!asked) return detail::nameInvalid();
-  kind_ = asked->kind;
   if (asked->kind == Kind::unknown) return Refusal{404, "UNSUPPORTED", "no such path"};
   if (!allows(asked->kind, request.getMethod())) {
     response.set("Allow", methodsOf(asked->kind));
     return Refusal{405, "UNSUPPORTED", "the operation is unsupported"};
   }
   if (asked->kind == Kind::version) {
-    // Some clients look for the challenge here only, and would not log in for a push later.
-    response.set("WWW-Authenticate", kChallenge);
     base::sendJson(request, response, 200, "{}");
     return std::nullopt;
   }
@@ -126,10 +153,10 @@ Outcome Handler::answer(HttpRequest& request, HttpResponse& response) {
 }
 
 Outcome Handler::serveRepository(const Exchange& exchange) {
-  const Action action = actionOf(exchange.request.getMethod());
-  if (action == Action::pull) return read(exchange);
+  const std::string& method = exchange.request.getMethod();
+  if (method == "GET" || method == "HEAD") return read(exchange);
   if (auto refusal = manage_.refuseWrite(exchange.repository)) return refusal;
-  return action == Action::push ? write(exchange) : remove(exchange);
+  return method == "DELETE" ? remove(exchange) : write(exchange);
 }
 
 Outcome Handler::read(const Exchange& exchange) {

@@ -25,13 +25,15 @@ struct RegistryOptions {
   std::size_t manifestMaxBytes = 4u << 20;  ///< manifest_max_bytes
   /// manifest_missing_content: what to do with a manifest that names what its repository does not hold.
   store::MissingContent missingContent = store::MissingContent::accepted;
+  std::string publicUrl = {};  ///< public_url: for challenges; see originOf()
 };
 
 /// Serves everything below /v2/: version check, manifests, blobs, uploads, tags, referrers, _catalog; pull,
 /// push and delete. Errors in the specification's form, malformed names and digests 400 or 404, never 500.
-/// Without credentials that are needed: 401 with `WWW-Authenticate: Basic realm="fairlead"`. In an app's
-/// repositories the tags that say what its releases are (isReleaseTag) can be neither pushed nor deleted, nor
-/// can anything below stacks/. Thread-safe. (OCI distribution-spec v1.1 and its draft.)
+/// Without credentials that are needed, and for the version check always: 401 with a challenge that leads to
+/// TokenApi, and names the scope that would do. In an app's repositories the tags that say what its releases
+/// are (isReleaseTag) can be neither pushed nor deleted, nor can anything below stacks/. Thread-safe. (OCI
+/// distribution-spec v1.1 and its draft.)
 class RegistryApi {
  public:
   RegistryApi(const RegistryParts& parts, Access access, const RegistryOptions& options = {});

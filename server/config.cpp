@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/strings.h"
 #include "controller/image_publisher.h"
+#include "controller/public_urls.h"
 #include "registry/image_reference.h"
 
 namespace server {
@@ -107,6 +108,8 @@ const std::map<std::string, Setting>& settings() {
       {"http_listen", text(&Config::httpListen)},
       {"router_listen", text(&Config::routerListen)},
       {"domain", text(&Config::domain)},
+      {"public_url",
+       checkedText([](const std::string& value) { controller::parsePublicUrl(value); }, &Config::publicUrl)},
       {"admin_key", path(&Config::adminKey)},
       {"log_level", text(&Config::logLevel)},
       {"default_stack", text(&Config::defaultStack)},

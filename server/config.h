@@ -18,6 +18,7 @@ struct Config {
   std::string httpListen = "127.0.0.1:5000";
   std::string routerListen = "127.0.0.1:8080";
   std::string domain = "localhost";
+  std::string publicUrl;  ///< of http_listen as the outside world has it; empty: http://, domain and port
   std::filesystem::path adminKey;
   std::string logLevel = "info";
   std::string defaultStack = "debian-12";

@@ -234,7 +234,8 @@ store::UploadLimits uploadLimits(const Config& config) {
 registry::RegistryOptions registryOptions(const Config& config) {
   return {.manifestMaxBytes = static_cast<std::size_t>(config.manifestMaxBytes),
           .missingContent = config.manifestMissingContent == "refuse" ? store::MissingContent::refused
-                                                                      : store::MissingContent::accepted};
+                                                                      : store::MissingContent::accepted,
+          .publicUrl = config.publicUrl};
 }
 
 controller::AnonymousPull anonymousPull(const Config& config) {
@@ -304,7 +305,7 @@ int run(const Config& config) {
       },
       clock);
 
-  controller::PublicUrls urls(config.domain);
+  controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
   controller::StackService stacks(store, blobs, clock);
   controller::Releases releases(store, blobs, *engine, appLog, clock);
@@ -350,10 +351,14 @@ int run(const Config& config) {
   store::RegistryStore registryRows(store);
   store::UploadStore uploads(registryRows, blobs, folder.uploads(), clock);
   uploads.setLimits(uploadLimits(config));
-  registry::RegistryApi registry({store, registryRows, blobs, uploads},
-                                 controller::registryAccess(store, anonymousPull(config)),
-                                 registryOptions(config));
-  controller::HttpApi api({store, blobs, commands, buildsApi, metrics, registry});
+  const controller::TokenBook tokens(store, clock);
+  const controller::Bearers bearers(folder.bearerKey(), clock);
+  const controller::RegistryAccess access(tokens, bearers, clock, anonymousPull(config));
+  registry::RegistryApi registry(
+      {store, registryRows, blobs, uploads},
+      [&access](const auto& question) { return access.judge(question); }, registryOptions(config));
+  const registry::TokenApi tokenApi([&access](const auto& question) { return access.issue(question); });
+  controller::HttpApi api({store, blobs, commands, buildsApi, metrics, registry, tokenApi, tokens});
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));

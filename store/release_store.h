@@ -58,11 +58,30 @@ struct NewRelease {
   std::optional<Formation> formation;          ///< replaces the app's when given
 };
 
-/// A processed API token: only its hash is stored.
-struct Token {
-  std::int64_t id = 0;
+enum class TokenKind {
+  full,  ///< everything, the API too
+  push,  ///< the registry only: to push, pull and delete
+  pull   ///< the registry only: to pull
+};
+std::string_view name(TokenKind kind) noexcept;
+
+struct NewToken {
   std::string user;
   std::string description;
+  std::string secretHash;  ///< hex SHA-256 of the token: all that is stored of it
+  TokenKind kind = TokenKind::full;
+  std::optional<AppId> app = std::nullopt;  ///< good for this app only, and gone with it
+  std::optional<Time> expiresAt = std::nullopt;
+};
+
+/// A token for machines. One whose time is over stays until it is removed.
+struct Token {
+  std::int64_t id = 0;  ///< never used again
+  std::string user;
+  std::string description;
+  TokenKind kind = TokenKind::full;
+  std::optional<AppName> app;
+  std::optional<Time> expiresAt;
   Time createdAt;
 };
 
@@ -109,9 +128,9 @@ class ReleaseStore : public LayerIndex {
   std::optional<Key> findKey(const std::string& fingerprint);
   std::vector<Key> keys();  ///< by user, then time
   void removeKey(const std::string& fingerprint);
-  /// `secretHash` is hex SHA-256 of the token.
-  Token addToken(const std::string& user, const std::string& description, const std::string& secretHash);
+  Token addToken(const NewToken& token);
   std::optional<Token> findToken(const std::string& secretHash);
+  std::optional<Token> findToken(std::int64_t id);
   std::vector<Token> tokens();
   void removeToken(std::int64_t id);
 

@@ -46,8 +46,43 @@ std::optional<Key> selectKey(Connection& connection, const std::string& fingerpr
   return keyAt(rows);
 }
 
+constexpr std::string_view kSelectTokenByHash =
+    "SELECT t.id, t.user, t.description, t.kind, a.name, t.expires_at, t.created_at FROM tokens t LEFT JOIN "
+    "apps a ON a.id = t.app WHERE t.secret_hash = ?1";
+constexpr std::string_view kSelectTokenById =
+    "SELECT t.id, t.user, t.description, t.kind, a.name, t.expires_at, t.created_at FROM tokens t LEFT JOIN "
+    "apps a ON a.id = t.app WHERE t.id = ?1";
+constexpr std::string_view kSelectTokens =
+    "SELECT t.id, t.user, t.description, t.kind, a.name, t.expires_at, t.created_at FROM tokens t LEFT JOIN "
+    "apps a ON a.id = t.app ORDER BY t.id";
+
+TokenKind tokenKind(const std::string& text) {
+  for (const TokenKind kind : {TokenKind::full, TokenKind::push, TokenKind::pull})
+    if (name(kind) == text) return kind;
+  throw Error(Errc::corrupt, "database: a stored token's kind is damaged");
+}
+
 Token tokenAt(const Rows& rows) {
-  return Token{rows.integer(0), rows.text(1), rows.text(2), detail::timeAt(rows, 3)};
+  constexpr int kApp = 4;
+  constexpr int kExpires = 5;
+  constexpr int kCreated = 6;
+  Token token{.id = rows.integer(0),
+              .user = rows.text(1),
+              .description = rows.text(2),
+              .kind = tokenKind(rows.text(3)),
+              .app = std::nullopt,
+              .expiresAt = std::nullopt,
+              .createdAt = detail::timeAt(rows, kCreated)};
+  if (!rows.isNull(kApp)) token.app = AppName::parse(rows.text(kApp));
+  if (!rows.isNull(kExpires)) token.expiresAt = detail::timeAt(rows, kExpires);
+  return token;
+}
+
+template <typename Key>
+std::optional<Token> selectToken(Connection& connection, std::string_view sql, const Key& key) {
+  Rows rows = connection.query(sql, key);
+  if (!rows.next()) return std::nullopt;
+  return tokenAt(rows);
 }
 
 }  // namespace
@@ -240,30 +275,41 @@ void ReleaseStore::removeKey(const std::string& fingerprint) {
   });
 }
 
-Token ReleaseStore::addToken(const std::string& user, const std::string& description,
-                             const std::string& secretHash) {
-  const Time now = state_->clock.now();
+std::string_view name(TokenKind kind) noexcept {
+  switch (kind) {
+    case TokenKind::push:
+      return "push";
+    case TokenKind::pull:
+      return "pull";
+    default:
+      return "full";
+  }
+}
+
+Token ReleaseStore::addToken(const NewToken& token) {
   return state_->write([&](Connection& connection) {
     connection.execute(
-        "INSERT INTO tokens (user, description, secret_hash, created_at) VALUES (?1, ?2, ?3, ?4)", user,
-        description, secretHash, now);
-    return Token{connection.lastInsertId(), user, description, now};
+        "INSERT INTO tokens (user, description, secret_hash, kind, app, expires_at, created_at) VALUES (?1, "
+        "?2, ?3, ?4, ?5, ?6, ?7)",
+        token.user, token.description, token.secretHash, name(token.kind), token.app, token.expiresAt,
+        state_->clock.now());
+    return *selectToken(connection, kSelectTokenById, connection.lastInsertId());
   });
 }
 
 std::optional<Token> ReleaseStore::findToken(const std::string& secretHash) {
-  return state_->read([&](Connection& connection) -> std::optional<Token> {
-    Rows rows = connection.query(
-        "SELECT id, user, description, created_at FROM tokens WHERE secret_hash = ?1", secretHash);
-    if (!rows.next()) return std::nullopt;
-    return tokenAt(rows);
-  });
+  return state_->read(
+      [&](Connection& connection) { return selectToken(connection, kSelectTokenByHash, secretHash); });
+}
+
+std::optional<Token> ReleaseStore::findToken(std::int64_t id) {
+  return state_->read([&](Connection& connection) { return selectToken(connection, kSelectTokenById, id); });
 }
 
 std::vector<Token> ReleaseStore::tokens() {
   return state_->read([](Connection& connection) {
     std::vector<Token> all;
-    Rows rows = connection.query("SELECT id, user, description, created_at FROM tokens ORDER BY id");
+    Rows rows = connection.query(kSelectTokens);
     while (rows.next())
       all.push_back(tokenAt(rows));
     return all;

@@ -1,5 +1,7 @@
 #include "registry/detail/registry_request.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace registry::detail {
@@ -102,6 +104,12 @@ std::optional<RegistryRequest> parseRegistryRequest(std::string_view uri) {
   request.query = *std::move(query);
   if (path->starts_with(kRoot)) parsePath(std::string_view(*path).substr(kRoot.size()), request);
   return request;
+}
+
+std::optional<std::multimap<std::string, std::string>> parseForm(std::string_view text) {
+  std::string spaced(text);
+  std::replace(spaced.begin(), spaced.end(), '+', ' ');
+  return parseQuery(spaced);
 }
 
 }  // namespace registry::detail

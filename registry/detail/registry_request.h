@@ -25,4 +25,7 @@ struct RegistryRequest {
 /// the API's own words: the last one that fits counts. (OCI distribution-spec, Endpoints.)
 std::optional<RegistryRequest> parseRegistryRequest(std::string_view uri);
 
+/// Parameters as forms have them, where a '+' is a space; nullopt as above.
+std::optional<std::multimap<std::string, std::string>> parseForm(std::string_view text);
+
 }  // namespace registry::detail

@@ -63,7 +63,7 @@ Refusal sizeInvalid(const std::string& message) {
 }  // namespace
 
 bool UploadEndpoints::mayRead(const Exchange& exchange, const RepositoryName& repository) const {
-  return access_({.action = Action::pull,
+  return access_({.action = Action::mount,
                   .repository = repository.str(),
                   .authorization = exchange.request.get("Authorization", ""),
                   .fromLoopback = isFromLoopback(exchange.request)}) == Verdict::allowed;

@@ -6,11 +6,14 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "registry/authorization.h"
 #include "registry/detail/auth_challenge.h"
 #include "registry/detail/content_range.h"
 #include "registry/detail/manifest_json.h"
 #include "registry/detail/registry_request.h"
+#include "registry/detail/token_request.h"
 #include "registry/image_reference.h"
+#include "registry/scope.h"
 
 namespace fuzz {
 
@@ -72,6 +75,37 @@ inline void imageReference(std::string_view input) {
     CHECK(registry::ImageReference::parse(reference.name()).name() == reference.name());
   } catch (const base::Error& error) {
     if (error.code() != base::Errc::invalidArgument) throw;
+  }
+}
+
+/// A scope list, an Authorization header and a form for the token endpoint, a line each.
+inline void tokenRequest(std::string_view input) {
+  const auto first = input.find('\n');
+  const std::string_view scopes = input.substr(0, first);
+  const std::string_view rest =
+      first == std::string_view::npos ? std::string_view() : input.substr(first + 1);
+  const auto second = rest.find('\n');
+  const std::string_view header = rest.substr(0, second);
+  const std::string_view form =
+      second == std::string_view::npos ? std::string_view() : rest.substr(second + 1);
+  try {
+    const auto parsed = registry::parseScopes(scopes);
+    const std::string text = registry::textOf(parsed);
+    CHECK(registry::parseScopes(text) == parsed && registry::textOf(registry::parseScopes(text)) == text);
+    CHECK(text.find('"') == std::string::npos && text.find('\n') == std::string::npos);
+  } catch (const base::Error& error) {
+    if (error.code() != base::Errc::invalidArgument) throw;
+  }
+  using Scheme = registry::Authorization::Scheme;
+  const auto given = registry::parseAuthorization(header);
+  CHECK((given.scheme != Scheme::none && given.scheme != Scheme::unknown) || given.secret.empty());
+  for (auto* parse : {&registry::detail::parseTokenForm, &registry::detail::parseTokenQuery}) {
+    try {
+      const auto question = (*parse)(form, header);
+      CHECK(!question.refreshToken || !question.secret);
+    } catch (const base::Error& error) {
+      if (error.code() != base::Errc::invalidArgument && error.code() != base::Errc::unauthenticated) throw;
+    }
   }
 }
 

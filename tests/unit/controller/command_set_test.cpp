@@ -10,6 +10,7 @@ namespace controller {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class Text : public base::ByteSink {
  public:
@@ -258,6 +259,68 @@ TEST_F(CommandSetTest, TokensAreShownOnceAndStoredHashed) {
   ASSERT_FALSE(secret.empty());
   EXPECT_TRUE(store_.findToken(base::Digest::of(secret).hex()));
   EXPECT_FALSE(store_.findToken(secret));
+}
+
+TEST_F(CommandSetTest, ATokensRightsAreSaidWhenItIsMade) {
+  run({"apps:create", "hello"});
+  const auto made = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "tokens:create");
+    words.emplace_back("--json");
+    const Answer answer = run(words);
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    return *store_.findToken(
+        base::Digest::of(base::jsonString(base::parseJsonObject(answer.out, "answer"), "token")).hex());
+  };
+  EXPECT_EQ(made({"laptop"}).kind, store::TokenKind::full);
+  EXPECT_EQ(made({"laptop"}).description, "laptop");
+  EXPECT_EQ(made({"--pull"}).kind, store::TokenKind::pull);
+  EXPECT_EQ(made({"--push"}).kind, store::TokenKind::push);
+  const store::Token bound = made({"ci", "-a", "hello", "--expires", "2w"});
+  EXPECT_EQ(bound.kind, store::TokenKind::push);  // a token of one app is never one for the API
+  EXPECT_EQ(bound.app->str(), "hello");
+  EXPECT_EQ(bound.expiresAt, clock_.now() + std::chrono::weeks(2));
+  EXPECT_EQ(made({"--pull", "-a", "hello", "--expires", "never"}).expiresAt, std::nullopt);
+  for (const char* wrong : {"", "90", "d", "0d", "-1d", "1y", "99999999999d", "soon"})
+    EXPECT_EQ(run({"tokens:create", "--expires", wrong}).code, 1) << wrong;
+  EXPECT_EQ(run({"tokens:create", "--pull", "--push"}).code, 1);
+  EXPECT_EQ(run({"tokens:create", "-a", "nobody"}).code, 1);
+}
+
+TEST_F(CommandSetTest, TokensAreListedWithTheirRightsAndRemoved) {
+  run({"apps:create", "hello"});
+  run({"tokens:create", "laptop"});
+  run({"tokens:create", "node", "--pull", "-a", "hello", "--expires", "1h"});
+  EXPECT_THAT(run({"tokens"}).out, HasSubstr("pull images  of hello  until 2026-01-31T13:00:00Z  node"));
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_THAT(run({"tokens"}).out, HasSubstr("expired 2026-01-31T13:00:00Z"));
+  EXPECT_THAT(run({"tokens", "--json"}).out, HasSubstr("\"kind\":\"pull\",\"app\":\"hello\""));
+  EXPECT_EQ(run({"tokens:remove", "2"}).code, 0);
+  EXPECT_THAT(run({"tokens"}).out, Not(HasSubstr("node")));
+  EXPECT_EQ(run({"tokens:remove", "2"}).code, 1);
+  EXPECT_EQ(run({"tokens:remove", "laptop"}).code, 1);
+}
+
+TEST_F(CommandSetTest, ALoginIsATokenAndWhatToDoWithIt) {
+  urls_.setEndpoints({"127.0.0.1:2222", "127.0.0.1:5000", "127.0.0.1:8080"});
+  const Answer answer = run({"registry:login"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  const store::Token token = store_.tokens().at(0);
+  EXPECT_EQ(token.kind, store::TokenKind::pull);
+  EXPECT_EQ(token.expiresAt, clock_.now() + std::chrono::days(90));
+  for (const char* part :
+       {"| docker login --username fairlead --password-stdin localhost:5000\n",
+        "| podman login --username fairlead --password-stdin --tls-verify=false localhost:5000\n",
+        "/etc/containerd/certs.d/localhost:5000/hosts.toml", "server = \"http://localhost:5000\"",
+        "kubectl create secret docker-registry fairlead --docker-server=localhost:5000 "})
+    EXPECT_THAT(answer.out, HasSubstr(part));
+  EXPECT_THAT(answer.out, Not(HasSubstr("insecure-registries")));  // docker takes loopback as it is
+  EXPECT_THAT(run({"registry:login", "--url", "http://paas.example.org:5000"}).out,
+              HasSubstr("{\"insecure-registries\": [\"paas.example.org:5000\"]}"));
+  const std::string tls = run({"registry:login", "--url", "https://paas.example.org"}).out;
+  EXPECT_THAT(tls, HasSubstr("/etc/docker/certs.d/paas.example.org/ca.crt"));
+  EXPECT_THAT(tls, Not(HasSubstr("--tls-verify=false")));
+  EXPECT_THAT(run({"registry:login", "--push", "--json"}).out, HasSubstr("\"kind\":\"push\""));
+  EXPECT_EQ(run({"registry:login", "--url", "paas.example.org"}).code, 1);
 }
 
 TEST_F(CommandSetTest, OnlyTheMachinesOwnAdministratorStopsTheServer) {

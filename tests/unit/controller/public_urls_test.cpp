@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+
 namespace controller {
 namespace {
 
@@ -20,6 +22,20 @@ TEST(PublicUrls, KeepsAnAddressThatClientsCanUseAndDropsPort80) {
   const auto app = store::AppName::parse("hello");
   EXPECT_EQ(urls.git(app), "ssh://git@192.0.2.7:22/hello.git");
   EXPECT_EQ(urls.web(app), "http://hello.example.org/");
+}
+
+TEST(PublicUrls, TheOperatorsWordCountsForHttp) {
+  PublicUrls urls("example.org", "https://paas.example.org");
+  urls.setEndpoints({.ssh = "192.0.2.7:22", .http = "127.0.0.1:5000", .router = "0.0.0.0:80"});
+  EXPECT_EQ(urls.http(), "https://paas.example.org");
+  EXPECT_EQ(urls.image(store::AppName::parse("hello"), {3}), "paas.example.org/hello:v3");
+}
+
+TEST(PublicUrls, ThePublicUrlIsASchemeAndAHost) {
+  for (const char* good : {"https://paas.example.org", "http://10.0.0.1:5000", "http://[::1]:5000"})
+    EXPECT_EQ(parsePublicUrl(good), good);
+  for (const char* wrong : {"", "paas", "ftp://paas", "https://", "https://paas/", "https://a\"b", "://x"})
+    EXPECT_THROW(parsePublicUrl(wrong), base::Error) << wrong;
 }
 
 }  // namespace

@@ -25,4 +25,8 @@ TEST(FuzzCorpus, ImageReference) {
   EXPECT_GT(testing_support::replayCorpus("image_reference", &fuzz::imageReference), 0);
 }
 
+TEST(FuzzCorpus, TokenRequest) {
+  EXPECT_GT(testing_support::replayVaried("token_request", &fuzz::tokenRequest), 0);
+}
+
 }  // namespace

@@ -54,11 +54,10 @@ class RegistryHandler : public ::testing::Test {
 
 TEST_F(RegistryHandler, AnswersTheVersionCheck) {
   for (const auto* path : {"/v2/", "/v2"}) {
-    const Answer answer = get(path);
+    const Answer answer = get(path, {{"Authorization", "Basic reader"}});
     EXPECT_EQ(answer.status(), 200);
     EXPECT_EQ(answer.body, "{}");
     EXPECT_EQ(answer.header("Docker-Distribution-Api-Version"), "registry/2.0");
-    EXPECT_EQ(answer.header("WWW-Authenticate"), "Basic realm=\"fairlead\"");
   }
 }
 
@@ -144,12 +143,83 @@ TEST_F(RegistryHandler, LetsNobodyWriteWithoutTheRight) {
   }
 }
 
-TEST_F(RegistryHandler, AsksStrangersToLogIn) {
-  const Answer refused = get("/v2/", {{"Authorization", "Basic bad"}});
+// docker asks who it has to be only here, and only at a 401: also where reading needs nobody's name.
+TEST_F(RegistryHandler, AsksEverybodyForANameAtTheVersionCheck) {
+  const Answer refused = get("/v2/", {{"Host", "paas.example.org:5000"}});
   EXPECT_EQ(refused.status(), 401);
-  EXPECT_EQ(refused.header("WWW-Authenticate"), "Basic realm=\"fairlead\"");
-  EXPECT_THAT(refused.body, HasSubstr("UNAUTHORIZED"));
-  EXPECT_EQ(get("/v2/", {{"Authorization", "Basic good"}}).status(), 200);
+  EXPECT_EQ(refused.header("WWW-Authenticate"),
+            "Bearer realm=\"http://paas.example.org:5000/token\",service=\"paas.example.org:5000\"");
+  EXPECT_EQ(outcomeOf(get("/v2/", {{"Authorization", "Basic bad"}})), "401 UNAUTHORIZED");
+}
+
+TEST_F(RegistryHandler, ChallengesSayWhatIsMissing) {
+  struct Row {
+    const char* method;
+    std::string path;
+    std::string scope;  ///< with what follows
+  };
+  const std::string digest = layer_.str();
+  const Row rows[] = {
+      {"GET", "/v2/a/b/manifests/v1", ",scope=\"repository:a/b:pull\""},
+      {"HEAD", "/v2/a/blobs/" + digest, ",scope=\"repository:a:pull\""},
+      {"GET", "/v2/a/tags/list", ",scope=\"repository:a:pull\""},
+      {"POST", "/v2/a/blobs/uploads/", ",scope=\"repository:a:pull,push\""},
+      {"DELETE", "/v2/a/blobs/uploads/x", ",scope=\"repository:a:pull,push\""},
+      {"PUT", "/v2/a/manifests/v1", ",scope=\"repository:a:pull,push\""},
+      {"DELETE", "/v2/a/manifests/v1", ",scope=\"repository:a:delete\""},
+      {"GET", "/v2/_catalog", ",scope=\"registry:catalog:*\""},
+      {"GET", "/v2/", ""},
+      {"GET", "/v2/a%22,b=%22/tags/list", ""},  // no name: not repeated
+      {"GET", "/v2/%zz", ""},
+  };
+  for (const auto& [method, path, scope] : rows) {
+    const std::string challenge = "Bearer realm=\"http://h/token\",service=\"h\"" + scope;
+    const Answer wrong = ask(method, path, {{"Host", "h"}, {"Authorization", "Basic bad"}});
+    EXPECT_EQ(wrong.status(), 401) << path;
+    EXPECT_EQ(wrong.header("WWW-Authenticate"), challenge) << path;
+    const Answer narrow = ask(method, path, {{"Host", "h"}, {"Authorization", "Bearer narrow"}});
+    EXPECT_EQ(narrow.status(), 401) << path;
+    EXPECT_EQ(narrow.header("WWW-Authenticate"), challenge + ",error=\"insufficient_scope\"") << path;
+  }
+  const Answer old = get("/v2/a/tags/list", {{"Host", "h"}, {"Authorization", "Bearer old"}});
+  EXPECT_EQ(outcomeOf(old), "401 UNAUTHORIZED");
+  EXPECT_THAT(old.body, HasSubstr("its time was over"));
+  EXPECT_THAT(old.header("WWW-Authenticate"), HasSubstr("repository:a:pull"));
+}
+
+// An answer in the middle of it looks like a broken connection to some.
+TEST_F(RegistryHandler, ChallengesWhenASmallBodyIsThere) {
+  Poco::Net::StreamSocket socket{Poco::Net::SocketAddress(site_->server->address())};
+  const std::string head = "PUT /v2/hello/manifests/x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab";
+  socket.sendBytes(head.data(), static_cast<int>(head.size()));
+  EXPECT_FALSE(socket.poll(Poco::Timespan(0, 100'000), Poco::Net::Socket::SELECT_READ));
+  socket.sendBytes("cd", 2);
+  char buffer[4096];
+  const int count = socket.receiveBytes(buffer, sizeof buffer);
+  EXPECT_THAT(std::string(buffer, static_cast<std::size_t>(std::max(count, 0))),
+              ::testing::StartsWith("HTTP/1.1 401 "));
+}
+
+TEST_F(RegistryHandler, ChallengesLeadBackTheWayTheClientCame) {
+  const std::pair<Headers, std::string> rows[] = {
+      {{{"Host", "h:1"}}, "http://h:1/"},
+      {{{"Host", "h"}, {"X-Forwarded-Proto", "https"}}, "https://h/"},
+      {{{"Host", "inside:5000"}, {"X-Forwarded-Host", "paas.example.org"}, {"X-Forwarded-Proto", "https"}},
+       "https://paas.example.org/"},
+      {{{"Host", "h"}, {"X-Forwarded-Host", "a\"b"}}, "http://h/"},
+      {{{"Host", "a\"b"}}, "http://" + site_->server->address() + "/"},
+  };
+  for (const auto& [headers, origin] : rows)
+    EXPECT_THAT(get("/v2/", headers).header("WWW-Authenticate"), HasSubstr("realm=\"" + origin + "token\""));
+}
+
+TEST_F(RegistryTest, ThePublicUrlsSchemeCountsForItsHost) {
+  site_.reset();
+  Site site(folder_.path(), {.publicUrl = "https://paas.example.org"});
+  EXPECT_THAT(site.ask("GET", "/v2/", {{"Host", "paas.example.org"}}).header("WWW-Authenticate"),
+              HasSubstr("\"https://paas.example.org/token\""));
+  EXPECT_THAT(site.ask("GET", "/v2/", {{"Host", "localhost"}}).header("WWW-Authenticate"),
+              HasSubstr("\"http://localhost/token\""));
 }
 
 // A proxy on this machine makes the whole world look like loopback.

@@ -193,13 +193,33 @@ TEST_F(StoreTest, KeepsKeys) {
 }
 
 TEST_F(StoreTest, KeepsTokensByTheirHash) {
-  const Token token = store_->addToken("ada", "laptop", std::string(64, 'a'));
+  const NewToken laptop{.user = "ada", .description = "laptop", .secretHash = std::string(64, 'a')};
+  const Token token = store_->addToken(laptop);
   EXPECT_EQ(store_->findToken(std::string(64, 'a'))->user, "ada");
+  EXPECT_EQ(store_->findToken(token.id)->kind, TokenKind::full);
   EXPECT_EQ(store_->findToken(std::string(64, 'b')), std::nullopt);
-  EXPECT_EQ(codeOf([&] { store_->addToken("bob", "", std::string(64, 'a')); }), Errc::alreadyExists);
+  EXPECT_EQ(codeOf([&] { store_->addToken(laptop); }), Errc::alreadyExists);
   EXPECT_EQ(store_->tokens().size(), 1u);
   store_->removeToken(token.id);
   EXPECT_EQ(store_->findToken(std::string(64, 'a')), std::nullopt);
+  EXPECT_EQ(store_->findToken(token.id), std::nullopt);
+}
+
+TEST_F(StoreTest, AnAppsTokenGoesWithIt) {
+  const App app = store_->createApp({AppName::parse("hello"), "debian-12", "ada"});
+  const Token token = store_->addToken({.user = "ada",
+                                        .description = "nodes",
+                                        .secretHash = std::string(64, 'a'),
+                                        .kind = TokenKind::pull,
+                                        .app = app.id,
+                                        .expiresAt = clock_.now() + std::chrono::hours(1)});
+  const Token found = *store_->findToken(token.id);
+  EXPECT_EQ(found.kind, TokenKind::pull);
+  EXPECT_EQ(found.app->str(), "hello");
+  EXPECT_EQ(found.expiresAt, clock_.now() + std::chrono::hours(1));
+  EXPECT_EQ(found.createdAt, clock_.now());
+  store_->destroyApp(app.id);
+  EXPECT_EQ(store_->findToken(token.id), std::nullopt);
 }
 
 TEST_F(StoreTest, NumbersBuildsWithinTheApp) {
