@@ -121,7 +121,7 @@ CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
   for (const auto& group :
        {appCommands(), configCommands(), featureCommands(), limitCommands(), networkCommands(),
         buildpackCommands(), releaseCommands(), publishCommands(), processCommands(), stackCommands(),
-        collectionCommands(), registryCommands(), serverCommands()})
+        collectionCommands(), registryCommands(), scrubCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 

@@ -21,6 +21,7 @@
 #include "controller/image_publisher.h"
 #include "controller/public_urls.h"
 #include "controller/releases.h"
+#include "controller/scrubbing.h"
 #include "controller/source_store.h"
 #include "controller/stack_service.h"
 #include "registry/registry_credentials.h"
@@ -62,6 +63,7 @@ struct CommandParts {
   sandbox::ContainerRuntime& runtime;
   AppLocks& locks;
   Collection& collection;
+  Scrubbing& scrubbing;
   ImagePublisher& publisher;
   store::PublicationStore& publications;
   registry::RegistryCredentials& credentials;
@@ -129,6 +131,7 @@ std::vector<CommandSpec> publishCommands();
 std::vector<CommandSpec> registryCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
+std::vector<CommandSpec> scrubCommands();
 std::vector<CommandSpec> serverCommands();
 std::vector<CommandSpec> stackCommands();
 

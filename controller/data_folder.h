@@ -23,6 +23,7 @@ class DataFolder {
   }
   std::filesystem::path blobs() const { return root_ / "blobs"; }
   std::filesystem::path uploads() const { return blobs() / "sessions"; }
+  std::filesystem::path scrubState() const { return root_ / "scrub.json"; }
   std::filesystem::path layers() const { return root_ / "layers"; }
   std::filesystem::path caches() const { return root_ / "cache"; }
   /// All caches of an app; below it one for each value of STACK.

@@ -1,11 +1,13 @@
 #include "registry/registry_handler.h"
 
+#include <chrono>
 #include <utility>
 
 #include "registry/detail/challenge.h"
 #include "registry/detail/exchange.h"
 #include "registry/detail/manage_endpoints.h"
 #include "registry/detail/pull_endpoints.h"
+#include "registry/detail/registry_metrics.h"
 #include "registry/detail/upload_endpoints.h"
 #include "registry/origin.h"
 
@@ -66,8 +68,15 @@ void readSmallBody(HttpRequest& request) {
 
 class Handler : public base::HttpHandler {
  public:
-  Handler(const RegistryParts& parts, const Access& access, const RegistryOptions& options)
-      : access_(access), options_(options), pull_(parts), uploads_(parts, access), manage_(parts, options) {}
+  Handler(const RegistryParts& parts, const Access& access, const RegistryOptions& options,
+          detail::RegistryMetrics& metrics)
+      : parts_(parts),
+        access_(access),
+        options_(options),
+        metrics_(metrics),
+        pull_(parts),
+        uploads_(parts, access),
+        manage_(parts, options) {}
 
  protected:
   void handle(HttpRequest& request, HttpResponse& response) override;
@@ -83,8 +92,10 @@ class Handler : public base::HttpHandler {
   Outcome write(const Exchange& exchange);
   Outcome remove(const Exchange& exchange);
 
+  const RegistryParts& parts_;
   const Access& access_;
   const RegistryOptions& options_;
+  detail::RegistryMetrics& metrics_;
   RegistryRequest asked_;  // of the request, of which there is one
   detail::PullEndpoints pull_;
   detail::UploadEndpoints uploads_;
@@ -93,7 +104,15 @@ class Handler : public base::HttpHandler {
 
 void Handler::handle(HttpRequest& request, HttpResponse& response) {
   response.set("Docker-Distribution-Api-Version", "registry/2.0");
-  if (const auto refusal = answer(request, response)) detail::send(request, response, *refusal);
+  const auto begin = std::chrono::steady_clock::now();
+  if (const auto refusal = answer(request, response)) {
+    metrics_.refused(refusal->code);
+    detail::send(request, response, *refusal);
+  }
+  metrics_.answered(detail::RegistryMetrics::operationOf(asked_.kind, request.getMethod()),
+                    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  if (asked_.kind == Kind::upload || asked_.kind == Kind::uploads)
+    metrics_.setUploads(parts_.uploads.count());
 }
 
 void Handler::writeError(HttpRequest& request, HttpResponse& response, base::Errc code,
@@ -102,7 +121,9 @@ void Handler::writeError(HttpRequest& request, HttpResponse& response, base::Err
     response.erase(header);
   if (code == base::Errc::unauthenticated) challenge(request, response, "");
   const char* invalidCode = asked_.kind == Kind::manifest ? "MANIFEST_INVALID" : "BLOB_UPLOAD_INVALID";
-  detail::send(request, response, detail::refusalOf(code, message, invalidCode));
+  const Refusal refusal = detail::refusalOf(code, message, invalidCode);
+  metrics_.refused(refusal.code);
+  detail::send(request, response, refusal);
 }
 
 Refusal Handler::challenge(const HttpRequest& request, HttpResponse& response, const char* error) {
@@ -148,14 +169,17 @@ Outcome Handler::answer(HttpRequest& request, HttpResponse& response) {
   if (asked->kind == Kind::catalog) return pull_.sendCatalog(request, response, *asked);
   const auto repository = RepositoryName::tryParse(asked->repository);
   if (!repository) return detail::nameInvalid();
-  return serveRepository(
-      {.request = request, .response = response, .asked = *asked, .repository = *repository});
+  return serveRepository({.request = request,
+                          .response = response,
+                          .asked = *asked,
+                          .repository = *repository,
+                          .metrics = metrics_});
 }
 
 Outcome Handler::serveRepository(const Exchange& exchange) {
   const std::string& method = exchange.request.getMethod();
   if (method == "GET" || method == "HEAD") return read(exchange);
-  if (auto refusal = manage_.refuseWrite(exchange.repository)) return refusal;
+  if (auto refusal = manage_.refuseWrite(exchange)) return refusal;
   return method == "DELETE" ? remove(exchange) : write(exchange);
 }
 
@@ -210,10 +234,15 @@ bool isFromLoopback(const HttpRequest& request) {
 }
 
 RegistryApi::RegistryApi(const RegistryParts& parts, Access access, const RegistryOptions& options)
-    : parts_(parts), access_(std::move(access)), options_(options) {}
+    : parts_(parts),
+      access_(std::move(access)),
+      options_(options),
+      metrics_(std::make_unique<detail::RegistryMetrics>(parts.metrics)) {}
+
+RegistryApi::~RegistryApi() = default;
 
 std::unique_ptr<Poco::Net::HTTPRequestHandler> RegistryApi::handler(const HttpRequest&) {
-  return std::make_unique<Handler>(parts_, access_, options_);
+  return std::make_unique<Handler>(parts_, access_, options_, *metrics_);
 }
 
 }  // namespace registry

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/http.h"
+#include "base/metrics.h"
 #include "registry/access.h"
 #include "store/blob_store.h"
 #include "store/registry_store.h"
@@ -13,12 +14,17 @@
 
 namespace registry {
 
+namespace detail {
+class RegistryMetrics;
+}
+
 /// What the registry serves from; all of it outlives the registry.
 struct RegistryParts {
   store::ReleaseStore& releases;
   store::RegistryStore& rows;
   store::DiskBlobStore& blobs;
   store::UploadStore& uploads;
+  base::Metrics& metrics;
 };
 
 struct RegistryOptions {
@@ -26,6 +32,7 @@ struct RegistryOptions {
   /// manifest_missing_content: what to do with a manifest that names what its repository does not hold.
   store::MissingContent missingContent = store::MissingContent::accepted;
   std::string publicUrl = {};  ///< public_url: for challenges; see originOf()
+  std::uint64_t minFreeBytes = 0;  ///< disk_min_free_bytes: what a push has to leave on the disk
 };
 
 /// Serves everything below /v2/: version check, manifests, blobs, uploads, tags, referrers, _catalog; pull,
@@ -37,6 +44,7 @@ struct RegistryOptions {
 class RegistryApi {
  public:
   RegistryApi(const RegistryParts& parts, Access access, const RegistryOptions& options = {});
+  ~RegistryApi();
   /// A handler for a request whose path starts with /v2.
   std::unique_ptr<Poco::Net::HTTPRequestHandler> handler(const base::HttpRequest& request);
 
@@ -44,6 +52,7 @@ class RegistryApi {
   const RegistryParts parts_;
   const Access access_;
   const RegistryOptions options_;
+  const std::unique_ptr<detail::RegistryMetrics> metrics_;
 };
 
 /// A peer on this machine that speaks for itself. What a proxy here passes on comes from anywhere; a stranger

@@ -178,6 +178,8 @@ const std::map<std::string, Setting>& settings() {
       {"gc_grace_s", number(&Config::gcGraceS)},
       {"gc_lease_s", number(&Config::gcLeaseS)},
       {"gc_interval_s", number(&Config::gcIntervalS)},
+      {"scrub_bytes_per_s", number(&Config::scrubBytesPerS)},
+      {"scrub_interval_s", number(&Config::scrubIntervalS)},
       {"app_log_max_bytes", number(&Config::appLogMaxBytes)},
       {"upload_idle_s", number(&Config::uploadIdleS)},
       {"upload_max_sessions", number(&Config::uploadMaxSessions)},

@@ -228,14 +228,17 @@ void writeReady(const controller::DataFolder& folder, const controller::Endpoint
 store::UploadLimits uploadLimits(const Config& config) {
   return {.idle = std::chrono::seconds(config.uploadIdleS),
           .maxBytes = config.blobMaxBytes,
-          .maxSessions = static_cast<std::size_t>(config.uploadMaxSessions)};
+          .maxSessions = static_cast<std::size_t>(config.uploadMaxSessions),
+          .minFreeBytes = config.push.diskFreeBytes};
 }
 
 registry::RegistryOptions registryOptions(const Config& config) {
   return {.manifestMaxBytes = static_cast<std::size_t>(config.manifestMaxBytes),
           .missingContent = config.manifestMissingContent == "refuse" ? store::MissingContent::refused
                                                                       : store::MissingContent::accepted,
-          .publicUrl = config.publicUrl};
+          .publicUrl = config.publicUrl,
+
+          .minFreeBytes = config.push.diskFreeBytes};
 }
 
 controller::AnonymousPull anonymousPull(const Config& config) {
@@ -321,6 +324,10 @@ int run(const Config& config) {
       signer, clock);
   const controller::BuildView buildView(store, signer, urls);
   controller::Collection collection(collectionConfig(config), store, blobs, layers);
+  controller::Scrubbing scrubbing({.bytesPerS = config.scrubBytesPerS,
+                                   .interval = std::chrono::seconds(config.scrubIntervalS),
+                                   .stateFile = folder.scrubState()},
+                                  store, blobs, clock);
   store::PublicationStore publications(store);
   registry::RegistryCredentials credentials(folder.registryLogins());
   const registry::WebOptions web = webOptions(config);
@@ -332,16 +339,13 @@ int run(const Config& config) {
   });
   publisher.requestMissing();
   controller::CommandSet commands(
-      {folder,       urls,
-       store,        deployer,
-       releases,     stacks,
-       *engine,      appLog,
-       *runtime,     locks,
-       collection,   publisher,
-       publications, credentials,
-       web,          limits,
-       sources,      buildView,
-       clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
+      {folder,    urls,         store,
+       deployer,  releases,     stacks,
+       *engine,   appLog,       *runtime,
+       locks,     collection,   scrubbing,
+       publisher, publications, credentials,
+       web,       limits,       sources,
+       buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
     keeper.look(folder.repository(app.name));
@@ -355,7 +359,7 @@ int run(const Config& config) {
   const controller::Bearers bearers(folder.bearerKey(), clock);
   const controller::RegistryAccess access(tokens, bearers, clock, anonymousPull(config));
   registry::RegistryApi registry(
-      {store, registryRows, blobs, uploads},
+      {store, registryRows, blobs, uploads, metrics},
       [&access](const auto& question) { return access.judge(question); }, registryOptions(config));
   const registry::TokenApi tokenApi([&access](const auto& question) { return access.issue(question); });
   controller::HttpApi api({store, blobs, commands, buildsApi, metrics, registry, tokenApi, tokens});

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,13 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBufferBytes = 1u << 20;
 constexpr unsigned kFileMode = 0644;
+
+/// Invalid when there is no such file.
+base::Fd openIfThere(const fs::path& file) {
+  base::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() && errno != ENOENT) base::throwErrno(errno, "opening a blob");
+  return fd;
+}
 
 }  // namespace
 
@@ -92,7 +100,7 @@ class DiskBlobStore::Writer : public BlobWriter {
 
   /// Of another length it can only be damaged. Reading it is less work than syncing another.
   bool isHere(const Digest& digest) const {
-    const base::Fd present(::open(folder_->path(digest).c_str(), O_RDONLY | O_CLOEXEC));
+    const base::Fd present = openIfThere(folder_->path(digest));
     return present.valid() && FileStamp::of(present).sizeBytes == sizeBytes_ &&
            folder_->isRight(digest, present);
   }
@@ -155,11 +163,14 @@ std::unique_ptr<base::ServedFile> DiskBlobStore::openToSend(const Digest& digest
   return std::make_unique<detail::BlobFile>(folder_, digest, sizeBytes);
 }
 
-bool DiskBlobStore::check(const Digest& digest, const std::function<void(std::size_t)>& passed) const {
-  const base::Fd fd(::open(path(digest).c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.valid()) return folder_->isRight(digest, fd, passed);
-  if (errno != ENOENT) base::throwErrno(errno, "opening a blob");
-  return false;
+bool DiskBlobStore::check(const Digest& digest) const {
+  const base::Fd fd = openIfThere(path(digest));
+  return fd.valid() && folder_->isRight(digest, fd);
+}
+
+bool DiskBlobStore::scrub(const Digest& digest, const std::function<void(std::size_t)>& passed) const {
+  const base::Fd fd = openIfThere(path(digest));
+  return fd.valid() && folder_->isRightOnDisk(digest, fd, passed);
 }
 
 VerifiedBlobs& DiskBlobStore::verified() const noexcept {
@@ -176,15 +187,24 @@ std::uint64_t DiskBlobStore::bytesOnDisk(const Digest& digest) const {
   return none ? 0 : bytes;
 }
 
+std::vector<Digest> DiskBlobStore::onShelf(unsigned shelf) const {
+  const std::string algorithm(
+      base::name(shelf < kShelves / 2 ? base::DigestAlgorithm::sha256 : base::DigestAlgorithm::sha512));
+  const char number = static_cast<char>(shelf % (kShelves / 2));
+  std::vector<Digest> found;
+  std::error_code none;
+  for (fs::directory_iterator entry(folder_->root() / algorithm / base::toHex({&number, 1}), none), end;
+       !none && entry != end; entry.increment(none)) {
+    if (const auto digest = Digest::tryParse(algorithm + ":" + entry->path().filename().string()))
+      found.push_back(*digest);
+  }
+  return found;
+}
+
 void DiskBlobStore::forEach(const std::function<void(const Digest&)>& tell) const {
-  for (const auto algorithm : {base::DigestAlgorithm::sha256, base::DigestAlgorithm::sha512}) {
-    std::error_code none;
-    for (fs::recursive_directory_iterator entry(folder_->root() / base::name(algorithm), none), end;
-         !none && entry != end; entry.increment(none)) {
-      const auto digest =
-          Digest::tryParse(std::string(base::name(algorithm)) + ":" + entry->path().filename().string());
-      if (digest) tell(*digest);
-    }
+  for (unsigned shelf = 0; shelf < kShelves; ++shelf) {
+    for (const Digest& digest : onShelf(shelf))
+      tell(digest);
   }
 }
 
@@ -195,6 +215,12 @@ BlobLeases& DiskBlobStore::leases() const noexcept {
 void DiskBlobStore::adopt(const fs::path& file, const base::Fd& fd, const Digest& digest) {
   folder_->leases.renew(digest);
   folder_->place(file, fd, digest);
+}
+
+std::uint64_t DiskBlobStore::freeBytes() const {
+  struct statvfs found {};
+  if (::statvfs(folder_->root().c_str(), &found) != 0) base::throwErrno(errno, "looking at the disk");
+  return std::uint64_t{found.f_bavail} * found.f_frsize;
 }
 
 void DiskBlobStore::countIn(base::Metrics& metrics) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/byte_sink.h"
 #include "base/digest.h"
@@ -73,14 +74,19 @@ class DiskBlobStore : public BlobStore {
   /// another size than `sizeBytes`.
   std::unique_ptr<base::ServedFile> openToSend(const Digest& digest, std::uint64_t sizeBytes) const;
   /// Whether it is here and right; reads it when that is not known. One that is wrong is quarantined.
-  /// `passed` is told each piece's length.
-  bool check(const Digest& digest, const std::function<void(std::size_t)>& passed = {}) const;
+  bool check(const Digest& digest) const;
+  /// The same, reading from the disk whatever is known and without keeping a reader waiting. `passed` is told
+  /// each piece's length, and may throw to end it.
+  bool scrub(const Digest& digest, const std::function<void(std::size_t)>& passed) const;
   /// Whose content is known to be right.
   VerifiedBlobs& verified() const noexcept;
   /// The file's path; it may not exist.
   std::filesystem::path path(const Digest& digest) const;
   /// What is on the disk under that name, and takes a lease on nothing.
   std::uint64_t bytesOnDisk(const Digest& digest) const;
+  /// Blobs lie on kShelves shelves; those of one, in no order.
+  static constexpr unsigned kShelves = 512;
+  std::vector<Digest> onShelf(unsigned shelf) const;
   /// Every blob there is, in no order; those that come or go meanwhile may be told or not.
   void forEach(const std::function<void(const Digest&)>& tell) const;
   /// What collection leaves alone. create() and adopt() renew, and so does size(): who learns that a blob is
@@ -90,6 +96,8 @@ class DiskBlobStore : public BlobStore {
   /// returns. One that was here before is replaced, so that damage heals. `file` is on this file system; `fd`
   /// is open for it.
   void adopt(const std::filesystem::path& file, const base::Fd& fd, const Digest& digest);
+  /// That the disk has left for us.
+  std::uint64_t freeBytes() const;
   /// Before the first use.
   void countIn(base::Metrics& metrics);
 

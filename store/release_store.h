@@ -192,6 +192,7 @@ class ReleaseStore : public LayerIndex {
   /// A manifest that was made here, whose blobs the repository holds from now on.
   void putManifest(const RepositoryName& repository, const Manifest& manifest,
                    const std::vector<std::string>& tags);
+  /// nullopt, too, when the stored bytes are damaged: storing them again heals.
   std::optional<Manifest> findManifest(const RepositoryName& repository, const Digest& digest);
   std::optional<Manifest> findManifestByTag(const RepositoryName& repository, const std::string& tag);
   /// Sorted; after `last` when it is not empty; at most `limit`. nullopt when there is no such repository.
@@ -207,6 +208,7 @@ class ReleaseStore : public LayerIndex {
   friend class RegistryStore;
   friend class Collector;
   friend class PublicationStore;
+  friend class Scrubber;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -162,6 +162,11 @@ bool UploadStore::cancel(const RepositoryName& repository, const std::string& uu
   return true;
 }
 
+std::size_t UploadStore::count() {
+  const std::lock_guard lock(mutex_);
+  return sessions_.size();
+}
+
 std::size_t UploadStore::sweep() {
   std::vector<std::shared_ptr<Session>> idle;
   {
@@ -191,6 +196,12 @@ void UploadStore::forget(const Session& session) {
   if (found == sessions_.end()) return;
   found->second->ended = true;
   sessions_.erase(found);
+}
+
+void UploadStore::requireRoom() const {
+  if (blobs_.freeBytes() >= limits_.minFreeBytes) return;
+  throw Error(Errc::unavailable,
+              "The server's disk is nearly full (setting disk_min_free_bytes): ask its operator for room");
 }
 
 UploadStore::Upload::Upload(UploadStore& store, std::shared_ptr<Session> session)
@@ -257,7 +268,10 @@ void UploadStore::Upload::append(std::string_view bytes) {
     throw Error(Errc::invalidArgument, "The blob is larger than " + std::to_string(store_.limits_.maxBytes) +
                                            " bytes; raise blob_max_bytes on the server to push it");
   }
-  if (session.written - session.durable >= kSyncEvery) sync();
+  if (session.written - session.durable >= kSyncEvery) {
+    sync();
+    store_.requireRoom();
+  }
   openFile();
   if (!session.hash) session.hash = hashOfFile(session.algorithm);
   try {

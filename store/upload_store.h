@@ -22,6 +22,7 @@ struct UploadLimits {
   std::chrono::seconds idle{24 * 3600};  ///< upload_idle_s: one that is not touched for so long is dropped
   std::uint64_t maxBytes = 64ull << 30;  ///< blob_max_bytes
   std::size_t maxSessions = 1000;        ///< upload_max_sessions
+  std::uint64_t minFreeBytes = 0;        ///< disk_min_free_bytes: looked at every 64 MiB of a body
 };
 
 /// Uploads under way. The bytes of one lie in `folder`/UUID, appended only and hashed as they come; how many
@@ -53,6 +54,8 @@ class UploadStore {
   std::optional<std::uint64_t> durableBytes(const RepositoryName& repository, const std::string& uuid);
   /// False when there is none; throws conflict as open() does.
   bool cancel(const RepositoryName& repository, const std::string& uuid);
+  /// How many are under way.
+  std::size_t count();
   /// Drops those that were not touched for limits().idle; returns how many.
   std::size_t sweep();
 
@@ -63,6 +66,8 @@ class UploadStore {
   void load();
   bool isSweepDue(Time now);
   std::shared_ptr<Session> find(const RepositoryName& repository, const std::string& uuid);
+  /// Throws unavailable (disk_min_free_bytes).
+  void requireRoom() const;
   void drop(const Session& session);
   void forget(const Session& session);
   std::filesystem::path file(const std::string& uuid) const { return folder_ / uuid; }

@@ -76,10 +76,10 @@ void VerifiedBlobs::add(const Digest& digest, const FileStamp& stamp) {
   young_[stamp.inode] = {stamp, wordOf(digest), std::chrono::steady_clock::now()};
 }
 
-void VerifiedBlobs::clear() {
+void VerifiedBlobs::forget(const FileStamp& stamp) {
   const std::lock_guard lock(mutex_);
-  young_.clear();
-  old_.clear();
+  young_.erase(stamp.inode);
+  old_.erase(stamp.inode);
 }
 
 void VerifiedBlobs::setMaxAge(std::chrono::seconds maxAge) {

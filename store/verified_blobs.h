@@ -51,8 +51,8 @@ class VerifiedBlobs {
   bool contains(const Digest& digest, const FileStamp& stamp);
   /// One that changed a moment ago is not taken: it could change again with the same stamp.
   void add(const Digest& digest, const FileStamp& stamp);
-  /// Everything counts as new.
-  void clear();
+  /// It counts as new.
+  void forget(const FileStamp& stamp);
   void setMaxAge(std::chrono::seconds maxAge);
 
   /// Somebody's right to be the one who reads a blob; given back when it goes.

@@ -6,6 +6,7 @@
 #include "base/http.h"
 #include "registry/access.h"
 #include "registry/detail/refusal.h"
+#include "registry/detail/registry_metrics.h"
 #include "registry/detail/registry_request.h"
 #include "registry/registry_handler.h"
 
@@ -17,6 +18,7 @@ struct Exchange {
   base::HttpResponse& response;
   const RegistryRequest& asked;
   const store::RepositoryName& repository;
+  RegistryMetrics& metrics;
 };
 
 /// A path below the exchange's repository: "/v2/NAME/KIND/REFERENCE". Without a host, so that it is right

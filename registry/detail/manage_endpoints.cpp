@@ -1,5 +1,6 @@
 #include "registry/detail/manage_endpoints.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -56,9 +57,18 @@ struct ManageEndpoints::Target {
   std::vector<std::string> tags;
 };
 
-Outcome ManageEndpoints::refuseWrite(const RepositoryName& repository) const {
-  if (repository.firstWord() != "stacks") return std::nullopt;
-  return denied("what is below stacks/ is made here; import an image as a stack with fairlead stacks:import");
+Outcome ManageEndpoints::refuseWrite(const Exchange& exchange) const {
+  if (exchange.repository.firstWord() == "stacks")
+    return denied(
+        "what is below stacks/ is made here; import an image as a stack with fairlead stacks:import");
+  const HttpRequest& request = exchange.request;
+  if (options_.minFreeBytes == 0 || request.getMethod() == HttpRequest::HTTP_DELETE) return std::nullopt;
+  const bool announced = !request.getChunkedTransferEncoding() && request.hasContentLength();
+  const auto coming =
+      announced ? static_cast<std::uint64_t>(std::max<std::int64_t>(request.getContentLength64(), 0)) : 0;
+  const std::uint64_t free = parts_.blobs.freeBytes();
+  if (free >= options_.minFreeBytes && free - options_.minFreeBytes >= coming) return std::nullopt;
+  return diskFull();
 }
 
 /// Tags that say what an app's releases are: pushed ones would lie about them.
@@ -100,14 +110,32 @@ Outcome ManageEndpoints::putManifest(const Exchange& exchange) {
                    "the manifest is larger than " + std::to_string(options_.manifestMaxBytes) +
                        " bytes; raise manifest_max_bytes on the server to push it"};
   }
+  exchange.metrics.received(bytes->size());
   const auto algorithm = target.digest ? target.digest->algorithm() : base::DigestAlgorithm::sha256;
   if (target.digest && Digest::of(*bytes, algorithm) != *target.digest) return digestInvalid();
   return putParsed(exchange, target,
                    parseManifest(*bytes, exchange.request.get("Content-Type", ""), algorithm));
 }
 
+/// What the repository holds by its rows, while the disk has it no more or of another size: the pusher was
+/// told that it is here before that was found. Sparse is only what it never had.
+Outcome ManageEndpoints::refuseLost(const Exchange& exchange, const store::PushedManifest& pushed) {
+  std::vector<Digest> lost;
+  for (const store::Descriptor& blob : pushed.manifest.blobs) {
+    const auto onDisk = parts_.blobs.size(blob.digest);
+    if (onDisk == blob.sizeBytes) continue;
+    const auto held = parts_.releases.blobSize(exchange.repository, blob.digest);
+    if (held && onDisk != held) lost.push_back(blob.digest);
+  }
+  if (lost.empty()) return std::nullopt;
+  return Refusal{
+      404, "MANIFEST_BLOB_UNKNOWN",
+      "the manifest names what was damaged and is not here any more; push it again: " + listOf(lost)};
+}
+
 Outcome ManageEndpoints::putParsed(const Exchange& exchange, const Target& target,
                                    const store::PushedManifest& pushed) {
+  if (auto refusal = refuseLost(exchange, pushed)) return refusal;
   const auto result =
       parts_.rows.putManifest(exchange.repository, pushed, target.tags, options_.missingContent);
   if (!result.otherSize.empty()) {

@@ -17,14 +17,15 @@ class ManageEndpoints {
   /// A tag, or a manifest with all its tags.
   Outcome removeManifest(const Exchange& exchange);
   Outcome removeBlob(const Exchange& exchange);
-  /// What nobody but Fairlead writes.
-  Outcome refuseWrite(const store::RepositoryName& repository) const;
+  /// What nobody but Fairlead writes, and what the disk has no room for.
+  Outcome refuseWrite(const Exchange& exchange) const;
 
  private:
   struct Target;
 
   Outcome targetOf(const Exchange& exchange, Target& target);
   Outcome refuseTag(const store::RepositoryName& repository, const std::string& tag);
+  Outcome refuseLost(const Exchange& exchange, const store::PushedManifest& pushed);
   Outcome putParsed(const Exchange& exchange, const Target& target, const store::PushedManifest& pushed);
 
   const RegistryParts& parts_;

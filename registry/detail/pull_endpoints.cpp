@@ -102,6 +102,11 @@ std::string percentEncoded(std::string_view text) {
   return encoded;
 }
 
+void countSent(const Exchange& exchange) {
+  if (isHead(exchange) || exchange.response.getStatus() >= 300) return;
+  exchange.metrics.sent(static_cast<std::uint64_t>(exchange.response.getContentLength64()));
+}
+
 }  // namespace
 
 Refusal PullEndpoints::unknown(const Exchange& exchange, const Refusal& thing) {
@@ -147,6 +152,7 @@ Outcome PullEndpoints::sendManifest(const Exchange& exchange) {
   // Whatever Accept says: there is one form of a manifest, and another would have another digest.
   const int status = matchesEtag(exchange.request, etag) ? 304 : 200;
   base::sendBody(exchange.request, exchange.response, status, manifest->mediaType, manifest->bytes);
+  countSent(exchange);
   return std::nullopt;
 }
 
@@ -162,6 +168,7 @@ Outcome PullEndpoints::sendBlob(const Exchange& exchange) {
   exchange.response.set("Docker-Content-Digest", digest->str());
   exchange.response.set("Cache-Control", kForever);
   base::sendFiles(exchange.request, exchange.response, files, "application/octet-stream", digest->str());
+  countSent(exchange);
   return std::nullopt;
 }
 

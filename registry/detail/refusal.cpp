@@ -32,6 +32,11 @@ Refusal uploadUnknown() {
   return {404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry; start it again"};
 }
 
+Refusal diskFull() {
+  return {507, "UNAVAILABLE",
+          "the server's disk is nearly full (setting disk_min_free_bytes): ask its operator for room"};
+}
+
 Refusal refusalOf(base::Errc code, const std::string& message, const char* invalidCode) {
   const int status = base::httpStatus(code);
   switch (code) {
@@ -41,6 +46,8 @@ Refusal refusalOf(base::Errc code, const std::string& message, const char* inval
       return {status, "UNAUTHORIZED", message};
     case base::Errc::permissionDenied:
       return {status, "DENIED", message};
+    case base::Errc::unavailable:
+      return {507, "UNAVAILABLE", message};
     case base::Errc::overloaded:
       return {status, "TOOMANYREQUESTS", message};
     case base::Errc::conflict:

@@ -25,6 +25,7 @@ Refusal digestInvalid();
 Refusal manifestUnknown();
 Refusal blobUnknown();
 Refusal uploadUnknown();
+Refusal diskFull();
 /// Of an error that an endpoint threw; `invalidCode` is the endpoint's word for what came and is not right.
 Refusal refusalOf(base::Errc code, const std::string& message, const char* invalidCode);
 

@@ -155,6 +155,7 @@ Outcome UploadEndpoints::receive(const Exchange& exchange, Upload& upload) const
     if (range && count > end - upload.sizeBytes())
       return sizeInvalid("the chunk is longer than its Content-Range says");
     upload.append({buffer.get(), count});
+    exchange.metrics.received(count);
   }
   if (range && upload.sizeBytes() != end)
     return sizeInvalid("the chunk is shorter than its Content-Range says");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -85,6 +86,7 @@ fs::path BlobFolder::shelfOf(const Digest& digest) {
 }
 
 void BlobFolder::place(const fs::path& file, const base::Fd& fd, const Digest& digest) {
+  const auto begin = std::chrono::steady_clock::now();
   const fs::path shelf = shelfOf(digest);
   // The mode must not depend on the umask: another user's process may serve or unpack the file.
   if (::fchmod(fd.get(), kFileMode) != 0) base::throwErrno(errno, "storing a blob");
@@ -95,18 +97,35 @@ void BlobFolder::place(const fs::path& file, const base::Fd& fd, const Digest& d
       base::throwErrno(errno, "storing a blob");
   }
   base::fsyncFolder(shelf);
+  if (sync_ != nullptr)
+    sync_->observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
 void BlobFolder::syncNameOf(const Digest& digest) {
   base::fsyncFolder(shelfOf(digest));
 }
 
-bool BlobFolder::isRight(const Digest& digest, const base::Fd& fd, const Passed& passed) {
+bool BlobFolder::isRight(const Digest& digest, const base::Fd& fd) {
   if (verified.contains(digest, FileStamp::of(fd))) return true;
   const auto turn = verified.waitForTurnToCheck(digest);
   const FileStamp stamp = FileStamp::of(fd);
   if (verified.contains(digest, stamp)) return true;
-  const char* finding = findingOf(digest, fd, passed);
+  return conclude(digest, fd, stamp, findingOf(digest, fd, {}));
+}
+
+bool BlobFolder::isRightOnDisk(const Digest& digest, const base::Fd& fd, const Passed& passed) {
+  const FileStamp stamp = FileStamp::of(fd);
+  verified.forget(stamp);
+  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+  const char* finding = findingOf(digest, fd, [&](std::size_t bytes) {
+    ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+    if (passed) passed(bytes);
+  });
+  return conclude(digest, fd, stamp, finding);
+}
+
+bool BlobFolder::conclude(const Digest& digest, const base::Fd& fd, const FileStamp& stamp,
+                          const char* finding) {
   if (read_ != nullptr) read_->add(stamp.sizeBytes);
   if (finding != nullptr) {
     quarantine(digest, stamp, finding);
@@ -159,6 +178,8 @@ void BlobFolder::countIn(base::Metrics& metrics) {
   read_ = &metrics.counter({"fairlead_blob_verified_bytes_total",
                             "Bytes of blobs that were read to see whether they are right.",
                             {}});
+  sync_ = &metrics.histogram(
+      {"fairlead_blob_sync_seconds", "Time to make a blob's bytes and its name durable.", {}});
   quarantined_ = &metrics.counter(
       {"fairlead_blobs_quarantined_total", "Blobs that were damaged and have been set aside.", {}});
 }

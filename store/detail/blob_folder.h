@@ -37,8 +37,11 @@ class BlobFolder {
   void syncNameOf(const Digest& digest);
 
   /// Whether the file's content is the digest's: known already, or read now, by one thread at a time for each
-  /// digest. One that is wrong, or cannot be read, is quarantined. `passed` is told each piece's length.
-  bool isRight(const Digest& digest, const base::Fd& fd, const Passed& passed = {});
+  /// digest. One that is wrong, or cannot be read, is quarantined.
+  bool isRight(const Digest& digest, const base::Fd& fd);
+  /// The same for who is in no hurry: reads it from the disk whatever was known, leaves nothing of it in the
+  /// page cache, and keeps nobody waiting. `passed` is told each piece's length, and may throw to end it.
+  bool isRightOnDisk(const Digest& digest, const base::Fd& fd, const Passed& passed);
   /// As isRight, and throws notFound.
   void requireRight(const Digest& digest, const base::Fd& fd);
 
@@ -56,6 +59,7 @@ class BlobFolder {
 
  private:
   std::filesystem::path shelfOf(const Digest& digest);
+  bool conclude(const Digest& digest, const base::Fd& fd, const FileStamp& stamp, const char* finding);
   void note(const Digest& digest, std::string_view finding) const;
 
   const std::filesystem::path root_;
@@ -63,6 +67,7 @@ class BlobFolder {
   std::shared_mutex names_;  // shared: a file gets a digest's name; alone: one loses it for being wrong
   base::Counter* read_ = nullptr;
   base::Counter* quarantined_ = nullptr;
+  base::Histogram* sync_ = nullptr;
 };
 
 }  // namespace store::detail

@@ -68,16 +68,19 @@ class CommandSetTest : public ControllerTest {
   const BuildView buildView_{store_, signer_, urls_};
   store::DiskBlobStore diskBlobs_{folder_.blobs()};
   Collection collection_{{.retention = {}, .interval = {}}, store_, diskBlobs_, layers_};
+  Scrubbing scrubbing_{{.interval = {}, .stateFile = {}}, store_, diskBlobs_, clock_};
   store::PublicationStore publications_{store_};
   registry::RegistryCredentials credentials_{folder_.registryLogins()};
   registry::WebOptions web_;
   ImagePublisher publisher_{{}, {store_, publications_, blobs_, credentials_, log_, clock_}};
   bool stopped_ = false;
-  CommandSet commands_{{folder_,       urls_,        store_,      deployer_,
-                        releases_,     stacks_,      engine_,     log_,
-                        runtime_,      locks_,       collection_, publisher_,
-                        publications_, credentials_, web_,        limits_,
-                        sources_,      buildView_,   clock_,      [this](bool) { stopped_ = true; }}};
+  CommandSet commands_{{folder_,    urls_,         store_,
+                        deployer_,  releases_,     stacks_,
+                        engine_,    log_,          runtime_,
+                        locks_,     collection_,   scrubbing_,
+                        publisher_, publications_, credentials_,
+                        web_,       limits_,       sources_,
+                        buildView_, clock_,        [this](bool) { stopped_ = true; }}};
 };
 
 TEST_F(CommandSetTest, GcTellsWhatGoesAndWhy) {

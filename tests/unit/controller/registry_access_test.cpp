@@ -257,7 +257,8 @@ class RegistryTokensTest : public RegistryAccessTest {
   store::RegistryStore rows_{store_};
   store::DiskBlobStore blobs_{folder_ / "blobs"};
   store::UploadStore uploads_{rows_, blobs_, folder_ / "blobs/sessions", clock_};
-  registry::RegistryApi registry_{{store_, rows_, blobs_, uploads_},
+  base::Metrics metrics_;
+  registry::RegistryApi registry_{{store_, rows_, blobs_, uploads_, metrics_},
                                   [this](const auto& question) { return closed_.judge(question); }};
   registry::TokenApi tokenApi_{[this](const auto& question) { return closed_.issue(question); }};
   std::unique_ptr<base::HttpServer> server_ = base::HttpServer::onTcp(

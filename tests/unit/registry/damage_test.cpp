@@ -72,6 +72,37 @@ TEST_F(Damage, APushHealsWhatNobodyHasReadYet) {
   EXPECT_EQ(site_->ask("GET", pathOf(digest)).body, small_);
 }
 
+/// A manifest with one layer, as clients make them.
+std::string manifestOf(const Digest& layer, std::size_t size) {
+  return R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":)"
+         R"("application/vnd.oci.empty.v1+json","digest":")" +
+         layer.str() + R"(","size":)" + std::to_string(size) + R"(},"layers":[]})";
+}
+
+TEST_F(Damage, AManifestMustNotNameWhatWasLost) {
+  const Digest digest = site_->push("hello", small_);
+  const std::string manifest = manifestOf(digest, small_.size());
+  const Headers type = {{"Content-Type", "application/vnd.oci.image.manifest.v1+json"}};
+  flip(digest, 17);
+  EXPECT_EQ(site_->ask("GET", pathOf(digest)).status(), 404);
+  EXPECT_EQ(outcomeOf(site_->put("PUT", "/v2/hello/manifests/v7", manifest, type)),
+            "404 MANIFEST_BLOB_UNKNOWN");
+  site_->push("hello", small_);
+  std::filesystem::resize_file(site_->blobs.path(digest), 3);
+  EXPECT_EQ(outcomeOf(site_->put("PUT", "/v2/hello/manifests/v7", manifest, type)),
+            "404 MANIFEST_BLOB_UNKNOWN");
+  site_->push("hello", small_);
+  EXPECT_EQ(site_->put("PUT", "/v2/hello/manifests/v7", manifest, type).status(), 201);
+}
+
+TEST_F(Damage, IsCounted) {
+  site_->blobs.countIn(site_->metrics);
+  const Digest digest = site_->push("hello", small_);
+  flip(digest, 17);
+  site_->ask("GET", pathOf(digest));
+  EXPECT_THAT(site_->metrics.text(), ::testing::HasSubstr("fairlead_blobs_quarantined_total 1\n"));
+}
+
 // Readers that come and go while the file is damaged and healed, again and again.
 TEST_F(Damage, NoneOfManyReadersGetsWrongBytesForWhole) {
   const Digest digest = site_->push("hello", large_);

@@ -52,7 +52,7 @@ struct Site {
       : releases(folder / "fairlead.db", clock),
         blobs(folder / "blobs"),
         uploads(rows, blobs, folder / "blobs/sessions", clock),
-        api({releases, rows, blobs, uploads}, verdict, options) {}
+        api({releases, rows, blobs, uploads, metrics}, verdict, options) {}
 
   Answer ask(const std::string& method, const std::string& path, const Headers& headers = {},
              const std::string& body = "") {
@@ -93,6 +93,7 @@ struct Site {
   store::RegistryStore rows{releases};
   store::DiskBlobStore blobs;
   store::UploadStore uploads;
+  base::Metrics metrics;
   RegistryApi api;
   std::unique_ptr<base::HttpServer> server =
       base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"),
