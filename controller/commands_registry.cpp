@@ -117,7 +117,7 @@ int removeToken(const Invocation& call) {
 int logIn(const Invocation& call) {
   constexpr std::chrono::days kLifetime{90};
   store::NewToken asked = tokenAsked(call, kindOf(call, TokenKind::pull), kLifetime);
-  const std::string url = call.option("url") ? parsePublicUrl(*call.option("url")) : call.parts.urls.http();
+  const std::string url = call.option("url") ? parsePublicUrl(*call.option("url")) : call.parts.urls.registry();
   asked.description = "registry:login";
   const std::string secret = newTokenSecret();
   asked.secretHash = hashOfSecret(secret);

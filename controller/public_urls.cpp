@@ -44,8 +44,13 @@ std::string PublicUrls::http() const {
   return publicUrl_.empty() ? "http://" + reachable(endpoints().http) : publicUrl_;
 }
 
+std::string PublicUrls::registry() const {
+  const std::string https = endpoints().https;
+  return https.empty() || !publicUrl_.empty() ? http() : "https://" + reachable(https);
+}
+
 std::string PublicUrls::image(const store::AppName& app, store::ReleaseVersion version) const {
-  const std::string begin = http();
+  const std::string begin = registry();
   return begin.substr(begin.find("://") + 3) + "/" + app.str() + ":" + version.str();
 }
 

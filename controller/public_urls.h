@@ -13,6 +13,7 @@ struct Endpoints {
   std::string ssh;
   std::string http;
   std::string router;
+  std::string https;  ///< the TLS front of http; empty: none
 };
 
 /// URLs for people and clients. The endpoints are set once the listeners are bound. Thread-safe.
@@ -30,6 +31,8 @@ class PublicUrls {
   std::string web(const store::AppName& app) const;
   /// "http://localhost:5000", or the public URL
   std::string http() const;
+  /// The same, or the TLS front where there is one: what registry clients use.
+  std::string registry() const;
   /// "localhost:5000/hello:v3"
   std::string image(const store::AppName& app, store::ReleaseVersion version) const;
 

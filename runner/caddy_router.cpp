@@ -1,14 +1,20 @@
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/SocketAddress.h>
 
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -26,6 +32,7 @@ using base::Error;
 using Poco::Net::SocketAddress;
 
 constexpr int kPortAttempts = 5;
+constexpr std::size_t kMaxCertificate = 1u << 20;
 
 SocketAddress parseAddress(const std::string& listen) {
   try {
@@ -66,9 +73,16 @@ class CaddyRouter : public Router {
   explicit CaddyRouter(const CaddyConfig& config)
       : folder_(prepare(config.folder)),
         wanted_(parseAddress(config.listen)),
+        front_(config.tls),
         files_(folder_),
         process_(folder_, config.program) {
+    if (front_) tls_ = openFront();
     ensureRunning();
+    if (!front_) return;
+    certificateWatch_ = std::jthread([this](const std::stop_token& stop) {
+      ::pthread_setname_np(::pthread_self(), "certificates");
+      watchCertificates(stop);
+    });
   }
 
   void apply(const std::vector<Route>& routes) override {
@@ -82,7 +96,13 @@ class CaddyRouter : public Router {
     return address_;
   }
 
+  std::string tlsAddress() const override {
+    const std::lock_guard lock(mutex_);
+    return tls_ ? tls_->listen : "";
+  }
+
   void stop() override {
+    certificateWatch_ = {};
     const std::lock_guard lock(mutex_);
     process_.stop();
   }
@@ -95,6 +115,75 @@ class CaddyRouter : public Router {
     return std::filesystem::absolute(folder);
   }
 
+  /// The front's address, free or that of the Caddy that runs, and the files as they are now.
+  detail::TlsListener openFront() {
+    const SocketAddress wanted = parseAddress(front_->listen);
+    const std::string saved = readSmall("https_address");
+    std::string address;
+    const bool wasThis =
+        !saved.empty() &&
+        (saved == wanted.toString() || (wanted.port() == 0 && parseAddress(saved).host() == wanted.host()));
+    if (wasThis && process_.isRunning()) {
+      address = saved;
+    } else {
+      auto bound = wasThis ? tryBind(parseAddress(saved)) : std::nullopt;
+      if (!bound) bound = tryBind(wanted);
+      if (!bound)
+        throw Error(Errc::unavailable,
+                    "the address " + wanted.toString() +
+                        " is taken: stop what listens there or choose another https_listen");
+      address = *bound;
+    }
+    base::writeFileAtomically(folder_ / "https_address", address);
+    return {.listen = address,
+            .certificate = std::filesystem::absolute(front_->certificate).string(),
+            .key = std::filesystem::absolute(front_->key).string(),
+            .version = certificateVersion(),
+            .backend = front_->backend};
+  }
+
+  std::string certificateVersion() const {
+    std::string bytes;
+    for (const auto& [file, setting] :
+         {std::pair{front_->certificate, "tls_certificate"}, std::pair{front_->key, "tls_key"}}) {
+      std::error_code missing;
+      if (!std::filesystem::is_regular_file(file, missing))
+        throw Error(Errc::invalidArgument, "https_listen needs a certificate and its key in PEM files, but " +
+                                               std::string(setting) + " \"" + file.string() +
+                                               "\" is no file");
+      bytes += base::Digest::of(base::readFile(file, kMaxCertificate)).str();
+    }
+    return base::Digest::of(bytes).hex().substr(0, 16);
+  }
+
+  /// A certificate is renewed by putting another file in its place.
+  void watchCertificates(const std::stop_token& stop) {
+    while (true) {
+      {
+        std::unique_lock lock(mutex_);
+        tick_.wait_for(lock, stop, front_->look, [] { return false; });
+      }
+      if (stop.stop_requested()) return;
+      try {
+        renewCertificate();
+      } catch (const base::Error& error) {
+        log_.error("certificate not taken, the one before stays", {{"error", error.what()}});
+      }
+    }
+  }
+
+  void renewCertificate() {
+    const std::lock_guard lock(mutex_);
+    const std::string version = certificateVersion();
+    if (version == tls_->version) return;
+    auto renewed = tls_;
+    renewed->version = version;
+    process_.load(detail::caddyConfig(address_, renewed));
+    tls_ = renewed;
+    use(address_);
+    log_.info("certificate renewed", {{"file", tls_->certificate}});
+  }
+
   void ensureRunning() {
     const bool runs = process_.isRunning();
     if (runs && !address_.empty()) return;
@@ -104,11 +193,11 @@ class CaddyRouter : public Router {
     } else if (saved.empty() || (wanted_.port() != 0 && saved != wanted_.toString()) ||
                !isWantedHost(saved)) {
       const std::string address = chooseAddress("");
-      process_.load(detail::caddyConfig(address));
+      process_.load(detail::caddyConfig(address, tls_));
       use(address);
     } else {
       address_ = saved;
-      const std::string config = detail::caddyConfig(saved);
+      const std::string config = detail::caddyConfig(saved, tls_);
       if (config != readSmall("caddy.json")) process_.load(config);
       use(saved);
     }
@@ -145,7 +234,7 @@ class CaddyRouter : public Router {
 
   void use(const std::string& address) {
     address_ = address;
-    base::writeFileAtomically(folder_ / "caddy.json", detail::caddyConfig(address));
+    base::writeFileAtomically(folder_ / "caddy.json", detail::caddyConfig(address, tls_));
     base::writeFileAtomically(folder_ / "address", address);
   }
 
@@ -156,10 +245,14 @@ class CaddyRouter : public Router {
   mutable std::mutex mutex_;
   const std::filesystem::path folder_;
   const SocketAddress wanted_;
+  const std::optional<TlsFront> front_;
+  std::optional<detail::TlsListener> tls_;
   std::string address_;
   detail::RouteFiles files_;
   detail::CaddyProcess process_;
   base::Log log_{"runner"};
+  std::condition_variable_any tick_;
+  std::jthread certificateWatch_;  // last
 };
 
 }  // namespace

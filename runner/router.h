@@ -1,8 +1,10 @@
 // The HTTP router in front of the processes.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,19 +25,33 @@ class Router {
   virtual void apply(const std::vector<Route>& routes) = 0;
   /// "HOST:PORT" where it listens.
   virtual std::string address() const = 0;
+  /// Where the TLS front listens; empty without one.
+  virtual std::string tlsAddress() const { return ""; }
   virtual void stop() = 0;
+};
+
+/// TLS in front of the daemon's own HTTP listener.
+struct TlsFront {
+  std::string listen;                      ///< setting https_listen: HOST:PORT, port 0 for any
+  std::filesystem::path certificate;       ///< setting tls_certificate: PEM, with the intermediate ones
+  std::filesystem::path key;               ///< setting tls_key: PEM
+  std::string backend;                     ///< HOST:PORT
+  std::chrono::milliseconds look{60'000};  ///< how often it is looked whether the files are others
 };
 
 struct CaddyConfig {
   std::string listen = "127.0.0.1:8080";  ///< HOST:PORT, port 0 for any
-  std::filesystem::path folder;           ///< DIR/run/router: admin socket, pid file, Caddy's own storage
+  std::optional<TlsFront> tls = std::nullopt;
+  std::filesystem::path folder;  ///< DIR/run/router: admin socket, pid file, Caddy's own storage
   std::string program = "caddy";
 };
 
 /// Caddy, with its admin API on a unix socket in `folder` and the routes as files there, which it reads for
 /// every request (detail/route_files.h tells why), so that a change disturbs no connection. It runs in a
 /// session of its own and serves on while the daemon restarts; a running one is adopted, a dead one is
-/// started anew with the last routes. Throws unavailable with what to install, or the address that is taken.
+/// started anew with the last routes. Certificate files that change are read again. Throws
+/// invalidArgument for certificate files that cannot be read or are none, unavailable with what to install,
+/// or the address that is taken.
 std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config);
 
 }  // namespace runner

@@ -17,6 +17,9 @@ struct Config {
   std::string sshListen = "127.0.0.1:2222";
   std::string httpListen = "127.0.0.1:5000";
   std::string routerListen = "127.0.0.1:8080";
+  std::string httpsListen;  ///< empty: none
+  std::filesystem::path tlsCertificate;
+  std::filesystem::path tlsKey;
   std::string domain = "localhost";
   std::string publicUrl;  ///< of http_listen as the outside world has it; empty: http://, domain and port
   std::filesystem::path adminKey;

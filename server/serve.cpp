@@ -221,6 +221,7 @@ void writeReady(const controller::DataFolder& folder, const controller::Endpoint
   json->set("ssh", endpoints.ssh);
   json->set("http", endpoints.http);
   json->set("router", endpoints.router);
+  if (!endpoints.https.empty()) json->set("https", endpoints.https);
   json->set("version", std::string(base::kVersion));
   base::writeFileAtomically(folder.readyFile(), base::toJson(json) + "\n");
 }
@@ -271,6 +272,14 @@ registry::WebOptions webOptions(const Config& config) {
   return web;
 }
 
+std::optional<runner::TlsFront> tlsFront(const Config& config, const std::string& httpAddress) {
+  if (config.httpsListen.empty()) return std::nullopt;
+  return runner::TlsFront{.listen = config.httpsListen,
+                          .certificate = config.tlsCertificate,
+                          .key = config.tlsKey,
+                          .backend = httpAddress};
+}
+
 /// The daemon's objects in the order of their construction; destroyed in reverse.
 int run(const Config& config) {
   base::keepHeapSmall();
@@ -299,7 +308,9 @@ int run(const Config& config) {
                               clock);
   base::Log("server").info("container runtime chosen", {{"runtime", runtime->describe()}});
   sandbox::LayerStore layers(folder.layers(), runtime->hostId(0));
-  const auto router = runner::makeCaddyRouter({.listen = config.routerListen, .folder = folder.router()});
+  const auto router = runner::makeCaddyRouter({.listen = config.routerListen,
+                                               .tls = tlsFront(config, httpListener.address),
+                                               .folder = folder.router()});
   runner::AppLog appLog(folder.appLogs(), clock, config.appLogMaxBytes);
   const auto engine = runner::makeLocalEngine(
       engineConfig(config, folder), *runtime, *router, appLog,
@@ -372,7 +383,8 @@ int run(const Config& config) {
   for (const std::string& fingerprint : ssh.hostKeyFingerprints())
     base::Log("server").info("ssh host key", {{"fingerprint", fingerprint}});
   gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered, metrics);
-  const controller::Endpoints endpoints{ssh.address(), http->address(), router->address()};
+  const controller::Endpoints endpoints{ssh.address(), http->address(), router->address(),
+                                        router->tlsAddress()};
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });
   stacks.createMissing(config.defaultStack, console);

@@ -134,18 +134,42 @@ Value appServer(const std::string& listen) {
                  {"errors", object({{"routes", errors}})}});
 }
 
+/// The daemon's HTTP listener, with TLS around it. Who it is for comes in X-Forwarded-For, -Proto and -Host.
+Value daemonServer(const TlsListener& tls) {
+  const Value forward =
+      object({{"handler", "reverse_proxy"}, {"upstreams", array({object({{"dial", tls.backend}})})}});
+  return object({{"listen", array({tls.listen})},
+                 {"automatic_https", object({{"disable", true}})},
+                 {"read_header_timeout", "30s"},
+                 {"tls_connection_policies", array({object({})})},
+                 {"routes", array({object({{"handle", array({forward})}})})}});
+}
+
+/// Caddy's part for certificates. It would reread nothing while the configuration is the same: so the files'
+/// version is in it.
+Value certificates(const TlsListener& tls) {
+  const Value file = object(
+      {{"certificate", tls.certificate}, {"key", tls.key}, {"tags", array({"version-" + tls.version})}});
+  return object({{"certificates", object({{"load_files", array({file})}})}});
+}
+
 }  // namespace
 
-std::string caddyConfig(const std::string& listen) {
+std::string caddyConfig(const std::string& listen, const std::optional<TlsListener>& tls) {
   const Value logFile =
       object({{"output", "file"}, {"filename", "caddy.log"}, {"roll_size_mb", 10}, {"roll_keep", 2}});
+  auto servers = base::makeJsonObject();
+  servers->set("apps", appServer(listen));
+  if (tls) servers->set("daemon", daemonServer(*tls));
+  auto apps = base::makeJsonObject();
+  apps->set("http", object({{"grace_period", "5s"}, {"servers", Value(servers)}}));
+  if (tls) apps->set("tls", certificates(*tls));
   const Value config =
       object({{"admin", object({{"listen", "unix/admin.sock"},
                                 {"origins", array({"fairlead"})},
                                 {"config", object({{"persist", false}})}})},
               {"logging", object({{"logs", object({{"default", object({{"writer", logFile}})}})}})},
-              {"apps", object({{"http", object({{"grace_period", "5s"},
-                                                {"servers", object({{"apps", appServer(listen)}})}})}})}});
+              {"apps", Value(apps)}});
   return base::toJson(config.extract<base::JsonObject::Ptr>());
 }
 

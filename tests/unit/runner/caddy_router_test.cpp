@@ -38,12 +38,13 @@ struct Answer {
 
 /// A web process: answers its name, with what Caddy told about the client.
 std::unique_ptr<base::HttpServer> backendNamed(const std::string& name) {
-  return base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"), [name](const base::HttpRequest&) {
-    return base::makeHandler([name](base::HttpRequest& request, base::HttpResponse& response) {
-      base::sendBody(request, response, 200, "text/plain",
-                     name + " " + request.getHost() + " " + request.get("X-Forwarded-Proto", "?"));
-    });
-  });
+  return base::HttpServer::onTcp(
+      base::listenTcp("127.0.0.1:0", "http_listen"), [name](const base::HttpRequest&) {
+        return base::makeHandler([name](base::HttpRequest& request, base::HttpResponse& response) {
+          base::sendBody(request, response, 200, "text/plain",
+                         name + " " + request.getHost() + " " + request.get("X-Forwarded-Proto", "?"));
+        });
+      });
 }
 
 class CaddyRouterTest : public testing::Test {
@@ -152,16 +153,17 @@ TEST_F(CaddyRouterTest, WaitingRequestFindsTheNewBackend) {
 
 TEST_F(CaddyRouterTest, StreamsWithoutWaitingForTheEnd) {
   std::promise<void> seen;
-  const auto backend = base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"), [&](const base::HttpRequest&) {
-    return base::makeHandler([&](base::HttpRequest&, base::HttpResponse& response) {
-      response.setChunkedTransferEncoding(true);
-      response.setContentType("text/event-stream");
-      std::ostream& out = response.send();
-      out << "data: first\n\n" << std::flush;
-      seen.get_future().wait_for(std::chrono::seconds(10));
-      out << "data: last\n\n" << std::flush;
-    });
-  });
+  const auto backend =
+      base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"), [&](const base::HttpRequest&) {
+        return base::makeHandler([&](base::HttpRequest&, base::HttpResponse& response) {
+          response.setChunkedTransferEncoding(true);
+          response.setContentType("text/event-stream");
+          std::ostream& out = response.send();
+          out << "data: first\n\n" << std::flush;
+          seen.get_future().wait_for(std::chrono::seconds(10));
+          out << "data: last\n\n" << std::flush;
+        });
+      });
   router_->apply({{{"app.localhost"}, {backend->address()}}});
   net::HTTPClientSession session{net::SocketAddress(router_->address())};
   net::HTTPRequest request(net::HTTPRequest::HTTP_GET, "/", net::HTTPMessage::HTTP_1_1);
@@ -306,6 +308,76 @@ TEST_F(CaddyRouterTest, AdoptedOneMovesToAnotherAddress) {
   EXPECT_THAT(router_->address(), HasSubstr("127.0.0.2:"));
   EXPECT_EQ(caddyPid(), pid);
   EXPECT_EQ(get("one.localhost").status, 200);
+}
+
+/// A certificate for 127.0.0.1 with this name in it.
+void writeCertificate(const std::filesystem::path& folder, const std::string& name) {
+  const auto made = base::runCommand(
+      {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+       "-days", "2", "-subj", "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+       folder / "new.key", "-out", folder / "new.pem"},
+      {});
+  ASSERT_TRUE(made.status.ok()) << made.err;
+  std::filesystem::rename(folder / "new.key", folder / "key.pem");
+  std::filesystem::rename(folder / "new.pem", folder / "cert.pem");
+}
+
+TEST_F(CaddyRouterTest, PutsTlsInFrontOfTheDaemon) {
+  const auto daemon = backendNamed("daemon");
+  writeCertificate(folder_.path(), "first");
+  router_->stop();
+  config_.tls = TlsFront{.listen = "127.0.0.1:0",
+                         .certificate = folder_ / "cert.pem",
+                         .key = folder_ / "key.pem",
+                         .backend = daemon->address(),
+                         .look = std::chrono::milliseconds(50)};
+  router_ = makeCaddyRouter(config_);
+  const std::string address = router_->tlsAddress();
+  const auto curl = [&] {
+    return base::runCommand(
+        {"curl", "-sS", "--noproxy", "*", "--cacert", folder_ / "cert.pem", "https://" + address + "/"}, {});
+  };
+  EXPECT_EQ(curl().out, "daemon " + address + " https") << curl().err;
+  // A new daemon finds it; a new certificate is taken while it runs.
+  router_.reset();
+  router_ = makeCaddyRouter(config_);
+  EXPECT_EQ(router_->tlsAddress(), address);
+  writeCertificate(folder_.path(), "second");
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!curl().status.ok() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(curl().out, "daemon " + address + " https") << curl().err;
+  // What is no certificate changes nothing.
+  folder_.write("key.pem", "nothing");
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(curl().out, "daemon " + address + " https");
+  // And without the setting it is gone.
+  router_.reset();
+  config_.tls.reset();
+  router_ = makeCaddyRouter(config_);
+  EXPECT_EQ(router_->tlsAddress(), "");
+  EXPECT_FALSE(curl().status.ok());
+}
+
+TEST_F(CaddyRouterTest, SaysWhichCertificateFileIsMissing) {
+  router_->stop();
+  config_.tls = TlsFront{.listen = "127.0.0.1:0",
+                         .certificate = folder_ / "cert.pem",
+                         .key = folder_ / "key.pem",
+                         .backend = "127.0.0.1:1"};
+  const auto message = [&]() -> std::string {
+    try {
+      makeCaddyRouter(config_)->stop();
+      return "";
+    } catch (const base::Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_THAT(message(), HasSubstr("tls_certificate \""));
+  folder_.write("cert.pem", "x");
+  EXPECT_THAT(message(), HasSubstr("tls_key \""));
+  folder_.write("key.pem", "x");
+  EXPECT_THAT(message(), HasSubstr("the router did not start: "));
 }
 
 TEST_F(CaddyRouterTest, RefusesAnAddressThatIsTaken) {
