@@ -12,11 +12,14 @@ make_releases() {
 }
 
 back_up_database() { sqlite3 "$data/fairlead.db" "VACUUM INTO '$work/backup/fairlead.db.new'" && mv "$work/backup/fairlead.db.new" "$work/backup/fairlead.db"; }
-back_up_files() { cp -au "$data/repos" "$data/blobs" "$data/keys" "$work/backup/"; }
+back_up_files() {
+  rsync -a --exclude=/blobs/uploads --exclude=/blobs/sessions --exclude='/repos/*/quarantine' --exclude='/repos/*/ref-transactions' \
+    "$data/repos" "$data/blobs" "$data/keys" "$work/backup/" || [[ $? == 24 ]]
+}
 
 has_second_page() { [[ $(page hello 2>/dev/null) == *page=two* ]]; }
 
-command -v sqlite3 >/dev/null || skip "no sqlite3 here"
+if ! command -v sqlite3 || ! command -v rsync; then skip "no sqlite3 or no rsync here"; fi >/dev/null
 start_server
 deploy_web_app hello one
 first=$(fairlead releases:info v2 -a hello --json | jq -r .image_digest)
