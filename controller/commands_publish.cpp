@@ -1,4 +1,4 @@
-// publish, publish:to, publish:off, publish:now, registries, registries:login, registries:logout
+// publish, publish:to, publish:off, publish:now, registries, registries:add, registries:remove
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/command_set.h"
@@ -99,7 +99,7 @@ int listRegistries(const Invocation& call) {
     json->add(object);
     rows.push_back({login.host, login.user});
   }
-  call.print(json, rows.empty() ? "No registry has a login here: add one with fairlead registries:login HOST "
+  call.print(json, rows.empty() ? "No registry has a login here: add one with fairlead registries:add HOST "
                                   "--username NAME\n"
                                 : table(rows));
   return 0;
@@ -113,7 +113,7 @@ void requireHost(const std::string& host) {
 }
 
 /// Who may run programs of an app may not learn the server's own passwords: they are taken, never shown.
-int logIn(const Invocation& call) {
+int addLogin(const Invocation& call) {
   const std::string& host = call.args[0];
   requireHost(host);
   const auto user = call.option("username");
@@ -129,7 +129,7 @@ int logIn(const Invocation& call) {
   return 0;
 }
 
-int logOut(const Invocation& call) {
+int removeLogin(const Invocation& call) {
   const std::string& host = call.args[0];
   if (!call.parts.credentials.remove(host))
     throw base::Error(base::Errc::notFound,
@@ -161,14 +161,14 @@ std::vector<CommandSpec> publishCommands() {
        {"to=", "detach"},
        publishNow},
       {"registries", "", "list the registries that the server logs in to", 0, 0, {}, listRegistries},
-      {"registries:login",
+      {"registries:add",
        "HOST --username NAME",
        "log in to a registry; the password is read from the standard input",
        1,
        1,
        {"username=", "password-stdin"},
-       logIn},
-      {"registries:logout", "HOST", "forget a registry's login", 1, 1, {}, logOut},
+       addLogin},
+      {"registries:remove", "HOST", "forget a registry's login", 1, 1, {}, removeLogin},
   };
 }
 

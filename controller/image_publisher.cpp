@@ -120,6 +120,8 @@ void ImagePublisher::tell(std::int64_t id, const PushProgress& progress) {
 
 Publication ImagePublisher::watch(std::int64_t id, base::ByteSink& output, const std::stop_token& stop) {
   std::string said;
+  if (const auto job = parts_.publications.find(id))
+    output.write("-----> Publishing " + job->version.str() + " to " + job->target + "\n");
   while (true) {
     std::uint64_t seen = 0;
     std::optional<PushProgress> progress;
@@ -133,8 +135,8 @@ Publication ImagePublisher::watch(std::int64_t id, base::ByteSink& output, const
     if (job->state != PublicationState::pending) return *job;
     std::string line = progress            ? "       " + progressLine(*progress)
                        : job->attempts > 0 ? "       " + describe(*job, progress)
-                                           : "-----> Publishing " + job->version.str() + " to " + job->target;
-    if (line != said) output.write(line + "\n");
+                                           : "";
+    if (!line.empty() && line != said) output.write(line + "\n");
     said = std::move(line);
     std::unique_lock lock(mutex_);
     changed_.wait(lock, stop, [&] { return news_ != seen; });

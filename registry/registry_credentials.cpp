@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/atomic_file.h"
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "registry/detail/basic_credentials.h"
 
 namespace registry {
 namespace {
@@ -29,7 +29,7 @@ base::JsonObject::Ptr member(const base::JsonObject::Ptr& json, const std::strin
 RegistryCredential credentialOf(const base::JsonObject::Ptr& entry) {
   RegistryCredential credential{base::jsonString(entry, "username"), base::jsonString(entry, "password"),
                                 base::jsonString(entry, "identitytoken")};
-  const std::string pair = detail::decodeBase64(base::jsonString(entry, "auth"));
+  const std::string pair = base::fromBase64(base::jsonString(entry, "auth")).value_or("");
   if (const auto colon = pair.find(':'); colon != std::string::npos) {
     credential.user = pair.substr(0, colon);
     credential.password = pair.substr(colon + 1);
@@ -70,7 +70,7 @@ void RegistryCredentials::put(const std::string& host, const RegistryCredential&
   auto auths = member(config, "auths");
   if (!auths) auths = base::makeJsonObject();
   auto entry = base::makeJsonObject();
-  entry->set("auth", detail::basicCredentials(credential.user, credential.password));
+  entry->set("auth", base::toBase64(credential.user + ":" + credential.password));
   auths->set(keyOf(host), entry);
   config->set("auths", auths);
   save(config);

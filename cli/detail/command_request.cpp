@@ -89,7 +89,7 @@ CommandRequest makeRequest(const Surroundings& surroundings, const std::vector<s
   for (std::size_t i = 0; i < argv.size(); ++i)
     requireUtf8(argv[i], "argument " + std::to_string(i + 1));
   if (!argv.empty() && argv[0] == "keys:add") attachKey(surroundings, request);
-  if (!argv.empty() && argv[0] == "registries:login" && !wantsHelp(argv))
+  if (!argv.empty() && argv[0] == "registries:add" && !wantsHelp(argv))
     request.input = surroundings.readSecret("Password: ");
   request.app = appOfFolder(surroundings.currentFolder);
   return request;

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
-#include "registry/detail/basic_credentials.h"
 #include "registry/detail/text_source.h"
 
 namespace registry::detail {
@@ -31,7 +31,7 @@ std::string baseOf(const ClientOptions& options) {
 }
 
 std::string basicOf(const RegistryCredential& credential) {
-  return "Basic " + basicCredentials(credential.user, credential.password);
+  return "Basic " + base::toBase64(credential.user + ":" + credential.password);
 }
 
 std::string escaped(const std::string& text) {
@@ -94,8 +94,8 @@ void AuthorizedClient::refuse(WebAnswer& answer, const std::string& doing) {
   std::string text = doing + ": " + options_.host + " answers " + std::to_string(status);
   if (!words.empty()) text += " (" + words + ")";
   if (status == 401 || status == 403)
-    text += (options_.credential ? ": log in with an account that may do that: fairlead registries:login "
-                                 : ": log in there with: fairlead registries:login ") +
+    text += (options_.credential ? ": log in with an account that may do that: fairlead registries:add "
+                                 : ": log in there with: fairlead registries:add ") +
             options_.host;
   throw Error(codeOf(status), text);
 }

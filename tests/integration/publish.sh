@@ -77,14 +77,14 @@ start_registry
 
 note "without a login"
 refused 1 fairlead publish:to "$address:5000/team/hello" -a hello
-assert_contains "$refusal" "log in there with: fairlead registries:login $address:5000" "answer"
+assert_contains "$refusal" "log in there with: fairlead registries:add $address:5000" "answer"
 assert_contains "$(fairlead releases:info -a hello)" "failed: " "state of the release"
-fairlead registries:login "$address:5000" --username me <<<wrong
+fairlead registries:add "$address:5000" --username me <<<wrong
 refused 1 fairlead publish:now -a hello
 assert_contains "$refusal" "log in with an account that may do that" "answer"
 
 note "with one"
-fairlead registries:login "$address:5000" --username me <<<secret
+fairlead registries:add "$address:5000" --username me <<<secret
 assert_eq "$(stat -c %a "$data/keys/registries.json")" 600 "mode of the logins"
 assert_contains "$(fairlead publish:now -a hello)" "v2 is at $address:5000/team/hello:v2" "answer"
 assert_eq "$(digest_there v2)" "$(digest_here v2)" "digest there"
@@ -116,9 +116,9 @@ there /v2/team/copy/manifests/v4 -o /dev/null -H 'Accept: application/vnd.oci.im
 
 note "and back in: as a stack, with the login"
 fairlead stacks:import back --run "$address:5000/team/hello:v4" --build "$address:5000/team/hello@$(digest_here v3)" | sed 's/^/  | /'
-fairlead registries:logout "$address:5000" >/dev/null
+fairlead registries:remove "$address:5000" >/dev/null
 refused 1 fairlead stacks:import back --run "$address:5000/team/hello:v4" --build "$address:5000/team/hello:v3"
-assert_contains "$refusal" "fairlead registries:login" "answer"
+assert_contains "$refusal" "fairlead registries:add" "answer"
 
 note "a certificate of somebody else"
 sed -i '/^ca_bundle/d' "$work/fairlead.conf"

@@ -95,15 +95,15 @@ TEST_F(CommandSetTest, GcTellsWhatGoesAndWhy) {
 
 TEST_F(CommandSetTest, RegistriesAreLoggedInTo) {
   std::filesystem::create_directories(folder_.keys());
-  EXPECT_THAT(run({"registries"}).out, HasSubstr("fairlead registries:login"));
-  EXPECT_THAT(run({"registries:login", "ghcr.io"}).err, HasSubstr("--username"));
-  EXPECT_THAT(run({"registries:login", "https://ghcr.io", "--username", "me"}).err,
+  EXPECT_THAT(run({"registries"}).out, HasSubstr("fairlead registries:add"));
+  EXPECT_THAT(run({"registries:add", "ghcr.io"}).err, HasSubstr("--username"));
+  EXPECT_THAT(run({"registries:add", "https://ghcr.io", "--username", "me"}).err,
               HasSubstr("no registry's host"));
-  EXPECT_THAT(run({"registries:login", "ghcr.io", "--username", "me"}).err, HasSubstr("password is empty"));
+  EXPECT_THAT(run({"registries:add", "ghcr.io", "--username", "me"}).err, HasSubstr("password is empty"));
   credentials_.put("ghcr.io", {"me", "secret", ""});
   EXPECT_EQ(run({"registries"}).out, "ghcr.io  me\n");
-  EXPECT_EQ(run({"registries:logout", "ghcr.io"}).code, 0);
-  EXPECT_THAT(run({"registries:logout", "ghcr.io"}).err, HasSubstr("there is no login"));
+  EXPECT_EQ(run({"registries:remove", "ghcr.io"}).code, 0);
+  EXPECT_THAT(run({"registries:remove", "ghcr.io"}).err, HasSubstr("there is no login"));
 }
 
 TEST_F(CommandSetTest, PublishingNeedsARepository) {

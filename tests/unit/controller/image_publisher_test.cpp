@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "tests/support/byte_streams.h"
+#include "tests/support/fake_registry.h"
 #include "tests/unit/controller/controller_test.h"
-#include "tests/unit/registry/fake_registry.h"
 
 namespace controller {
 namespace {
@@ -54,7 +54,7 @@ class ImagePublisherTest : public ControllerTest {
   }
 
   base::SystemClock system_;  // the thread waits by it; the rows have the other one's times
-  registry::FakeRegistry remote_;
+  testing_support::FakeRegistry remote_;
   store::PublicationStore publications_{store_};
   registry::RegistryCredentials credentials_{folder_.registryLogins()};
   testing_support::StringSink output_;
@@ -103,7 +103,7 @@ TEST_F(ImagePublisherTest, GivesUpWhereAPersonHasToDoSomething) {
   const store::Release release = deploy(app, "one");
   const auto failed = outcome(release);
   EXPECT_EQ(failed.state, PublicationState::failed);
-  EXPECT_THAT(failed.message, HasSubstr("fairlead registries:login " + remote_.host()));
+  EXPECT_THAT(failed.message, HasSubstr("fairlead registries:add " + remote_.host()));
   remote_.good = {"Basic bWU6c2VjcmV0"};
   credentials_.put(remote_.host(), {"me", "secret", ""});
   publisher_->publish(release, failed.target);

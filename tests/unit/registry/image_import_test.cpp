@@ -9,9 +9,9 @@
 #include "base/error.h"
 #include "registry/release_image.h"
 #include "store/layer_writer.h"
+#include "tests/support/fake_registry.h"
 #include "tests/support/memory_blob_store.h"
 #include "tests/support/temp_folder.h"
-#include "tests/unit/registry/fake_registry.h"
 
 namespace registry {
 namespace {
@@ -130,7 +130,7 @@ TEST(ImageImport, TakesAnArchive) {
 
 /// An index in an index, a docker manifest for this machine in it, a layer named by sha512.
 TEST(ImageImport, TakesThisMachinesImageFromARegistry) {
-  FakeRegistry remote;
+  testing_support::FakeRegistry remote;
   const auto digest512 = store::Digest::of("the layer", base::DigestAlgorithm::sha512);
   remote.blobs[digest512.str()] = "the layer";
   const auto describe = [](const std::string& type, const std::string& bytes) {

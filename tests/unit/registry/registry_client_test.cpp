@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "registry/image_push.h"
 #include "tests/support/byte_streams.h"
+#include "tests/support/fake_registry.h"
 #include "tests/support/memory_blob_store.h"
-#include "tests/unit/registry/fake_registry.h"
 #include "tests/unit/registry/registry_site.h"
 
 namespace registry {
@@ -56,7 +56,7 @@ class RegistryClientTest : public ::testing::Test {
     return base::Errc::internal;
   }
 
-  FakeRegistry fake_;
+  testing_support::FakeRegistry fake_;
   std::optional<RegistryCredential> credential_;
   std::stop_source stop_;
   std::unique_ptr<RegistryClient> client_;
@@ -120,7 +120,7 @@ TEST_F(RegistryClientTest, LogsInWithBasic) {
 TEST_F(RegistryClientTest, SaysWhatToTypeWhenItIsNotLetIn) {
   fake_.challenge = "Basic realm=\"x\"";
   EXPECT_EQ(errorOf([&] { push("content"); }), base::Errc::unauthenticated);
-  EXPECT_THAT(message_, HasSubstr("fairlead registries:login " + fake_.host()));
+  EXPECT_THAT(message_, HasSubstr("fairlead registries:add " + fake_.host()));
   fake_.challenge = kBearer;
   EXPECT_EQ(errorOf([&] { push("content"); }), base::Errc::unauthenticated);
   EXPECT_THAT(message_, HasSubstr("logging in"));
@@ -149,7 +149,7 @@ TEST_F(RegistryClientTest, TakesNothingThatIsNotWhatItsDigestSays) {
 }
 
 TEST_F(RegistryClientTest, FollowsToAnotherHostWithoutTheToken) {
-  FakeRegistry elsewhere;
+  testing_support::FakeRegistry elsewhere;
   elsewhere.challenge = "Basic realm=\"nobody\"";
   elsewhere.good = {""};
   elsewhere.put("content");
@@ -172,7 +172,7 @@ TEST_F(RegistryClientTest, RepeatsTheRegistrysOwnWords) {
 TEST_F(RegistryClientTest, TellsAHostThatIsNotThere) {
   std::string gone;
   {
-    FakeRegistry other;
+    testing_support::FakeRegistry other;
     gone = other.host();
   }
   RegistryClient lost({.host = gone, .repository = RepositoryName::parse("a")}, {});

@@ -13,7 +13,7 @@
 #include "base/strings.h"
 #include "store/model.h"
 
-namespace registry {
+namespace testing_support {
 
 /// Holds one repository's blobs and manifests in memory. Switches are set before requests are made.
 class FakeRegistry {
@@ -162,4 +162,4 @@ class FakeRegistry {
       });
 };
 
-}  // namespace registry
+}  // namespace testing_support
