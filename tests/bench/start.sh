@@ -16,7 +16,7 @@ first_answer() {
   "$FAIRLEAD" serve --data "$data" --config "$work/fairlead.conf" --ssh-listen "$ssh_address" --http-listen "$http_address" --router-listen "$router_address" \
     >>"$server_log" 2>&1 </dev/null &
   server_pid=$!
-  until curl -sf -o /dev/null --max-time 5 -H 'Accept: */*' "http://$http_address$1"; do kill -0 "$server_pid" || fail "the server ended"; done
+  until curl -sf -o /dev/null --max-time 5 -H "Authorization: $authorization" -H 'Accept: */*' "http://$http_address$1"; do kill -0 "$server_pid" || fail "the server ended"; done
   awk -v a="$start" -v b="$(now)" 'BEGIN { printf "%.4f\n", b - a }' >>"$2"
   wait_until 30 "the server is ready" server_is_ready
   stop_server
