@@ -1,31 +1,15 @@
 #include "controller/repository_keeper.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "controller/last_in_line.h"
 
 namespace controller {
-namespace {
-
-constexpr int kLowest = 19;
-
-/// So that a push never waits for it.
-void stepBack() {
-  constexpr int kWhoProcess = 1;
-  constexpr int kIdleClass = 3 << 13;
-  const auto self = static_cast<id_t>(::gettid());
-  ::setpriority(PRIO_PROCESS, self, kLowest);
-  ::syscall(SYS_ioprio_set, kWhoProcess, self, kIdleClass);
-}
-
-}  // namespace
 
 RepositoryKeeper::RepositoryKeeper(RepositoryKeeperConfig config)
     : config_(config), thread_([this](const std::stop_token& stop) { loop(stop); }) {}
@@ -42,7 +26,7 @@ void RepositoryKeeper::look(const std::filesystem::path& repository) {
 
 void RepositoryKeeper::loop(const std::stop_token& stop) {
   pthread_setname_np(pthread_self(), "repositories");
-  stepBack();
+  beLastInLine();
   while (!stop.stop_requested()) {
     std::optional<std::filesystem::path> next;
     {

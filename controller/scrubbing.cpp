@@ -1,9 +1,6 @@
 #include "controller/scrubbing.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -13,21 +10,9 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "controller/last_in_line.h"
 
 namespace controller {
-namespace {
-
-constexpr int kLowestPriority = 19;
-
-/// This thread, for the processor and for the disk.
-void beLastInLine() {
-  constexpr int kIoprioWhoProcess = 1;
-  constexpr int kIdleClass = 3 << 13;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLowestPriority);
-  ::syscall(SYS_ioprio_set, kIoprioWhoProcess, 0, kIdleClass);
-}
-
-}  // namespace
 
 Scrubbing::Scrubbing(ScrubConfig config, store::ReleaseStore& store, store::DiskBlobStore& blobs,
                      const base::Clock& clock)

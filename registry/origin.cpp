@@ -14,12 +14,6 @@ bool isHost(std::string_view host) {
   return !host.empty() && host.size() <= kMaxHost && host.find_first_not_of(kAllowed) == std::string::npos;
 }
 
-bool isPeerLocal(const base::HttpRequest& request) {
-  const Poco::Net::SocketAddress peer = request.clientAddress();
-  return peer.family() == Poco::Net::SocketAddress::UNIX_LOCAL || peer.host().isLoopback() ||
-         peer.host().toString().starts_with("::ffff:127.");
-}
-
 /// Of a list, the first: what the client said to the proxy that it saw.
 std::string firstOf(const base::HttpRequest& request, const std::string& header) {
   const std::string list = request.get(header, "");
@@ -32,6 +26,13 @@ std::string hostOf(const base::HttpRequest& request) {
 }
 
 }  // namespace
+
+bool isPeerLocal(const base::HttpRequest& request) {
+  const Poco::Net::SocketAddress peer = request.clientAddress();
+  if (peer.family() == Poco::Net::SocketAddress::UNIX_LOCAL) return true;
+  const Poco::Net::IPAddress host = peer.host();
+  return host.isLoopback() || host.toString().starts_with("::ffff:127.");
+}
 
 std::string originOf(const base::HttpRequest& request, const std::string& publicUrl) {
   const std::string host = hostOf(request);

@@ -7,6 +7,8 @@
 
 namespace registry {
 
+/// Whether who speaks to us is on this machine, for itself or for others.
+bool isPeerLocal(const base::HttpRequest& request);
 /// "http://localhost:5000", or "https://..." behind a proxy that says so (X-Forwarded-Proto): the client's
 /// own words, so they lead back here. X-Forwarded-Host counts from a proxy on this machine only. `publicUrl`
 /// is the operator's word, or empty: its scheme counts where the host is the same, and all of it when the

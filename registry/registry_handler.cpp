@@ -227,10 +227,7 @@ bool isFromLoopback(const HttpRequest& request) {
   for (const char* header : {"Forwarded", "X-Forwarded-For", "Via"}) {
     if (request.has(header)) return false;
   }
-  const Poco::Net::SocketAddress peer = request.clientAddress();
-  if (peer.family() == Poco::Net::SocketAddress::UNIX_LOCAL) return true;
-  const Poco::Net::IPAddress host = peer.host();
-  return host.isLoopback() || host.toString().starts_with("::ffff:127.");
+  return isPeerLocal(request);
 }
 
 RegistryApi::RegistryApi(const RegistryParts& parts, Access access, const RegistryOptions& options)
