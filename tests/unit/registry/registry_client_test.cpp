@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <chrono>
 #include <thread>
@@ -186,7 +187,8 @@ TEST_F(RegistryClientTest, AStopEndsIt) {
   RegistryClient waiting({.host = silent.address, .repository = RepositoryName::parse("a")},
                          stop_.get_token());
   std::jthread stopper([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    pollfd connected{silent.fd.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&connected, 1, 20'000), 1) << "nobody connects";
     stop_.request_stop();
   });
   EXPECT_EQ(errorOf([&] { waiting.manifest("v1"); }), base::Errc::cancelled);

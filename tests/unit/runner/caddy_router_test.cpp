@@ -19,6 +19,7 @@
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/http.h"
+#include "base/log.h"
 #include "runner/detail/route_files.h"
 #include "runner/router.h"
 #include "tests/support/temp_folder.h"
@@ -349,7 +350,14 @@ TEST_F(CaddyRouterTest, PutsTlsInFrontOfTheDaemon) {
   EXPECT_EQ(curl().out, "daemon " + address + " https") << curl().err;
   // What is no certificate changes nothing.
   folder_.write("key.pem", "nothing");
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  base::configureLogging("error");
+  std::string said;  // at each look
+  while (said.find("certificate not taken") == std::string::npos && std::chrono::steady_clock::now() < end) {
+    testing::internal::CaptureStderr();
+    std::this_thread::sleep_for(config_.tls->look);
+    said += testing::internal::GetCapturedStderr();
+  }
+  EXPECT_THAT(said, HasSubstr("certificate not taken"));
   EXPECT_EQ(curl().out, "daemon " + address + " https");
   // And without the setting it is gone.
   router_.reset();
