@@ -2,13 +2,12 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/command_set.h"
+#include "controller/process_operations.h"
 #include "controller/render.h"
 #include "controller/report.h"
 
 namespace controller {
 namespace {
-
-constexpr int kMaxProcesses = 100;  // of one type
 
 base::JsonArray::Ptr processesJson(const Invocation& call, const store::App& app) {
   auto json = base::makeJsonArray();
@@ -35,27 +34,6 @@ int showProcesses(const Invocation& call) {
   return 0;
 }
 
-/// "web=2" into the formation; the type must be one of the current slug's.
-void applyScale(const std::string& word, const store::ProcessTypes& types, store::Formation& formation) {
-  const auto equals = word.find('=');
-  std::uint64_t count = 0;
-  if (equals == std::string::npos || !base::parseNumber(word.substr(equals + 1), count))
-    throw base::Error(base::Errc::invalidArgument,
-                      "\"" + base::printable(word) + "\" is not of the form TYPE=COUNT");
-  const std::string type = word.substr(0, equals);
-  if (!types.count(type)) {
-    std::vector<std::string> known;
-    for (const auto& [name, command] : types)
-      known.push_back(name);
-    throw base::Error(base::Errc::notFound, "there is no process type \"" + base::printable(type) +
-                                                "\": this app has " + base::join(known, ", "));
-  }
-  if (count > kMaxProcesses)
-    throw base::Error(base::Errc::invalidArgument,
-                      "at most " + std::to_string(kMaxProcesses) + " processes of a type run on one machine");
-  formation[type] = static_cast<int>(count);
-}
-
 std::string describe(const store::Formation& formation) {
   std::string text;
   for (const auto& [type, count] : formation)
@@ -65,34 +43,27 @@ std::string describe(const store::Formation& formation) {
 
 int scale(const Invocation& call) {
   const store::App app = call.app();
-  const auto lease = call.parts.locks.lock(app.id);
-  const store::Formation before = call.parts.store.formation(app.id);
   if (call.args.empty()) {
-    call.print(processesJson(call, app), describe(before) + "\n");
+    call.print(processesJson(call, app), describe(call.parts.store.formation(app.id)) + "\n");
     return 0;
   }
-  const store::Release current = call.parts.store.currentRelease(app.id);
-  if (!current.slug)
-    throw base::Error(base::Errc::conflict, "nothing is deployed yet: push first, then scale");
-  const store::ProcessTypes types = call.parts.store.getSlug(*current.slug).processTypes;
-  store::Formation formation = before;
-  for (const std::string& word : call.args)
-    applyScale(word, types, formation);
-  call.parts.store.setFormation(app.id, formation);
-  const runner::LaunchResult result = call.parts.releases.reconcile(app);
-  if (std::holds_alternative<runner::LaunchFailed>(result))
-    call.parts.store.setFormation(app.id, before);
-  else
-    call.parts.appLog.append(app.name, "api", "scaled to " + describe(formation) + " by " + call.caller.user);
-  return reportLaunch(call, app, result, processesJson(call, app),
-                      "Scaled " + app.name.str() + ": " + describe(formation) + "\n");
+  ScaleWish wish;
+  for (const std::string& word : call.args) {
+    const auto sign = word.find_last_of("=+-");  // a type may have a '-' in it
+    if (sign == std::string::npos || sign == 0 || word.find_first_of("=+") < sign)
+      throw base::Error(base::Errc::invalidArgument,
+                        "\"" + base::printable(word) + "\" is not of the form TYPE=COUNT");
+    wish.emplace_back(word.substr(0, sign), word.substr(word[sign] == '=' ? sign + 1 : sign));
+  }
+  const Scaled scaled = scaleApp(call.parts, app, wish, call.caller.user);
+  return reportLaunch(call, app, scaled.result, processesJson(call, app),
+                      "Scaled " + app.name.str() + ": " + describe(scaled.formation) + "\n");
 }
 
 int restart(const Invocation& call) {
   const store::App app = call.app();
-  const auto lease = call.parts.locks.lock(app.id);
   const runner::LaunchResult result =
-      call.parts.engine.restart(app.name, call.args.empty() ? "" : call.args[0]);
+      restartProcesses(call.parts, app, call.args.empty() ? "" : call.args[0]);
   return reportLaunch(call, app, result, processesJson(call, app),
                       "Restarted " + (call.args.empty() ? app.name.str() : call.args[0]) + "\n");
 }
@@ -129,7 +100,7 @@ std::vector<CommandSpec> processCommands() {
   return {
       {"ps", "-a APP", "show the processes", 0, 0, {}, showProcesses},
       {"ps:scale",
-       "[TYPE=COUNT...] -a APP",
+       "[TYPE=COUNT|TYPE+COUNT|TYPE-COUNT...] -a APP",
        "show or set how many processes of a type run",
        0,
        50,

@@ -9,6 +9,7 @@
 #include "controller/build_phases.h"
 #include "controller/build_watch.h"
 #include "controller/command_set.h"
+#include "controller/release_operations.h"
 #include "controller/render.h"
 #include "controller/report.h"
 #include "controller/source_request.h"
@@ -26,12 +27,13 @@ std::optional<store::Slug> slugOf(const Invocation& call, const store::Release& 
 
 int listReleases(const Invocation& call) {
   const store::App app = call.app();
-  const store::Release current = call.parts.store.currentRelease(app.id);
+  const store::Release current = call.parts.store.currentHead(app.id).release;
   auto json = base::makeJsonArray();
   std::vector<std::vector<std::string>> rows{
       {"=== " + app.name.str() + " Releases - Current: " + current.version.str()}};
-  for (const store::Release& release : call.parts.store.releases(app.id, call.number("num", kListed))) {
-    json->add(renderRelease(app, release, slugOf(call, release), release.id == current.id));
+  for (const auto& head : call.parts.store.releaseHeads(app.id, {.limit = call.number("num", kListed)})) {
+    const store::Release& release = head.release;
+    json->add(renderRelease(app, head, release.id == current.id ? Serving::yes : Serving::no));
     const std::string state =
         release.state == store::ReleaseState::succeeded ? "" : std::string(store::name(release.state));
     rows.push_back({release.version.str(), release.description, state, release.user,
@@ -48,7 +50,7 @@ int releaseInfo(const Invocation& call) {
       call.args.empty() ? current
                         : call.parts.store.getRelease(app.id, store::ReleaseVersion::parse(call.args[0]));
   const auto slug = slugOf(call, release);
-  auto json = renderRelease(app, release, slug, release.id == current.id);
+  auto json = releaseJson(call.parts, app, release);
   auto publications = base::makeJsonArray();
   std::vector<std::vector<std::string>> published;
   for (const auto& job : call.parts.publications.ofRelease(release.id)) {
@@ -75,42 +77,11 @@ int releaseInfo(const Invocation& call) {
   return 0;
 }
 
-/// The release to go back to: named, or the newest good one before the current that has another slug or
-/// config.
-store::Release rollbackTarget(const Invocation& call, const store::App& app, const store::Release& current) {
-  if (!call.args.empty()) {
-    const store::Release target =
-        call.parts.store.getRelease(app.id, store::ReleaseVersion::parse(call.args[0]));
-    if (!target.slug)
-      throw base::Error(base::Errc::invalidArgument,
-                        target.version.str() + " has no slug: it cannot be rolled back to");
-    if (target.state == store::ReleaseState::failed)
-      throw base::Error(base::Errc::invalidArgument,
-                        target.version.str() + " failed: it cannot be rolled back to; see fairlead releases");
-    return target;
-  }
-  for (const store::Release& release : call.parts.store.releases(app.id, 1000)) {
-    if (release.version < current.version && release.slug && release.state == store::ReleaseState::succeeded)
-      return release;
-  }
-  throw base::Error(base::Errc::notFound, "there is no earlier release to roll back to");
-}
-
 int rollback(const Invocation& call) {
   const store::App app = call.app();
-  const auto lease = call.parts.locks.lock(app.id);
-  const store::Release current = call.parts.store.currentRelease(app.id);
-  const store::Release target = rollbackTarget(call, app, current);
-  const store::Release release =
-      call.parts.releases.create(app, {.description = "Rollback to " + target.version.str(),
-                                       .user = call.caller.user,
-                                       .slug = target.slug,
-                                       .config = target.config,
-                                       .succeededBuild = std::nullopt,
-                                       .base = ReleaseBase{target.stack, target.runImage}});
-  const Released released = call.parts.releases.launch(app, release, [](std::string_view) {});
-  return reportRelease(call, app, released,
-                       renderRelease(app, released.release, slugOf(call, release), !released.failed));
+  const Released released =
+      rollBack(call.parts, app, call.args.empty() ? "" : call.args[0], call.caller.user);
+  return reportRelease(call, app, released, releaseJson(call.parts, app, released.release));
 }
 
 store::Build buildNamed(const Invocation& call, const store::App& app) {

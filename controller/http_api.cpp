@@ -1,15 +1,11 @@
 #include "controller/http_api.h"
 
-#include <Poco/URI.h>
-
 #include <mutex>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/version.h"
 #include "controller/disconnect_watch.h"
-#include "controller/render.h"
-#include "store/layer_writer.h"
 
 namespace controller {
 namespace {
@@ -53,17 +49,10 @@ std::vector<std::string> stringArray(const base::JsonObject::Ptr& object, const 
   return values;
 }
 
-std::vector<std::string> pathParts(const base::HttpRequest& request) {
-  std::vector<std::string> parts;
-  Poco::URI(request.getURI()).getPathSegments(parts);
-  return parts;
-}
-
 }  // namespace
 
 HttpApi::HttpApi(const HttpApiParts& parts)
-    : store_(parts.store),
-      blobs_(parts.blobs),
+    : rest_(parts.rest),
       commands_(parts.commands),
       builds_(parts.builds),
       metrics_(parts.metrics),
@@ -106,19 +95,20 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
                      "Fairlead " + std::string(base::kVersion) + "\nImages: /v2/  Health: /healthz\n");
     });
   }
-  return base::makeHandler([this, door, path](base::HttpRequest& in, base::HttpResponse& out) {
-    if (BuildsApi::serves(path)) return builds_.handle(in, out, [&] { return authenticate(door, in); });
-    authenticate(door, in);
-    if (path == "/fairlead/commands") return runCommand(door, in, out);
-    if (path.rfind("/apps/", 0) == 0) return sendSlug(in, out);
-    throw base::Error(base::Errc::notFound, "there is nothing at this path");
-  });
+  if (path == "/fairlead/commands")
+    return base::makeHandler([this, door](auto& in, auto& out) { runCommand(door, in, out); });
+  if (BuildsApi::serves(path)) {
+    return base::makeHandler([this, door](base::HttpRequest& in, base::HttpResponse& out) {
+      builds_.handle(in, out, [&] { return authenticate(door, in); });
+    });
+  }
+  return rest_.handler([this, door](const base::HttpRequest& in) { return authenticate(door, in); });
 }
 
 void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpResponse& response) {
+  const Caller caller = authenticate(door, request);
   if (request.getMethod() != "POST")
     throw base::Error(base::Errc::invalidArgument, "commands are sent by POST");
-  const Caller caller = authenticate(door, request);
   const auto body =
       base::parseJsonObject(base::readBody(request, kMaxCommandBytes, "command_max_bytes"), "the request");
   const std::vector<std::string> argv = stringArray(body, "argv");
@@ -151,45 +141,6 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
 void HttpApi::sendMetrics(Door door, base::HttpRequest& request, base::HttpResponse& response) {
   if (!registry::isFromLoopback(request)) authenticate(door, request);
   base::sendBody(request, response, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text());
-}
-
-/// /apps/APP/slugs/ID and /apps/APP/slugs/ID/blob
-void HttpApi::sendSlug(base::HttpRequest& request, base::HttpResponse& response) {
-  const std::vector<std::string> parts = pathParts(request);
-  const auto name =
-      parts.size() >= 4 && parts[2] == "slugs" ? store::AppName::tryParse(parts[1]) : std::nullopt;
-  const auto app = name ? store_.findApp(*name) : std::nullopt;
-  auto slug = app ? store_.findSlug(app->id, parts[3]) : std::nullopt;
-  if (!slug) throw base::Error(base::Errc::notFound, "there is no such slug");
-  if (parts.size() > 5 || (parts.size() == 5 && parts[4] != "blob"))
-    throw base::Error(base::Errc::notFound, "there is nothing at this path");
-  store::requireKept(*slug);
-  const base::Digest checksum = slugChecksum(*slug);
-  if (parts.size() == 4) {
-    slug->checksum = checksum;
-    return base::sendJson(request, response, 200, base::toJson(renderSlug(*app, *slug)));
-  }
-  std::vector<std::unique_ptr<base::ServedFile>> files;
-  for (const store::Layer& layer : slug->layers)
-    files.push_back(blobs_.openToSend(layer.blob.digest, layer.blob.sizeBytes));
-  const bool zstd = !slug->layers.empty() && slug->layers[0].blob.mediaType == store::LayerWriter::kZstdLayer;
-  base::sendFiles(request, response, files, zstd ? "application/zstd" : "application/gzip", checksum.str());
-}
-
-/// Of all layers' bytes, one behind the other: computed when it is first asked for, since a build that reuses
-/// layers does not read them.
-base::Digest HttpApi::slugChecksum(const store::Slug& slug) {
-  if (slug.checksum) return *slug.checksum;
-  base::Sha256 sha;
-  std::vector<char> buffer(256 << 10);
-  for (const store::Layer& layer : slug.layers) {
-    const auto source = blobs_.open(layer.blob.digest);
-    while (const std::size_t count = source->read(buffer.data(), buffer.size()))
-      sha.update({buffer.data(), count});
-  }
-  const base::Digest checksum = sha.finish();
-  store_.setSlugChecksum(slug.id, checksum);
-  return checksum;
 }
 
 }  // namespace controller

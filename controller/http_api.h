@@ -1,6 +1,7 @@
-// What the HTTP listeners answer: health, commands, builds, slugs, and the registry below /v2/.
+// What the HTTP listeners answer: health, commands, builds, the registry below /v2/, and Heroku's API.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,14 +12,21 @@
 #include "controller/token_book.h"
 #include "registry/registry_handler.h"
 #include "registry/token_api.h"
-#include "store/blob_store.h"
 
 namespace controller {
 
+/// The paths that are Heroku's, in api/. Thread-safe.
+class RestApi {
+ public:
+  /// Throws unauthenticated, or permissionDenied for a token that is for something else.
+  using Authenticate = std::function<Caller(const base::HttpRequest&)>;
+  virtual ~RestApi() = default;
+  virtual std::unique_ptr<Poco::Net::HTTPRequestHandler> handler(Authenticate authenticate) = 0;
+};
+
 /// All outlive the API.
 struct HttpApiParts {
-  store::ReleaseStore& store;
-  store::DiskBlobStore& blobs;
+  RestApi& rest;
   CommandSet& commands;
   BuildsApi& builds;
   const base::Metrics& metrics;
@@ -43,11 +51,8 @@ class HttpApi {
   Caller authenticate(Door door, const base::HttpRequest& request);
   void runCommand(Door door, base::HttpRequest& request, base::HttpResponse& response);
   void sendMetrics(Door door, base::HttpRequest& request, base::HttpResponse& response);
-  void sendSlug(base::HttpRequest& request, base::HttpResponse& response);
-  base::Digest slugChecksum(const store::Slug& slug);
 
-  store::ReleaseStore& store_;
-  store::DiskBlobStore& blobs_;
+  RestApi& rest_;
   CommandSet& commands_;
   BuildsApi& builds_;
   const base::Metrics& metrics_;

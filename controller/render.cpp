@@ -25,15 +25,14 @@ void setTime(JsonObject::Ptr object, const std::string& key, const std::optional
     object->set(key, Poco::Dynamic::Var());
 }
 
-/// Users have no id of their own yet: one that is always the same for a name.
-std::string userUuid(const std::string& user) {
-  std::string hex = base::Digest::of("user " + user).hex().substr(0, 32);
-  hex[12] = '8';  // RFC 9562, version 8: by a rule of one's own
-  hex[16] = '8';
-  for (const std::size_t at : {20, 16, 12, 8})
-    hex.insert(at, 1, '-');
-  return hex;
+JsonObject::Ptr stackName(const std::string& name) {
+  auto json = named("id", derivedUuid("stack", name));
+  json->set("name", name);
+  return json;
 }
+
+/// There is one: limits are settings of the server.
+constexpr const char* kProcessSize = "Standard";
 
 void setText(JsonObject::Ptr object, const std::string& key, const std::string& text) {
   object->set(key, text.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(text));
@@ -67,39 +66,95 @@ std::string buildStatus(store::BuildState state) {
 
 }  // namespace
 
-JsonObject::Ptr renderApp(const store::App& app, const PublicUrls& urls) {
+std::string derivedUuid(const std::string& kind, const std::string& name) {
+  std::string hex = base::Digest::of(kind + " " + name).hex().substr(0, 32);
+  hex[12] = '8';  // RFC 9562, version 8: by a rule of one's own
+  hex[16] = '8';
+  for (const std::size_t at : {20, 16, 12, 8})
+    hex.insert(at, 1, '-');
+  return hex;
+}
+
+JsonObject::Ptr renderUser(const std::string& user) {
+  auto json = named("id", derivedUuid("user", user));
+  json->set("email", user);
+  return json;
+}
+
+JsonObject::Ptr renderAppName(const store::App& app) {
+  auto json = named("id", app.uuid);
+  json->set("name", app.name.str());
+  return json;
+}
+
+JsonObject::Ptr renderRegion() {
+  auto json = named("id", derivedUuid("region", "us"));
+  json->set("name", "us");  // clients of Heroku's call this the default, and say nothing of it
+  return json;
+}
+
+JsonObject::Ptr renderApp(const store::App& app, const store::ReleaseHead& current, const PublicUrls& urls) {
   auto json = makeJsonObject();
   json->set("id", app.uuid);
   json->set("name", app.name.str());
   json->set("git_url", urls.git(app.name));
   json->set("web_url", urls.web(app.name));
-  json->set("owner", named("email", app.owner));
-  json->set("stack", named("name", app.stack));
-  json->set("build_stack", named("name", app.stack));
+  json->set("owner", renderUser(app.owner));
+  json->set("stack", stackName(current.slugUuid.empty() ? app.stack : current.release.stack));
+  json->set("build_stack", stackName(app.stack));
+  json->set("region", renderRegion());
+  setText(json, "buildpack_provided_description", current.buildpack);
+  json->set("maintenance", false);
+  json->set("acm", false);
+  json->set("create_status", "complete");
+  for (const char* absent : {"archived_at", "internal_routing", "organization", "repo_size", "space", "team"})
+    json->set(absent, Poco::Dynamic::Var());
+  json->set("slug_size",
+            current.slugUuid.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(current.slugBytes));
+  setTime(json, "released_at", current.release.createdAt);
   setTime(json, "created_at", app.createdAt);
+  setTime(json, "updated_at", current.release.createdAt);
   return json;
 }
 
-JsonObject::Ptr renderRelease(const store::App& app, const store::Release& release,
-                              const std::optional<store::Slug>& slug, bool current) {
+JsonObject::Ptr renderRelease(const store::App& app, const store::ReleaseHead& head, Serving serving) {
+  const store::Release& release = head.release;
   auto json = makeJsonObject();
   json->set("id", release.uuid);
   json->set("version", release.version.number);
   json->set("description", release.description);
   json->set("status", std::string(store::name(release.state)));
-  json->set("current", current);
-  json->set("user", named("email", release.user));
-  json->set("app", named("name", app.name.str()));
-  if (slug) {
-    json->set("slug", named("id", slug->uuid));
-    json->set("commit", slug->commit);
-  } else {
+  json->set("current", serving == Serving::yes);
+  json->set("user", renderUser(release.user));
+  json->set("app", renderAppName(app));
+  if (head.slugUuid.empty()) {
     json->set("slug", Poco::Dynamic::Var());
+  } else {
+    json->set("slug", named("id", head.slugUuid));
+    json->set("commit", head.commit);
   }
   json->set("stack", release.stack);
   if (release.runImage) json->set("run_image_digest", release.runImage->str());
   if (release.manifest) json->set("image_digest", release.manifest->str());
+  json->set("addon_plan_names", makeJsonArray());
+  json->set("artifacts", makeJsonArray());
+  json->set("eligible_for_rollback",
+            !head.slugUuid.empty() && !head.collected && release.state != store::ReleaseState::failed);
+  json->set("output_stream_url", Poco::Dynamic::Var());
   setTime(json, "created_at", release.createdAt);
+  setTime(json, "updated_at", release.createdAt);
+  return json;
+}
+
+JsonObject::Ptr renderFormation(const store::App& app, const FormationEntry& entry) {
+  auto json = named("id", derivedUuid("formation " + app.uuid, entry.type));
+  json->set("app", renderAppName(app));
+  json->set("type", entry.type);
+  json->set("command", entry.command);
+  json->set("quantity", entry.quantity);
+  json->set("size", kProcessSize);
+  setTime(json, "created_at", app.createdAt);
+  setTime(json, "updated_at", app.createdAt);
   return json;
 }
 
@@ -109,13 +164,9 @@ JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build) {
   json->set("number", build.number);
   json->set("status", buildStatus(build.state));
   json->set("state", std::string(store::name(build.state)));
-  auto owner = named("id", app.uuid);
-  owner->set("name", app.name.str());
-  json->set("app", owner);
+  json->set("app", renderAppName(app));
   json->set("source_blob", sourceBlob(build));
-  auto user = named("id", userUuid(build.user));
-  user->set("email", build.user);
-  json->set("user", user);
+  json->set("user", renderUser(build.user));
   json->set("buildpack", build.buildpack);
   if (!build.failure.empty()) json->set("failure", build.failure);
   auto phases = makeJsonObject();
@@ -151,20 +202,23 @@ JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug) {
   for (const auto& [type, command] : slug.processTypes)
     types->set(type, command);
   json->set("process_types", types);
-  json->set("stack", named("name", slug.stack));
+  json->set("stack", stackName(slug.stack));
   json->set("buildpack_provided_description", slug.buildpack);
   auto blob = makeJsonObject();
   blob->set("method", "GET");
   blob->set("url", "/apps/" + app.name.str() + "/slugs/" + slug.uuid + "/blob");
   json->set("blob", blob);
   setTime(json, "created_at", slug.createdAt);
+  setTime(json, "updated_at", slug.createdAt);
   return json;
 }
 
 JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus& process) {
   auto json = makeJsonObject();
+  json->set("id", derivedUuid("process " + app.uuid, process.name + " " + base::toRfc3339(process.since)));
   json->set("name", process.name);
   json->set("type", process.type);
+  json->set("size", kProcessSize);
   json->set("state", std::string(runner::name(process.state)));
   json->set("command", process.command);
   json->set("restarts", process.restarts);
@@ -172,18 +226,22 @@ JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus
   auto release = makeJsonObject();
   release->set("version", process.release.number);
   json->set("release", release);
-  json->set("app", named("name", app.name.str()));
+  json->set("app", renderAppName(app));
+  json->set("attach_url", Poco::Dynamic::Var());
+  setTime(json, "created_at", process.since);
   setTime(json, "updated_at", process.since);
   return json;
 }
 
 JsonObject::Ptr renderKey(const store::Key& key) {
   auto json = makeJsonObject();
+  json->set("id", derivedUuid("key", key.fingerprint));
   json->set("fingerprint", key.fingerprint);
-  json->set("public_key", key.publicKey);
+  json->set("public_key", key.comment.empty() ? key.publicKey : key.publicKey + " " + key.comment);
   json->set("comment", key.comment);
   json->set("email", key.user);
   setTime(json, "created_at", key.createdAt);
+  setTime(json, "updated_at", key.createdAt);
   return json;
 }
 
@@ -196,7 +254,7 @@ JsonObject::Ptr renderConfig(const store::ConfigVars& config) {
 
 JsonObject::Ptr renderFeature(const AppFeature& feature, FeatureState state) {
   auto json = makeJsonObject();
-  json->set("id", std::string(feature.name));
+  json->set("id", derivedUuid("feature", std::string(feature.name)));
   json->set("name", std::string(feature.name));
   json->set("description", std::string(feature.description));
   json->set("state", "general");
@@ -206,12 +264,14 @@ JsonObject::Ptr renderFeature(const AppFeature& feature, FeatureState state) {
 
 JsonObject::Ptr renderStack(const store::Stack& stack) {
   auto json = makeJsonObject();
+  json->set("id", derivedUuid("stack", stack.name));
   json->set("name", stack.name);
   json->set("state", "public");
   json->set("stack_name", stack.variable());
   json->set("build_image", "stacks/" + stack.name + "@" + stack.build.manifest.str());
   json->set("run_image", "stacks/" + stack.name + "@" + stack.run.manifest.str());
   setTime(json, "created_at", stack.createdAt);
+  setTime(json, "updated_at", stack.createdAt);
   return json;
 }
 

@@ -11,12 +11,30 @@
 #include "runner/engine.h"
 #include "store/model.h"
 #include "store/publication_store.h"
+#include "store/release_store.h"
 
 namespace controller {
 
-base::JsonObject::Ptr renderApp(const store::App& app, const PublicUrls& urls);
-base::JsonObject::Ptr renderRelease(const store::App& app, const store::Release& release,
-                                    const std::optional<store::Slug>& slug, bool current);
+/// `current`: the newest release that has not failed.
+base::JsonObject::Ptr renderApp(const store::App& app, const store::ReleaseHead& current,
+                                const PublicUrls& urls);
+enum class Serving { yes, no };
+base::JsonObject::Ptr renderRelease(const store::App& app, const store::ReleaseHead& head, Serving serving);
+/// {"id", "email"} of a user.
+base::JsonObject::Ptr renderUser(const std::string& user);
+/// {"id", "name"} of an app.
+base::JsonObject::Ptr renderAppName(const store::App& app);
+/// One process type of the app's current slug.
+struct FormationEntry {
+  std::string type;
+  std::string command;
+  int quantity = 0;
+};
+base::JsonObject::Ptr renderFormation(const store::App& app, const FormationEntry& entry);
+/// The one place that this server's apps run in.
+base::JsonObject::Ptr renderRegion();
+/// An id that is always the same for a thing without a row: "region", "here".
+std::string derivedUuid(const std::string& kind, const std::string& name);
 base::JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build);
 base::JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug);
 base::JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus& process);

@@ -143,6 +143,7 @@ const std::map<std::string, Setting>& settings() {
       {"export_max_bytes", number(&Config::exportMaxBytes)},
       {"export_max_depth", number(&Config::exportMaxDepth)},
       {"source_max_bytes", number(&Config::sourceMaxBytes)},
+      {"api_requests_per_hour", number(&Config::apiRequestsPerHour)},
       {"url_lifetime_s", number(&Config::urlLifetimeS)},
       {"pack_max_bytes", number(&Config::packMaxBytes)},
       {"pack_max_objects", number(&Config::packMaxObjects)},

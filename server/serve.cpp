@@ -16,6 +16,7 @@
 #include <mutex>
 #include <thread>
 
+#include "api/rest_api.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/heap.h"
@@ -349,14 +350,15 @@ int run(const Config& config) {
     publisher.released(app, release);
   });
   publisher.requestMissing();
-  controller::CommandSet commands(
-      {folder,    urls,         store,
-       deployer,  releases,     stacks,
-       *engine,   appLog,       *runtime,
-       locks,     collection,   scrubbing,
-       publisher, publications, credentials,
-       web,       limits,       sources,
-       buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }});
+  const controller::CommandParts control{
+      folder,    urls,         store,
+      deployer,  releases,     stacks,
+      *engine,   appLog,       *runtime,
+      locks,     collection,   scrubbing,
+      publisher, publications, credentials,
+      web,       limits,       sources,
+      buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }};
+  controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
     keeper.look(folder.repository(app.name));
@@ -373,7 +375,8 @@ int run(const Config& config) {
       {store, registryRows, blobs, uploads, metrics},
       [&access](const auto& question) { return access.judge(question); }, registryOptions(config));
   const registry::TokenApi tokenApi([&access](const auto& question) { return access.issue(question); });
-  controller::HttpApi api({store, blobs, commands, buildsApi, metrics, registry, tokenApi, tokens});
+  api::RestApi rest({.requestsPerHour = config.apiRequestsPerHour}, {control, signer, blobs});
+  controller::HttpApi api({rest, commands, buildsApi, metrics, registry, tokenApi, tokens});
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));

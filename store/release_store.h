@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -85,6 +86,25 @@ struct Token {
   Time createdAt;
 };
 
+/// A release as lists show it: without its config vars, with what its slug is called.
+struct ReleaseHead {
+  Release release;
+  std::string slugUuid;  ///< empty without a slug
+  std::string commit;
+  std::string buildpack;
+  std::uint64_t slugBytes = 0;
+  bool collected = false;  ///< the slug's layers were given up
+};
+
+/// Releases of an app from one number to another, both included.
+struct ReleaseRange {
+  enum class Order { newestFirst, oldestFirst };
+  std::int64_t first = 1;
+  std::int64_t last = std::numeric_limits<std::int64_t>::max();
+  std::size_t limit = 1000;
+  Order order = Order::newestFirst;
+};
+
 /// What outlives the process. Thread-safe: inside, a pool lends one connection for writing and any number for
 /// reading. Every mutating call is one transaction and durable when it returns (WAL, synchronous=FULL), and
 /// throws unavailable when other writers kept it waiting for 10 s. find* returns nullopt where get* throws
@@ -102,6 +122,7 @@ class ReleaseStore : public LayerIndex {
   // alreadyExists ("Name hello is already taken").
   App createApp(const NewApp& app);
   std::optional<App> findApp(const AppName& name);
+  std::optional<App> findAppByUuid(const std::string& uuid);
   App getApp(const AppName& name);
   App getApp(AppId id);
   std::vector<App> apps();  ///< by name
@@ -155,6 +176,7 @@ class ReleaseStore : public LayerIndex {
   Slug createSlug(const NewSlug& slug);
   Slug getSlug(std::int64_t id);
   std::optional<Slug> findSlug(AppId app, const std::string& uuid);
+  std::optional<Slug> findSlug(const std::string& uuid);  ///< of any app
   std::vector<Slug> slugs(AppId app, std::size_t limit);  ///< newest first
   void setSlugChecksum(std::int64_t id, const Digest& checksum);
   std::optional<Layer> findPackedTree(const Digest& tree) override;
@@ -168,6 +190,9 @@ class ReleaseStore : public LayerIndex {
   Release getRelease(AppId app, ReleaseVersion version);
   Release currentRelease(AppId app);                            ///< the newest that has not failed
   std::vector<Release> releases(AppId app, std::size_t limit);  ///< newest first
+  std::vector<ReleaseHead> releaseHeads(AppId app, const ReleaseRange& range);
+  ReleaseHead currentHead(AppId app);  ///< of the newest that has not failed
+  std::optional<ReleaseHead> findReleaseHead(AppId app, const std::string& uuid);
   std::optional<Release> findReleaseOfBuild(std::int64_t build);
   /// The newest release that a push made (not a tarball) and that has not failed, with its commit and ref:
   /// what the git ref must say.

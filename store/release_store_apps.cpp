@@ -126,6 +126,15 @@ std::optional<App> ReleaseStore::findApp(const AppName& name) {
   return state_->read([&](Connection& connection) { return selectApp(connection, name); });
 }
 
+std::optional<App> ReleaseStore::findAppByUuid(const std::string& uuid) {
+  return state_->read([&](Connection& connection) -> std::optional<App> {
+    Rows rows = connection.query(
+        "SELECT id, uuid, name, stack, owner, deploy_branch, created_at FROM apps WHERE uuid = ?1", uuid);
+    if (!rows.next()) return std::nullopt;
+    return appAt(rows);
+  });
+}
+
 App ReleaseStore::getApp(const AppName& name) {
   if (auto app = findApp(name)) return *std::move(app);
   throw Error(Errc::notFound, "There is no app " + name.str());

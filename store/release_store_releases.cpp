@@ -21,26 +21,10 @@ ReleaseState parseReleaseState(const std::string& text) {
   throw Error(Errc::corrupt, "database: a stored release state is damaged");
 }
 
-Release releaseAt(const Rows& rows) {
-  Release release{.id = rows.integer(0),
-                  .uuid = rows.text(1),
-                  .app = rows.integer(2),
-                  .version = {rows.integer(3)},
-                  .stack = rows.text(5),
-                  .description = rows.text(6),
-                  .user = rows.text(7),
-                  .state = parseReleaseState(rows.text(9)),
-                  .createdAt = detail::timeAt(rows, 10)};
-  if (!rows.isNull(4)) release.slug = rows.integer(4);
-  if (!rows.isNull(8)) release.manifest = rows.digest(8);
-  if (!rows.isNull(11)) release.runImage = rows.digest(11);
-  return release;
-}
-
 std::vector<Release> collectReleases(Connection& connection, Rows rows) {
   std::vector<Release> releases;
   while (rows.next())
-    releases.push_back(releaseAt(rows));
+    releases.push_back(detail::releaseAt(rows));
   for (Release& release : releases) {
     release.config = detail::selectPairs(
         connection, "SELECT name, value FROM release_config WHERE release = ?1", release.id);
@@ -86,6 +70,22 @@ std::int64_t insertRelease(Connection& connection, const Release& release,
 }
 
 }  // namespace
+
+Release detail::releaseAt(const Rows& rows) {
+  Release release{.id = rows.integer(0),
+                  .uuid = rows.text(1),
+                  .app = rows.integer(2),
+                  .version = {rows.integer(3)},
+                  .stack = rows.text(5),
+                  .description = rows.text(6),
+                  .user = rows.text(7),
+                  .state = parseReleaseState(rows.text(9)),
+                  .createdAt = detail::timeAt(rows, 10)};
+  if (!rows.isNull(4)) release.slug = rows.integer(4);
+  if (!rows.isNull(8)) release.manifest = rows.digest(8);
+  if (!rows.isNull(11)) release.runImage = rows.digest(11);
+  return release;
+}
 
 void detail::replaceFormation(Connection& connection, AppId app, const Formation& formation) {
   connection.execute("DELETE FROM formations WHERE app = ?1", app);

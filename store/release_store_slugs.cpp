@@ -103,6 +103,14 @@ std::optional<Slug> ReleaseStore::findSlug(AppId app, const std::string& uuid) {
   });
 }
 
+std::optional<Slug> ReleaseStore::findSlug(const std::string& uuid) {
+  return state_->read([&](Connection& connection) -> std::optional<Slug> {
+    auto found = collectSlugs(connection, connection.query(FAIRLEAD_SELECT_SLUG "WHERE uuid = ?1", uuid));
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+  });
+}
+
 std::vector<Slug> ReleaseStore::slugs(AppId app, std::size_t limit) {
   return state_->read([&](Connection& connection) {
     return collectSlugs(connection,

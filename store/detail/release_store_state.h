@@ -98,6 +98,10 @@ Time timeAt(const Rows& rows, int column);
 /// The app as it is now; throws notFound.
 App requireApp(Connection& connection, AppId id);
 
+/// Of the columns id, uuid, app, version, slug, stack, description, user, manifest, state, created_at,
+/// run_image; without config vars.
+Release releaseAt(const Rows& rows);
+
 /// Child tables that hold a map: `sql` inserts (owner, name, value) or selects name, value.
 void insertPairs(Connection& connection, std::string_view sql, std::int64_t owner,
                  const std::map<std::string, std::string>& pairs);

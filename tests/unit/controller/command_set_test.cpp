@@ -381,6 +381,8 @@ TEST_F(CommandSetTest, ARebaseGoesOnPastAnAppThatFails) {
     deploySlug(app);
   }
   run({"apps:create", "empty"});
+  EXPECT_THAT(run({"apps:create", "elsewhere", "--stack", "other"}).err, HasSubstr("there is no stack"));
+  putStack("other", "base");
   run({"apps:create", "elsewhere", "--stack", "other"});
   deploySlug("elsewhere");
   const store::Digest old = *current("one").runImage;

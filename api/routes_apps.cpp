@@ -1,0 +1,71 @@
+// /apps: making, showing and removing them.
+#include "api/route.h"
+#include "api/shapes.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "controller/app_operations.h"
+#include "controller/render.h"
+
+namespace api {
+namespace {
+
+using base::Errc;
+using base::Error;
+
+Reply listApps(const Call& call) {
+  Listing listing{.fields = {"name", "id", "updated_at"}};
+  for (const store::App& app : call.store().apps())
+    listing.all.push_back(controller::appJson(call.parts.control, app));
+  return page(call, std::move(listing));
+}
+
+Reply showApp(const Call& call) {
+  return reply(controller::appJson(call.parts.control, call.app()));
+}
+
+std::optional<std::string> optionalText(const Call& call, const std::string& name) {
+  const std::string value = base::jsonString(call.body, name);
+  return value.empty() ? std::nullopt : std::optional(value);
+}
+
+Reply createApp(const Call& call) {
+  const auto region = optionalText(call, "region");
+  if (region && *region != base::jsonString(controller::renderRegion(), "name"))
+    throw Error(Errc::invalidArgument,
+                "there is no region " + base::printable(*region) + ": leave it out, or take us");
+  const store::App app =
+      controller::createApp(call.parts.control, call.caller.user,
+                            {.name = optionalText(call, "name"), .stack = optionalText(call, "stack")});
+  return reply(controller::appJson(call.parts.control, app), 201);
+}
+
+Reply destroyApp(const Call& call) {
+  const auto json = controller::appJson(call.parts.control, call.app());
+  controller::destroyApp(call.parts.control, call.caller.user, call.app());
+  return reply(json);
+}
+
+/// 404 is what the app of no pipeline answers.
+Reply showPipeline(const Call& call) {
+  throw Error(Errc::notFound, call.app().name.str() + " is in no pipeline: there are none here");
+}
+
+Shape newApp() {
+  return object({{"name", orNull(text())}, {"stack", orNull(text())}, {"region", orNull(text())}});
+}
+
+}  // namespace
+
+std::vector<Route> appRoutes() {
+  return {
+      {"GET", "/apps", "All apps", listOf(appShape()), listApps},
+      {"GET", "/users/~/apps", "All apps", listOf(appShape()), listApps},
+      {"POST", "/apps", "Make an app", appShape(), createApp, newApp(), 201},
+      {"GET", "/apps/{app}", "One app, by name or id", appShape(), showApp},
+      {"DELETE", "/apps/{app}", "Remove an app and all that is its", appShape(), destroyApp},
+      {"GET", "/apps/{app}/pipeline-couplings", "The app's pipeline: 404, there are none", anything(),
+       showPipeline},
+  };
+}
+
+}  // namespace api

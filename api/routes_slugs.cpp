@@ -1,0 +1,95 @@
+// /apps/A/slugs.
+#include <memory>
+#include <vector>
+
+#include "api/route.h"
+#include "api/shapes.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "controller/render.h"
+#include "store/layer_writer.h"
+
+namespace api {
+namespace {
+
+using base::Errc;
+using base::Error;
+
+constexpr std::size_t kListed = 1000;
+
+store::Slug slugNamed(const Call& call) {
+  if (auto slug = call.store().findSlug(call.app().id, call.word("slug"))) return *std::move(slug);
+  throw Error(Errc::notFound,
+              "there is no slug " + base::printable(call.word("slug")) + " of " + call.app().name.str());
+}
+
+/// Of all layers' bytes, one behind the other: computed when it is first asked for, since a build that reuses
+/// layers does not read them.
+base::Digest checksumOf(const Call& call, const store::Slug& slug) {
+  if (slug.checksum) return *slug.checksum;
+  base::Sha256 sha;
+  std::vector<char> buffer(256u << 10);
+  for (const store::Layer& layer : slug.layers) {
+    const auto source = call.parts.blobs.open(layer.blob.digest);
+    while (const std::size_t count = source->read(buffer.data(), buffer.size()))
+      sha.update({buffer.data(), count});
+  }
+  const base::Digest checksum = sha.finish();
+  call.store().setSlugChecksum(slug.id, checksum);
+  return checksum;
+}
+
+/// With a URL that is good without a token for a while.
+base::JsonObject::Ptr slugJson(const Call& call, const store::Slug& slug) {
+  auto json = controller::renderSlug(call.app(), slug);
+  auto blob = json->getObject("blob");
+  blob->set("url", call.origin + call.parts.signer.sign("GET", "/apps/" + call.app().name.str() + "/slugs/" +
+                                                                   slug.uuid + "/blob"));
+  return json;
+}
+
+Reply listSlugs(const Call& call) {
+  Listing listing{.fields = {"created_at", "id"}};
+  for (const store::Slug& slug : call.store().slugs(call.app().id, kListed))
+    listing.all.push_back(slugJson(call, slug));
+  return page(call, std::move(listing));
+}
+
+Reply showSlug(const Call& call) {
+  store::Slug slug = slugNamed(call);
+  store::requireKept(slug);
+  slug.checksum = checksumOf(call, slug);
+  return reply(slugJson(call, slug));
+}
+
+Reply sendBlob(const Call& call) {
+  const store::Slug slug = slugNamed(call);
+  store::requireKept(slug);
+  const base::Digest checksum = checksumOf(call, slug);
+  const bool zstd = !slug.layers.empty() && slug.layers[0].blob.mediaType == store::LayerWriter::kZstdLayer;
+  return {.send = [&blobs = call.parts.blobs, slug, checksum, zstd](base::HttpRequest& request,
+                                                                    base::HttpResponse& response) {
+    std::vector<std::unique_ptr<base::ServedFile>> files;
+    for (const store::Layer& layer : slug.layers)
+      files.push_back(blobs.openToSend(layer.blob.digest, layer.blob.sizeBytes));
+    base::sendFiles(request, response, files, zstd ? "application/zstd" : "application/gzip", checksum.str());
+  }};
+}
+
+}  // namespace
+
+std::vector<Route> slugRoutes() {
+  return {
+      {"GET", "/apps/{app}/slugs", "The app's slugs", listOf(slugShape()), listSlugs},
+      {"GET", "/apps/{app}/slugs/{slug}", "One slug, with a signed URL to download it", slugShape(),
+       showSlug},
+      {.method = "GET",
+       .path = "/apps/{app}/slugs/{slug}/blob",
+       .summary = "The slug itself: a tar, compressed; Range, ETag, HEAD",
+       .answer = anything(),
+       .handle = sendBlob,
+       .door = Door::signature},
+  };
+}
+
+}  // namespace api

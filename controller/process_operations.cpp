@@ -1,0 +1,90 @@
+#include "controller/process_operations.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace controller {
+namespace {
+
+using base::Errc;
+using base::Error;
+
+constexpr int kMaxProcesses = 100;  // of one type
+
+/// "2", "+1" or "-1".
+int countAfter(const std::string& word, int before) {
+  const bool relative = !word.empty() && (word[0] == '+' || word[0] == '-');
+  std::uint64_t number = 0;
+  if (!base::parseNumber(relative ? std::string_view(word).substr(1) : word, number))
+    throw Error(Errc::invalidArgument,
+                "\"" + base::printable(word) + "\" is no number of processes: use 2, +1 or -1");
+  if (number > kMaxProcesses && word[0] != '-')
+    throw Error(Errc::invalidArgument,
+                "at most " + std::to_string(kMaxProcesses) + " processes of a type run on one machine");
+  const int count = static_cast<int>(std::min<std::uint64_t>(number, kMaxProcesses));
+  if (!relative) return count;
+  return std::clamp(word[0] == '+' ? before + count : before - count, 0, kMaxProcesses);
+}
+
+void apply(const std::pair<std::string, std::string>& wish, const store::ProcessTypes& types,
+           store::Formation& formation) {
+  const auto& [type, count] = wish;
+  if (!types.contains(type)) {
+    std::vector<std::string> known;
+    for (const auto& [name, command] : types)
+      known.push_back(name);
+    throw Error(Errc::notFound, "there is no process type \"" + base::printable(type) + "\": this app has " +
+                                    base::join(known, ", "));
+  }
+  formation[type] = countAfter(count, formation[type]);
+}
+
+std::string describe(const store::Formation& formation) {
+  std::string text;
+  for (const auto& [type, count] : formation)
+    text += (text.empty() ? "" : ", ") + type + " at " + std::to_string(count);
+  return text;
+}
+
+}  // namespace
+
+Scaled scaleApp(const CommandParts& parts, const store::App& app, const ScaleWish& wish,
+                const std::string& user) {
+  const auto lease = parts.locks.lock(app.id);
+  const store::Formation before = parts.store.formation(app.id);
+  const store::Release current = parts.store.currentRelease(app.id);
+  if (!current.slug) throw Error(Errc::conflict, "nothing is deployed yet: push first, then scale");
+  const store::ProcessTypes types = parts.store.getSlug(*current.slug).processTypes;
+  Scaled scaled{.result = runner::Launched{}, .formation = before};
+  for (const auto& each : wish)
+    apply(each, types, scaled.formation);
+  parts.store.setFormation(app.id, scaled.formation);
+  scaled.result = parts.releases.reconcile(app);
+  if (std::holds_alternative<runner::LaunchFailed>(scaled.result))
+    parts.store.setFormation(app.id, before);
+  else
+    parts.appLog.append(app.name, "api", "scaled to " + describe(scaled.formation) + " by " + user);
+  return scaled;
+}
+
+runner::LaunchResult restartProcesses(const CommandParts& parts, const store::App& app,
+                                      const std::string& processOrType) {
+  const auto lease = parts.locks.lock(app.id);
+  return parts.engine.restart(app.name, processOrType);
+}
+
+std::vector<FormationEntry> formationOf(const CommandParts& parts, const store::App& app) {
+  std::vector<FormationEntry> entries;
+  const store::ReleaseHead current = parts.store.currentHead(app.id);
+  if (!current.release.slug) return entries;
+  const store::Formation counts = parts.store.formation(app.id);
+  for (const auto& [type, command] : parts.store.getSlug(*current.release.slug).processTypes) {
+    const auto count = counts.find(type);
+    entries.push_back({type, command, count == counts.end() ? 0 : count->second});
+  }
+  return entries;
+}
+
+}  // namespace controller

@@ -1,0 +1,31 @@
+// Scaling and restarting: what commands and the API both do.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/command_set.h"
+#include "controller/render.h"
+
+namespace controller {
+
+/// Process type and count: "2", or "+1" and "-1" from what there is.
+using ScaleWish = std::vector<std::pair<std::string, std::string>>;
+
+struct Scaled {
+  runner::LaunchResult result;
+  store::Formation formation;  ///< as it was asked for
+};
+
+/// All of the wish or nothing. Throws conflict before the first deploy, notFound for a type that the slug
+/// does not have, invalidArgument for a count that is none.
+Scaled scaleApp(const CommandParts& parts, const store::App& app, const ScaleWish& wish,
+                const std::string& user);
+/// All processes, those of a type, or one by its name; throws notFound.
+runner::LaunchResult restartProcesses(const CommandParts& parts, const store::App& app,
+                                      const std::string& processOrType);
+/// The types of the current slug with their counts, by name; none before the first deploy.
+std::vector<FormationEntry> formationOf(const CommandParts& parts, const store::App& app);
+
+}  // namespace controller
