@@ -111,7 +111,8 @@ class RestApi::Handler : public base::HttpHandler {
 
 RestApi::RestApi(Config config, const Parts& parts)
     : parts_(parts), limiter_(config.requestsPerHour, parts.control.clock) {
-  for (auto&& group : {accountRoutes(), appRoutes(), configRoutes(), releaseRoutes(), slugRoutes()})
+  for (auto&& group : {accountRoutes(), appRoutes(), configRoutes(), releaseRoutes(), slugRoutes(),
+                       processRoutes(), logRoutes(), settingRoutes()})
     routes_.insert(routes_.end(), group.begin(), group.end());
   for (const Route& route : routes_)
     patterns_.push_back(pieces(route.path));

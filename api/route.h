@@ -77,7 +77,10 @@ struct Route {
 std::vector<Route> accountRoutes();
 std::vector<Route> appRoutes();
 std::vector<Route> configRoutes();
+std::vector<Route> logRoutes();
+std::vector<Route> processRoutes();
 std::vector<Route> releaseRoutes();
+std::vector<Route> settingRoutes();
 std::vector<Route> slugRoutes();
 
 }  // namespace api

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/app_operations.h"
+#include "controller/app_rename.h"
 #include "controller/render.h"
 
 namespace api {
@@ -45,6 +46,15 @@ Reply destroyApp(const Call& call) {
   return reply(json);
 }
 
+Reply changeApp(const Call& call) {
+  store::App app = call.app();
+  const std::string stack = base::jsonString(call.body, "build_stack");
+  if (!stack.empty()) controller::setStack(call.parts.control, app, stack);
+  const std::string name = base::jsonString(call.body, "name");
+  if (!name.empty()) app = controller::renameApp(call.parts.control, call.caller.user, app, name);
+  return reply(controller::appJson(call.parts.control, call.store().getApp(app.id)));
+}
+
 /// 404 is what the app of no pipeline answers.
 Reply showPipeline(const Call& call) {
   throw Error(Errc::notFound, call.app().name.str() + " is in no pipeline: there are none here");
@@ -62,6 +72,8 @@ std::vector<Route> appRoutes() {
       {"GET", "/users/~/apps", "All apps", listOf(appShape()), listApps},
       {"POST", "/apps", "Make an app", appShape(), createApp, newApp(), 201},
       {"GET", "/apps/{app}", "One app, by name or id", appShape(), showApp},
+      {"PATCH", "/apps/{app}", "Another name, another stack for the builds to come", appShape(), changeApp,
+       object({{"name", text()}, {"build_stack", text()}})},
       {"DELETE", "/apps/{app}", "Remove an app and all that is its", appShape(), destroyApp},
       {"GET", "/apps/{app}/pipeline-couplings", "The app's pipeline: 404, there are none", anything(),
        showPipeline},

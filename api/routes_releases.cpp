@@ -66,12 +66,27 @@ Reply showConfig(const Call& call) {
   return reply(controller::renderConfig(release.config));
 }
 
-Reply createRelease(const Call& call) {
+store::Slug slugToRelease(const Call& call, const std::string& id) {
+  if (auto slug = call.store().findSlug(id)) return *std::move(slug);
+  throw Error(Errc::notFound, "there is no slug " + base::printable(id));
+}
+
+controller::Released makeRelease(const Call& call) {
   const std::string release = base::jsonString(call.body, "release");
-  if (release.empty())
-    throw Error(Errc::invalidArgument, "the request lacks release: a number or an id to go back to");
-  const controller::Released released =
-      controller::rollBack(call.parts.control, call.app(), release, call.caller.user);
+  const std::string slug = base::jsonString(call.body, "slug");
+  if (release.empty() == slug.empty())
+    throw Error(Errc::invalidArgument,
+                "the request must have either release, to go back to, or slug, to be released");
+  if (!release.empty())
+    return controller::rollBack(call.parts.control, call.app(), release, call.caller.user);
+  return controller::releaseSlug(call.parts.control, call.app(),
+                                 {.slug = slugToRelease(call, slug),
+                                  .description = base::jsonString(call.body, "description"),
+                                  .user = call.caller.user});
+}
+
+Reply createRelease(const Call& call) {
+  const controller::Released released = makeRelease(call);
   controller::requireLaunched(released);
   return reply(controller::releaseJson(call.parts.control, call.app(), released.release), 201);
 }
@@ -81,8 +96,9 @@ Reply createRelease(const Call& call) {
 std::vector<Route> releaseRoutes() {
   return {
       {"GET", "/apps/{app}/releases", "The app's releases", listOf(releaseShape()), listReleases},
-      {"POST", "/apps/{app}/releases", "Release an earlier release's slug and config vars anew",
-       releaseShape(), createRelease, object({{"release", text()}}), 201},
+      {"POST", "/apps/{app}/releases", "Go back to a release, or release a slug, also of another app",
+       releaseShape(), createRelease,
+       object({{"release", text()}, {"slug", text()}, {"description", text()}}), 201},
       {"GET", "/apps/{app}/releases/{release}", "One release, by number or id", releaseShape(), showRelease},
       {"GET", "/apps/{app}/releases/{release}/config-vars", "The release's config vars", configShape(),
        showConfig},

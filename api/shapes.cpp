@@ -124,6 +124,13 @@ Shape keyShape() {
                                       {"updated_at", text()}})));
 }
 
+Shape logSessionShape() {
+  return titled(
+      "LogSession",
+      always(
+          object({{"id", text()}, {"logplex_url", text()}, {"created_at", text()}, {"updated_at", text()}})));
+}
+
 Shape regionShape() {
   return titled("Region", always(object({{"id", text()}, {"name", text()}})));
 }

@@ -14,6 +14,7 @@ Shape featureShape();
 Shape formationShape();
 Shape installationShape();
 Shape keyShape();
+Shape logSessionShape();
 Shape regionShape();
 Shape releaseShape();
 Shape slugShape();

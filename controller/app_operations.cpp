@@ -14,8 +14,6 @@ namespace controller {
 namespace {
 
 constexpr const char* kDefaultStack = "debian-12";
-/// No app has it: the lease of who makes or renames one.
-constexpr store::AppId kNames = 0;
 
 /// "calm-harbor-4821", for who has no name in mind.
 store::AppName inventName(store::ReleaseStore& store) {
@@ -43,7 +41,7 @@ std::string chosenStack(store::ReleaseStore& store, const std::optional<std::str
 }  // namespace
 
 store::App createApp(const CommandParts& parts, const std::string& user, const AppWish& wish) {
-  const auto lease = parts.locks.lock(kNames);
+  const auto lease = parts.locks.lock(kAppNames);
   const store::AppName name = wish.name ? store::AppName::parse(*wish.name) : inventName(parts.store);
   const std::string stack = chosenStack(parts.store, wish.stack);
   if (parts.store.findApp(name))
@@ -70,6 +68,10 @@ void destroyApp(const CommandParts& parts, const std::string& user, const store:
   base::removeTree(parts.folder.buildLogs(app.name));
   parts.appLog.remove(app.name);
   base::Log("controller").info("app destroyed", {{"app", app.name.str()}, {"user", user}});
+}
+
+void setStack(const CommandParts& parts, const store::App& app, const std::string& stack) {
+  parts.store.setStack(app.id, chosenStack(parts.store, stack));
 }
 
 store::App appNamed(store::ReleaseStore& store, const std::string& nameOrId) {

@@ -1,7 +1,8 @@
-// apps, apps:create, apps:info, apps:destroy
+// apps, apps:create, apps:info, apps:rename, apps:destroy
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/app_operations.h"
+#include "controller/app_rename.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
 
@@ -62,6 +63,16 @@ int appInfo(const Invocation& call) {
   return 0;
 }
 
+int rename(const Invocation& call) {
+  const store::App before = call.app();
+  const store::App app = renameApp(call.parts, call.caller.user, before, call.args[0]);
+  const std::string url = call.parts.urls.git(app.name);
+  call.print(appJson(call.parts, app), "Renaming " + before.name.str() + " to " + app.name.str() +
+                                           "... done\n" + call.parts.urls.web(app.name) + " | " + url + "\n" +
+                                           "Next: git remote set-url fairlead " + url + "\n");
+  return 0;
+}
+
 int destroy(const Invocation& call) {
   const store::App app = call.app();
   if (call.option("confirm").value_or("") != app.name.str())
@@ -87,6 +98,7 @@ std::vector<CommandSpec> appCommands() {
        {"stack=", "object-format="},
        create},
       {"apps:info", "-a APP", "show an app", 0, 0, {}, appInfo},
+      {"apps:rename", "NEWNAME -a APP", "give an app another name", 1, 1, {}, rename},
       {"apps:destroy",
        "-a APP --confirm APP",
        "remove an app and all that is its",

@@ -3,30 +3,12 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "builder/builder.h"
+#include "controller/buildpack_list.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
 
 namespace controller {
 namespace {
-
-constexpr std::size_t kMaxBuildpacks = 20;
-constexpr std::size_t kMaxSourceBytes = 2048;
-
-base::JsonArray::Ptr render(const std::vector<std::string>& sources) {
-  auto json = base::makeJsonArray();
-  int ordinal = 0;
-  for (const std::string& source : sources) {
-    auto buildpack = base::makeJsonObject();
-    buildpack->set("url", source);
-    buildpack->set("name", source);
-    auto entry = base::makeJsonObject();
-    entry->set("ordinal", ordinal++);
-    entry->set("buildpack", buildpack);
-    json->add(entry);
-  }
-  return json;
-}
 
 std::string numbered(const store::App& app, const std::vector<std::string>& sources) {
   if (sources.empty())
@@ -48,21 +30,13 @@ std::optional<std::size_t> indexOption(const Invocation& call, std::size_t last)
   return index;
 }
 
-void checkSource(const std::string& source) {
-  if (source.size() > kMaxSourceBytes)
-    throw base::Error(base::Errc::invalidArgument, "a buildpack's URL may have at most 2048 bytes");
-  builder::checkBuildpackSource(source);
-}
-
 std::size_t positionOf(const std::vector<std::string>& sources, const std::string& source) {
   return static_cast<std::size_t>(std::find(sources.begin(), sources.end(), source) - sources.begin());
 }
 
 int save(const Invocation& call, const store::App& app, const std::vector<std::string>& sources) {
-  if (sources.size() > kMaxBuildpacks)
-    throw base::Error(base::Errc::invalidArgument, "an app may have at most 20 buildpacks");
-  call.parts.store.setBuildpacks(app.id, sources);
-  call.print(render(sources),
+  setBuildpacks(call.parts.store, app, sources);
+  call.print(renderBuildpacks(sources),
              numbered(app, sources) +
                  "The next push uses them; to build what is deployed again: fairlead builds:create -a " +
                  app.name.str() + "\n");
@@ -72,7 +46,7 @@ int save(const Invocation& call, const store::App& app, const std::vector<std::s
 int list(const Invocation& call) {
   const store::App app = call.app();
   const auto sources = call.parts.store.buildpacks(app.id);
-  call.print(render(sources), numbered(app, sources));
+  call.print(renderBuildpacks(sources), numbered(app, sources));
   return 0;
 }
 
@@ -80,7 +54,7 @@ int set(const Invocation& call) {
   const store::App app = call.app();
   auto sources = call.parts.store.buildpacks(app.id);
   for (const std::string& source : call.args)
-    checkSource(source);
+    checkBuildpack(source);
   if (const auto index = indexOption(call, sources.size() + 1)) {
     if (call.args.size() != 1)
       throw base::Error(base::Errc::invalidArgument, "--index takes one buildpack at a time");
@@ -97,7 +71,7 @@ int add(const Invocation& call) {
   const store::App app = call.app();
   auto sources = call.parts.store.buildpacks(app.id);
   const std::string& source = call.args[0];
-  checkSource(source);
+  checkBuildpack(source);
   if (positionOf(sources, source) < sources.size())
     throw base::Error(base::Errc::alreadyExists,
                       "the buildpack " + base::printable(source) + " is in the list already");

@@ -3,6 +3,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "controller/app_rename.h"
 #include "gitd/repository.h"
 
 namespace controller {
@@ -20,6 +21,7 @@ void removeLeftContainers(const RecoveryParts& parts) {
     const auto app = engineApp(id);
     if (app && parts.store.findApp(*app)) continue;
     base::Log("controller").info("removing a container that was left", {{"container", id}});
+    if (app) parts.engine.remove(*app);
     parts.runtime.remove(id);
   }
 }
@@ -65,6 +67,7 @@ void recoverBuilds(const RecoveryParts& parts) {
   for (const store::Build& build : parts.store.failInterruptedBuilds())
     base::Log("controller").info("build was interrupted", {{"build", build.uuid}, {"number", build.number}});
   removeLeftContainers(parts);
+  finishRenames(parts.folder, parts.store);
   removeStrayRepositories(parts);
   base::removeTree(parts.folder.builds());
   std::filesystem::create_directories(parts.folder.builds());

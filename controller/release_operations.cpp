@@ -31,6 +31,11 @@ store::Release rollbackTarget(store::ReleaseStore& store, const store::App& app,
   throw Error(Errc::notFound, "there is no earlier release to roll back to");
 }
 
+std::string shortCommit(const store::Slug& slug) {
+  constexpr std::size_t kDigits = 8;
+  return slug.commit.empty() ? "slug " + slug.uuid.substr(0, kDigits) : slug.commit.substr(0, kDigits);
+}
+
 }  // namespace
 
 store::Release releaseNamed(store::ReleaseStore& store, const store::App& app,
@@ -56,6 +61,32 @@ Released rollBack(const CommandParts& parts, const store::App& app, const std::s
   return parts.releases.launch(app, made, [](std::string_view) {});
 }
 
+Released releaseSlug(const CommandParts& parts, const store::App& app, const SlugRelease& wish) {
+  store::requireKept(wish.slug);
+  const auto lease = parts.locks.lock(app.id);
+  const bool own = wish.slug.app == app.id;
+  std::string description = wish.description;
+  if (description.empty() && own) description = "Deploy " + shortCommit(wish.slug);
+  if (description.empty())
+    description = "Promote " + parts.store.getApp(wish.slug.app).name.str() + " " + shortCommit(wish.slug);
+  const std::int64_t slug = own ? wish.slug.id
+                                : parts.store
+                                      .createSlug({.app = app.id,
+                                                   .commit = wish.slug.commit,
+                                                   .stack = wish.slug.stack,
+                                                   .buildpack = wish.slug.buildpack,
+                                                   .layers = wish.slug.layers,
+                                                   .processTypes = wish.slug.processTypes,
+                                                   .defaultConfig = wish.slug.defaultConfig})
+                                      .id;
+  const store::Release made = parts.releases.create(app, {.description = description,
+                                                          .user = wish.user,
+                                                          .slug = slug,
+                                                          .config = std::nullopt,
+                                                          .succeededBuild = std::nullopt});
+  return parts.releases.launch(app, made, [](std::string_view) {});
+}
+
 base::JsonObject::Ptr releaseJson(const CommandParts& parts, const store::App& app,
                                   const store::Release& release) {
   const std::int64_t version = release.version.number;
@@ -69,6 +100,11 @@ void requireLaunched(const Released& released) {
   throw Error(Errc::conflict, "release " + released.release.version.str() +
                                   " failed: " + released.failed->process + " " + released.failed->reason +
                                   "; the release before serves on, nothing else changed");
+}
+
+void requireLaunched(const runner::LaunchResult& result) {
+  if (const auto* failed = std::get_if<runner::LaunchFailed>(&result))
+    throw Error(Errc::conflict, failed->process + " " + failed->reason + "; what ran before serves on");
 }
 
 }  // namespace controller

@@ -11,6 +11,14 @@ namespace controller {
 /// the newest good one before the current. Throws notFound, and invalidArgument for one that cannot serve.
 Released rollBack(const CommandParts& parts, const store::App& app, const std::string& release,
                   const std::string& user);
+/// A release of a slug, also of one of another app's, which is then this app's too without a byte being
+/// moved, launched. `description` may be empty.
+struct SlugRelease {
+  store::Slug slug;
+  std::string description;
+  std::string user;
+};
+Released releaseSlug(const CommandParts& parts, const store::App& app, const SlugRelease& wish);
 /// "v12", "12" or an id; throws notFound.
 store::Release releaseNamed(store::ReleaseStore& store, const store::App& app, const std::string& numberOrId);
 
@@ -18,5 +26,7 @@ base::JsonObject::Ptr releaseJson(const CommandParts& parts, const store::App& a
                                   const store::Release& release);
 /// Throws conflict, with the reason, for a release whose processes did not come up.
 void requireLaunched(const Released& released);
+/// The same of a change without a release.
+void requireLaunched(const runner::LaunchResult& result);
 
 }  // namespace controller

@@ -31,9 +31,6 @@ JsonObject::Ptr stackName(const std::string& name) {
   return json;
 }
 
-/// There is one: limits are settings of the server.
-constexpr const char* kProcessSize = "Standard";
-
 void setText(JsonObject::Ptr object, const std::string& key, const std::string& text) {
   object->set(key, text.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(text));
 }
@@ -143,6 +140,20 @@ JsonObject::Ptr renderRelease(const store::App& app, const store::ReleaseHead& h
   json->set("output_stream_url", Poco::Dynamic::Var());
   setTime(json, "created_at", release.createdAt);
   setTime(json, "updated_at", release.createdAt);
+  return json;
+}
+
+base::JsonArray::Ptr renderBuildpacks(const std::vector<std::string>& sources) {
+  auto json = makeJsonArray();
+  int ordinal = 0;
+  for (const std::string& source : sources) {
+    auto buildpack = named("url", source);
+    buildpack->set("name", source);
+    auto entry = makeJsonObject();
+    entry->set("ordinal", ordinal++);
+    entry->set("buildpack", buildpack);
+    json->add(entry);
+  }
   return json;
 }
 

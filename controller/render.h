@@ -24,12 +24,15 @@ base::JsonObject::Ptr renderRelease(const store::App& app, const store::ReleaseH
 base::JsonObject::Ptr renderUser(const std::string& user);
 /// {"id", "name"} of an app.
 base::JsonObject::Ptr renderAppName(const store::App& app);
+/// The one size that processes have: limits are settings of the server.
+inline constexpr const char* kProcessSize = "Standard";
 /// One process type of the app's current slug.
 struct FormationEntry {
   std::string type;
   std::string command;
   int quantity = 0;
 };
+base::JsonArray::Ptr renderBuildpacks(const std::vector<std::string>& sources);
 base::JsonObject::Ptr renderFormation(const store::App& app, const FormationEntry& entry);
 /// The one place that this server's apps run in.
 base::JsonObject::Ptr renderRegion();

@@ -129,6 +129,12 @@ class ReleaseStore : public LayerIndex {
   /// Removes the app and everything that hangs on it, its repository's rows too. Blobs are left to garbage
   /// collection.
   void destroyApp(AppId id);
+  /// Throws alreadyExists for the name of an app, or of images that were pushed without one.
+  void requireNameIsFree(const AppName& name);
+  /// The row and the names of its images; pending until endRename(), when its folders have moved too.
+  void renameApp(AppId id, const AppName& name);
+  std::vector<std::pair<App, AppName>> pendingRenames();  ///< with the old name
+  void endRename(AppId id);
   void setDeployBranch(AppId id, const std::string& ref);
   void setStack(AppId id, const std::string& stack);  ///< of the builds to come
   /// The app's switches that are on, by name; switching twice is fine.

@@ -96,6 +96,12 @@ TEST_F(ApiTest, EveryRouteAnswersWhatItDeclares) {
           .at("id");
   ask("PATCH", "/apps/hello/config-vars", R"({"FOO": "bar"})");
   ask("POST", "/apps/hello/releases", R"({"release": "v2"})");
+  ask("PATCH", "/apps/hello", "{}");
+  ask("PATCH", "/apps/hello/formation", R"({"updates": []})");
+  ask("PATCH", "/apps/hello/formation/web", "{}");
+  ask("POST", "/apps/hello/log-sessions", "{}");
+  ask("PUT", "/apps/hello/buildpack-installations", R"({"updates": []})");
+  ask("PATCH", "/apps/hello/features/cancel-running", R"({"enabled": true})");
   std::vector<const Route*> last;
   for (const Route& route : rest_.routes()) {
     if (route.method == "DELETE") {

@@ -1,4 +1,5 @@
 // What the routes do.
+#include "controller/recovery.h"
 #include "tests/unit/api/api_test.h"
 
 namespace api {
@@ -120,6 +121,127 @@ TEST_F(ApiTest, ASlugIsDownloadedByItsSignedUrl) {
   EXPECT_EQ(get("/apps/hello/slugs/nosuch").status, 404);
   ask("POST", "/apps", R"({"name": "other"})");
   EXPECT_EQ(get("/apps/other/slugs/" + slug.uuid).status, 404) << "of another app";
+}
+
+TEST_F(ApiTest, ASlugIsPromotedToAnotherApp) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  ask("POST", "/apps", R"({"name": "other"})");
+  const store::Slug slug = deploy();
+  const Answer promoted = ask("POST", "/apps/other/releases", "{\"slug\": \"" + slug.uuid + "\"}");
+  ASSERT_EQ(promoted.status, 201) << promoted.body;
+  EXPECT_EQ(promoted.at("description"), "Promote hello aaaaaaaa");
+  EXPECT_EQ(promoted.at("commit"), slug.commit);
+  EXPECT_EQ(store_.formation(app("other").id), (store::Formation{{"web", 1}, {"worker", 0}}));
+  EXPECT_TRUE(store_.blobSize(store::RepositoryName::parse("other"), slug.layers[0].blob.digest))
+      << "its images can be pulled";
+  ask("DELETE", "/apps/hello");
+  EXPECT_EQ(get("/apps/other/slugs/" + promoted.at("slug.id")).status, 200);
+  EXPECT_EQ(ask("POST", "/apps/other/releases", "{\"slug\": \"" + slug.uuid + "\"}").status, 404);
+  EXPECT_EQ(ask("POST", "/apps/other/releases", "{}").status, 422);
+}
+
+TEST_F(ApiTest, ProcessesAreScaledInOneStep) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  EXPECT_EQ(get("/apps/hello/formation").body, "[]");
+  EXPECT_EQ(ask("PATCH", "/apps/hello/formation/web", R"({"quantity": 1})").status, 409)
+      << "nothing deployed";
+  deploy();
+  const Answer scaled =
+      ask("PATCH", "/apps/hello/formation",
+          R"({"updates": [{"type": "web", "quantity": "2"}, {"type": "worker", "quantity": 3}]})");
+  EXPECT_THAT(scaled.each("quantity"), ElementsAre("2", "3")) << scaled.body;
+  EXPECT_EQ(ask("PATCH", "/apps/hello/formation/worker", R"({"quantity": "-1"})").at("quantity"), "2");
+  EXPECT_EQ(get("/apps/hello/formation/web").at("command"), "serve");
+  EXPECT_EQ(ask("PATCH", "/apps/hello/formation",
+                R"({"updates": [{"type": "web", "quantity": 5}, {"type": "x", "quantity": 1}]})")
+                .status,
+            404);
+  for (const std::string bad : {"true", "1.5", "\"x\"", "null", "[]", "101", "\"--1\""})
+    EXPECT_EQ(ask("PATCH", "/apps/hello/formation/web", "{\"quantity\": " + bad + "}").status, 422) << bad;
+  EXPECT_THAT(ask("PATCH", "/apps/hello/formation/web", R"({"size": "2X"})").at("message"),
+              HasSubstr("there is no size"));
+  EXPECT_EQ(get("/apps/hello/formation/web").at("quantity"), "2") << "all or nothing";
+  EXPECT_THAT(get("/apps/hello/dynos").each("name"), ElementsAre("web.1", "web.2", "worker.1", "worker.2"));
+  EXPECT_EQ(get("/apps/hello/dynos/web.1").at("state"), "up");
+  EXPECT_EQ(get("/apps/hello/dynos/web.7").status, 404);
+  EXPECT_EQ(ask("DELETE", "/apps/hello/dynos").status, 202);
+  EXPECT_EQ(ask("DELETE", "/apps/hello/dynos/web.1").status, 202);
+  EXPECT_EQ(ask("DELETE", "/apps/hello/formations/nosuch").status, 404);
+}
+
+TEST_F(ApiTest, LogsComeByAUrlAsTextOrAsEvents) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  log_.append(app().name, "deploy", "line one");
+  const Answer session = ask("POST", "/apps/hello/log-sessions", R"({"lines": 1, "tail": false})");
+  ASSERT_EQ(session.status, 201) << session.body;
+  std::string url = session.at("logplex_url");
+  url = url.substr(url.find('/', 7));
+  EXPECT_THAT(send("GET", url, "", {}).body, ::testing::EndsWith("fairlead[deploy]: line one\n"));
+  const Answer events = send("GET", url, "", {{"Accept", "text/event-stream"}});
+  EXPECT_THAT(events.body, StartsWith("id: 1\ndata: "));
+  EXPECT_THAT(events.body, ::testing::EndsWith("line one\n\n"));
+  EXPECT_EQ(send("GET", url + "0", "", {}).status, 403);
+  std::string more = url;
+  more.replace(more.find("sessions/1/"), 11, "sessions/9/");
+  EXPECT_EQ(send("GET", more, "", {}).status, 403) << "the signature is for what was asked";
+  EXPECT_EQ(ask("POST", "/apps/hello/log-sessions", R"({"dyno": "../x"})").status, 422);
+}
+
+TEST_F(ApiTest, BuildpacksAndFeaturesAreSet) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  const Answer set =
+      ask("PUT", "/apps/hello/buildpack-installations",
+          R"({"updates": [{"buildpack": "https://example.com/a.git"}, {"buildpack": "nodejs"}]})");
+  EXPECT_THAT(set.each("ordinal"), ElementsAre("0", "1")) << set.body;
+  EXPECT_EQ(get("/apps/hello/buildpack-installations").body, set.body);
+  EXPECT_EQ(
+      ask("PUT", "/apps/hello/buildpack-installations", R"({"updates": [{"buildpack": "file:///etc"}]})")
+          .status,
+      422);
+  EXPECT_EQ(ask("PATCH", "/apps/hello/features/cancel-running", R"({"enabled": true})").at("enabled"),
+            "true");
+  EXPECT_THAT(get("/apps/hello/features").each("enabled"), ::testing::Contains("true"));
+  EXPECT_EQ(ask("PATCH", "/apps/hello/features/nosuch", R"({"enabled": true})").status, 404);
+}
+
+TEST_F(ApiTest, ARenamedAppKeepsAllThatIsIts) {
+  const std::string id = ask("POST", "/apps", R"({"name": "hello"})").at("id");
+  const store::Slug slug = deploy();
+  std::filesystem::create_directories(folder_.buildLogs(app().name));
+  temp_.write(std::filesystem::relative(folder_.buildLog(app().name, 1), temp_.path()).string(), "log");
+  const Answer renamed = ask("PATCH", "/apps/hello", R"({"name": "bonjour"})");
+  ASSERT_EQ(renamed.status, 200) << renamed.body;
+  EXPECT_EQ(renamed.at("id"), id);
+  EXPECT_EQ(renamed.at("web_url"), "http://bonjour.localhost:8080/");
+  const store::AppName from = store::AppName::parse("hello");
+  const store::AppName to = store::AppName::parse("bonjour");
+  EXPECT_TRUE(std::filesystem::exists(folder_.repository(to) / "HEAD"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.repository(from)));
+  EXPECT_TRUE(std::filesystem::exists(folder_.buildLog(to, 1)));
+  EXPECT_EQ(engine_.deployments().back().app, to);
+  EXPECT_THAT(engine_.removed(), ElementsAre("hello"));
+  EXPECT_TRUE(store_.findManifestByTag(store::RepositoryName::parse("bonjour"), "v2"));
+  EXPECT_FALSE(store_.findManifestByTag(store::RepositoryName::parse("hello"), "v2"));
+  EXPECT_TRUE(store_.pendingRenames().empty());
+  EXPECT_EQ(ask("POST", "/apps", R"({"name": "hello"})").status, 201) << "the old name is free";
+  EXPECT_EQ(ask("PATCH", "/apps/bonjour", R"({"name": "hello"})").status, 422);
+  EXPECT_EQ(ask("PATCH", "/apps/bonjour", R"({"name": "No"})").status, 422);
+  engine_.failNext({"web.1", "exited with status 1", {}});
+  EXPECT_EQ(ask("PATCH", "/apps/bonjour", R"({"name": "third"})").status, 409);
+  EXPECT_EQ(get("/apps/bonjour").status, 200) << "nothing changed";
+  EXPECT_THAT(engine_.removed().back(), "third");
+}
+
+TEST_F(ApiTest, ARenameThatWasKilledIsFinishedAtTheNextStart) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  const store::AppName to = store::AppName::parse("bonjour");
+  store_.renameApp(app().id, to);  // and no further
+  controller::recoverBuilds({folder_, store_, releases_, engine_, runtime_, locks_});
+  EXPECT_TRUE(std::filesystem::exists(folder_.repository(to) / "HEAD"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.repository(store::AppName::parse("hello"))));
+  EXPECT_TRUE(store_.pendingRenames().empty());
+  controller::recoverBuilds({folder_, store_, releases_, engine_, runtime_, locks_});
+  EXPECT_TRUE(std::filesystem::exists(folder_.repository(to) / "HEAD"));
 }
 
 }  // namespace

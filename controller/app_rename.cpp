@@ -1,0 +1,83 @@
+#include "controller/app_rename.h"
+
+#include <system_error>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "controller/app_operations.h"
+#include "controller/release_operations.h"
+
+namespace controller {
+namespace {
+
+using base::Errc;
+using base::Error;
+
+void move(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (!std::filesystem::exists(from)) return;  // moved already
+  base::removeTree(to);                        // nobody's: the name was free
+  std::filesystem::create_directories(to.parent_path());
+  std::filesystem::rename(from, to);
+  base::fsyncFolder(to.parent_path());
+}
+
+void moveFolders(const DataFolder& folder, const store::AppName& from, const store::AppName& to) {
+  move(folder.repository(from), folder.repository(to));
+  move(folder.cache(from), folder.cache(to));
+  move(folder.buildLogs(from), folder.buildLogs(to));
+  move(folder.appLogs() / from.str(), folder.appLogs() / to.str());
+}
+
+void requireNoBuild(const CommandParts& parts, const store::App& app) {
+  constexpr std::size_t kNewest = 20;
+  for (const store::Build& build : parts.store.builds(app.id, kNewest))
+    if (parts.deployer.find(build.id))
+      throw Error(Errc::conflict, "build " + std::to_string(build.number) + " of " + app.name.str() +
+                                      " is under way: wait for it, or cancel it with fairlead builds:cancel");
+}
+
+/// What runs comes up under the new name beside the old; nothing is changed when it does not.
+void launchAs(const CommandParts& parts, const store::App& renamed) {
+  const auto deployment = parts.releases.deployment(renamed, parts.store.currentRelease(renamed.id));
+  if (!deployment) return;
+  const runner::LaunchResult result = parts.engine.deploy(*deployment, [](std::string_view) {}, {});
+  if (!std::holds_alternative<runner::LaunchFailed>(result)) return;
+  parts.engine.remove(renamed.name);
+  requireLaunched(result);
+}
+
+}  // namespace
+
+store::App renameApp(const CommandParts& parts, const std::string& user, const store::App& app,
+                     const std::string& newName) {
+  const store::AppName name = store::AppName::parse(newName);
+  if (name == app.name) return app;
+  const auto names = parts.locks.lock(kAppNames);
+  const auto lease = parts.locks.lock(app.id);
+  parts.store.requireNameIsFree(name);
+  requireNoBuild(parts, app);
+  store::App renamed = parts.store.getApp(app.id);
+  renamed.name = name;
+  launchAs(parts, renamed);
+  parts.store.renameApp(app.id, name);
+  moveFolders(parts.folder, app.name, name);
+  parts.engine.remove(app.name);
+  base::removeTree(parts.folder.appLogs() / app.name.str());  // the old processes' last words
+  parts.store.endRename(app.id);
+  parts.appLog.append(name, "api", "renamed from " + app.name.str() + " by " + user);
+  base::Log("controller")
+      .info("app renamed", {{"app", name.str()}, {"from", app.name.str()}, {"user", user}});
+  return renamed;
+}
+
+void finishRenames(const DataFolder& folder, store::ReleaseStore& store) {
+  for (const auto& [app, from] : store.pendingRenames()) {
+    moveFolders(folder, from, app.name);
+    store.endRename(app.id);
+    base::Log("controller").info("app renamed at last", {{"app", app.name.str()}, {"from", from.str()}});
+  }
+}
+
+}  // namespace controller
