@@ -49,6 +49,7 @@ store::App createApp(const CommandParts& parts, const std::string& user, const A
   // A repository without a row is what a crash between the two leaves: nobody can reach it, and it is empty.
   const auto repository = parts.folder.repository(name);
   base::removeTree(repository);
+  parts.appLog.remove(name);
   gitd::createRepository(repository, wish.format);
   const store::App app = parts.store.createApp({.name = name, .stack = stack, .owner = user});
   parts.appLog.append(name, "api", "app created by " + user);

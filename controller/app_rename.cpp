@@ -27,7 +27,20 @@ void moveFolders(const DataFolder& folder, const store::AppName& from, const sto
   move(folder.repository(from), folder.repository(to));
   move(folder.cache(from), folder.cache(to));
   move(folder.buildLogs(from), folder.buildLogs(to));
-  move(folder.appLogs() / from.str(), folder.appLogs() / to.str());
+}
+
+std::filesystem::path logsOf(const DataFolder& folder, const store::AppName& app) {
+  return folder.appLogs() / app.str();
+}
+
+/// The same files under both names while processes of both write to them.
+void linkLogs(const DataFolder& folder, const store::AppName& from, const store::AppName& to) {
+  if (!std::filesystem::exists(logsOf(folder, from))) return;
+  std::filesystem::create_directories(logsOf(folder, to));
+  for (const auto& entry : std::filesystem::directory_iterator(logsOf(folder, from))) {
+    const auto target = logsOf(folder, to) / entry.path().filename();
+    if (!std::filesystem::exists(target)) std::filesystem::create_hard_link(entry.path(), target);
+  }
 }
 
 void requireNoBuild(const CommandParts& parts, const store::App& app) {
@@ -45,6 +58,7 @@ void launchAs(const CommandParts& parts, const store::App& renamed) {
   const runner::LaunchResult result = parts.engine.deploy(*deployment, [](std::string_view) {}, {});
   if (!std::holds_alternative<runner::LaunchFailed>(result)) return;
   parts.engine.remove(renamed.name);
+  parts.appLog.remove(renamed.name);
   requireLaunched(result);
 }
 
@@ -60,11 +74,13 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   requireNoBuild(parts, app);
   store::App renamed = parts.store.getApp(app.id);
   renamed.name = name;
+  parts.appLog.remove(name);  // what a kill in an earlier attempt left
+  linkLogs(parts.folder, app.name, name);
   launchAs(parts, renamed);
   parts.store.renameApp(app.id, name);
   moveFolders(parts.folder, app.name, name);
   parts.engine.remove(app.name);
-  base::removeTree(parts.folder.appLogs() / app.name.str());  // the old processes' last words
+  parts.appLog.remove(app.name);
   parts.store.endRename(app.id);
   parts.appLog.append(name, "api", "renamed from " + app.name.str() + " by " + user);
   base::Log("controller")
@@ -75,6 +91,8 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
 void finishRenames(const DataFolder& folder, store::ReleaseStore& store) {
   for (const auto& [app, from] : store.pendingRenames()) {
     moveFolders(folder, from, app.name);
+    linkLogs(folder, from, app.name);
+    base::removeTree(logsOf(folder, from));
     store.endRename(app.id);
     base::Log("controller").info("app renamed at last", {{"app", app.name.str()}, {"from", from.str()}});
   }

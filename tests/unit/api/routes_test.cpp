@@ -223,7 +223,13 @@ TEST_F(ApiTest, ARenamedAppKeepsAllThatIsIts) {
   EXPECT_TRUE(store_.findManifestByTag(store::RepositoryName::parse("bonjour"), "v2"));
   EXPECT_FALSE(store_.findManifestByTag(store::RepositoryName::parse("hello"), "v2"));
   EXPECT_TRUE(store_.pendingRenames().empty());
+  std::string logged;
+  for (const auto& line : log_.read(to, {}))
+    logged += line.text + "\n";
+  EXPECT_THAT(logged, HasSubstr("app created by ada"));
+  EXPECT_THAT(logged, HasSubstr("renamed from hello by ada"));
   EXPECT_EQ(ask("POST", "/apps", R"({"name": "hello"})").status, 201) << "the old name is free";
+  EXPECT_EQ(log_.read(from, {}).size(), 1u) << "and has no lines of another";
   EXPECT_EQ(ask("PATCH", "/apps/bonjour", R"({"name": "hello"})").status, 422);
   EXPECT_EQ(ask("PATCH", "/apps/bonjour", R"({"name": "No"})").status, 422);
   engine_.failNext({"web.1", "exited with status 1", {}});
