@@ -23,6 +23,8 @@ function(add_unit_tests module)
   endif()
   add_executable(${module}_test ${sources})
   target_link_libraries(${module}_test PRIVATE ${module} ${ARG_LINKS} test_support GTest::gmock_main project_warnings)
+  # Halves the time to compile them with the sanitizers; what they test is optimised all the same.
+  target_compile_options(${module}_test PRIVATE $<$<CONFIG:Debug>:-O0>)
   target_compile_definitions(${module}_test PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME unit_${module} COMMAND ${module}_test)
   set_tests_properties(unit_${module} PROPERTIES LABELS unit TIMEOUT 600
