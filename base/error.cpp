@@ -22,7 +22,7 @@ Errc fromErrno(int errorNumber) noexcept {
       return Errc::timedOut;
     case ENOSPC:
     case EDQUOT:
-      return Errc::unavailable;
+      return Errc::diskFull;
     default:
       return Errc::io;
   }
@@ -46,6 +46,8 @@ std::string_view name(Errc code) noexcept {
       return "conflict";
     case Errc::overloaded:
       return "overloaded";
+    case Errc::diskFull:
+      return "diskFull";
     case Errc::unavailable:
       return "unavailable";
     case Errc::timedOut:

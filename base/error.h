@@ -16,6 +16,7 @@ enum class Errc {
   permissionDenied,
   conflict,
   overloaded,
+  diskFull,
   unavailable,
   timedOut,
   cancelled,
@@ -45,7 +46,7 @@ class Error : public std::exception {
 };
 
 /// Throws Error for `errorNumber` (an errno value): ENOENT notFound, EEXIST alreadyExists, EACCES/EPERM
-/// permissionDenied, ENOSPC/EDQUOT unavailable with "disk is full", ETIMEDOUT timedOut, else io. Message:
+/// permissionDenied, ENOSPC/EDQUOT diskFull with "disk is full", ETIMEDOUT timedOut, else io. Message:
 /// "doing: strerror text".
 [[noreturn]] void throwErrno(int errorNumber, std::string_view doing);
 

@@ -82,6 +82,8 @@ int httpStatus(Errc code) noexcept {
       return 429;
     case Errc::unavailable:
       return 503;
+    case Errc::diskFull:
+      return 507;
     case Errc::timedOut:
       return 504;
     case Errc::cancelled:
@@ -109,6 +111,7 @@ std::string_view apiErrorId(Errc code) noexcept {
       return "forbidden";
     case Errc::overloaded:
       return "rate_limit";
+    case Errc::diskFull:
     case Errc::unavailable:
     case Errc::timedOut:
       return "unavailable";

@@ -23,7 +23,7 @@ namespace base {
 class HttpSession;
 
 /// HTTP status for an error code: notFound 404, alreadyExists 409, invalidArgument 422, unauthenticated 401,
-/// permissionDenied 403, conflict 409, overloaded 429, unavailable 503, timedOut 504, cancelled 400, corrupt
+/// permissionDenied 403, conflict 409, overloaded 429, unavailable 503, diskFull 507, timedOut 504, cancelled 400, corrupt
 /// and io and internal 500.
 int httpStatus(Errc code) noexcept;
 /// Heroku's error id: not_found, conflict, invalid_params, unauthorized, forbidden, rate_limit, unavailable,

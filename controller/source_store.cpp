@@ -83,7 +83,7 @@ void SourceStore::requireRoom() const {
   struct statvfs state {};
   if (::statvfs(folder_.c_str(), &state) != 0) base::throwErrno(errno, "asking for free disk space");
   if (static_cast<std::uint64_t>(state.f_bavail) * state.f_frsize < config_.minFreeBytes)
-    throw Error(Errc::unavailable,
+    throw Error(Errc::diskFull,
                 "the server's disk is nearly full (setting disk_min_free_bytes): ask its operator for room");
 }
 

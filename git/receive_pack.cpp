@@ -48,7 +48,7 @@ std::string refusalFor(const std::exception& failure) {
   const auto* error = dynamic_cast<const base::Error*>(&failure);
   if (error != nullptr && error->code() == base::Errc::invalidArgument) return error->what();
   base::Log("git").error("push not stored", {{"error", failure.what()}});
-  if (error != nullptr && error->code() == base::Errc::unavailable)
+  if (error != nullptr && error->code() == base::Errc::diskFull)
     return "the server has no room for this push (" + std::string(error->what()) +
            "): tell its administrator (setting disk_min_free_bytes keeps some room)";
   if (dynamic_cast<const std::bad_alloc*>(&failure) != nullptr)

@@ -109,7 +109,7 @@ int fail(const ServiceContext& context, const std::exception& failure) {
     log.debug("session cancelled", {{"peer", context.peer}});
     return 1;
   }
-  const bool ours = code == base::Errc::internal || code == base::Errc::io ||
+  const bool ours = code == base::Errc::internal || code == base::Errc::io || code == base::Errc::diskFull ||
                     code == base::Errc::unavailable || code == base::Errc::corrupt;
   if (ours) {
     log.error("session failed",

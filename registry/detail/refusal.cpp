@@ -46,8 +46,9 @@ Refusal refusalOf(base::Errc code, const std::string& message, const char* inval
       return {status, "UNAUTHORIZED", message};
     case base::Errc::permissionDenied:
       return {status, "DENIED", message};
+    case base::Errc::diskFull:
     case base::Errc::unavailable:
-      return {507, "UNAVAILABLE", message};
+      return {status, "UNAVAILABLE", message};
     case base::Errc::overloaded:
       return {status, "TOOMANYREQUESTS", message};
     case base::Errc::conflict:

@@ -15,8 +15,9 @@ base::Errc errcOf(int extendedCode) {
   switch (extendedCode & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-    case SQLITE_FULL:
       return base::Errc::unavailable;
+    case SQLITE_FULL:
+      return base::Errc::diskFull;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return base::Errc::corrupt;

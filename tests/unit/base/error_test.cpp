@@ -49,8 +49,8 @@ TEST(ThrowErrno, MapsToWhatTheCallerCanDo) {
 }
 
 TEST(ThrowErrno, SaysThatTheDiskIsFull) {
-  EXPECT_EQ(errorOf(ENOSPC).code(), Errc::unavailable);
-  EXPECT_EQ(errorOf(EDQUOT).code(), Errc::unavailable);
+  EXPECT_EQ(errorOf(ENOSPC).code(), Errc::diskFull);
+  EXPECT_EQ(errorOf(EDQUOT).code(), Errc::diskFull);
   EXPECT_STREQ(errorOf(ENOSPC).what(), "storing a blob: disk is full");
   EXPECT_STREQ(errorOf(EDQUOT).what(), "storing a blob: disk is full");
 }

@@ -104,6 +104,7 @@ TEST(HttpStatus, FollowsTheTable) {
   EXPECT_EQ(httpStatus(Errc::conflict), 409);
   EXPECT_EQ(httpStatus(Errc::overloaded), 429);
   EXPECT_EQ(httpStatus(Errc::unavailable), 503);
+  EXPECT_EQ(httpStatus(Errc::diskFull), 507);
   EXPECT_EQ(httpStatus(Errc::timedOut), 504);
   EXPECT_EQ(httpStatus(Errc::cancelled), 400);
   EXPECT_EQ(httpStatus(Errc::corrupt), 500);

@@ -88,7 +88,7 @@ TEST_F(DiskFullTest, ThePlaceThatIsKeptFreeHasASetting) {
 TEST_F(DiskFullTest, AFailureBehindThePackRefusesItsRefOnly) {
   handler_.onPush = [](const PushRequest& request, base::ByteSink&, const std::stop_token&) {
     if (request.update.ref == "refs/heads/a")
-      throw base::Error(base::Errc::unavailable, "database: database or disk is full");
+      throw base::Error(base::Errc::diskFull, "database: database or disk is full");
     if (request.update.ref == "refs/heads/b") throw std::runtime_error("a secret of the server");
     return ScriptedPushHandler::accept(request);
   };
