@@ -9,6 +9,7 @@ namespace controller {
 namespace {
 
 using registry::Action;
+using registry::Decision;
 using registry::Scope;
 using registry::Verdict;
 using store::TokenKind;
@@ -93,7 +94,7 @@ RegistryCaller RegistryAccess::nobody(bool fromLoopback) const {
   return {.token = std::nullopt, .mayReadAnonymously = fromLoopback && anonymous_ == AnonymousPull::loopback};
 }
 
-Verdict RegistryAccess::judge(const registry::AccessQuestion& question) const {
+Decision RegistryAccess::judge(const registry::AccessQuestion& question) const {
   const auto given = registry::parseAuthorization(question.authorization);
   using Scheme = registry::Authorization::Scheme;
   if (given.scheme == Scheme::none)
@@ -104,10 +105,11 @@ Verdict RegistryAccess::judge(const registry::AccessQuestion& question) const {
   const auto token = tokens_.find(given.secret);
   if (!token) return Verdict::logIn;
   const RegistryCaller caller{.token = token};
-  return mayAct(caller, question.action, question.repository) ? Verdict::allowed : Verdict::denied;
+  return {mayAct(caller, question.action, question.repository) ? Verdict::allowed : Verdict::denied,
+          token->user};
 }
 
-Verdict RegistryAccess::judgeBearer(const registry::AccessQuestion& question, std::string_view text) const {
+Decision RegistryAccess::judgeBearer(const registry::AccessQuestion& question, std::string_view text) const {
   const auto bearer = bearers_.open(text);
   if (!bearer) return Verdict::logIn;
   RegistryCaller caller = nobody(question.fromLoopback);
@@ -119,7 +121,7 @@ Verdict RegistryAccess::judgeBearer(const registry::AccessQuestion& question, st
     return caller.token || caller.mayReadAnonymously ? Verdict::allowed : Verdict::logIn;
   const bool allowed = covers(bearer->scopes, question.action, question.repository) &&
                        mayAct(caller, question.action, question.repository);
-  return allowed ? Verdict::allowed : Verdict::insufficient;
+  return {allowed ? Verdict::allowed : Verdict::insufficient, caller.token ? caller.token->user : ""};
 }
 
 RegistryCaller RegistryAccess::identify(const registry::TokenQuestion& question) const {

@@ -36,13 +36,13 @@ class RegistryAccess {
   RegistryAccess(const TokenBook& tokens, const Bearers& bearers, const base::Clock& clock,
                  AnonymousPull anonymous);
   /// registry::Access
-  registry::Verdict judge(const registry::AccessQuestion& question) const;
+  registry::Decision judge(const registry::AccessQuestion& question) const;
   /// registry::TokenIssuer
   registry::TokenAnswer issue(const registry::TokenQuestion& question) const;
 
  private:
   RegistryCaller nobody(bool fromLoopback) const;
-  registry::Verdict judgeBearer(const registry::AccessQuestion& question, std::string_view bearer) const;
+  registry::Decision judgeBearer(const registry::AccessQuestion& question, std::string_view bearer) const;
   RegistryCaller identify(const registry::TokenQuestion& question) const;
 
   const TokenBook& tokens_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,9 +36,18 @@ enum class Verdict {
   denied,        ///< 403: these credentials do not give that right
 };
 
+/// Both: what may be done, and by whom.
+struct Decision {
+  Decision(Verdict given, std::string who = {}) : verdict(given), user(std::move(who)) {}
+  bool operator==(Verdict other) const noexcept { return verdict == other; }
+
+  Verdict verdict;
+  std::string user;  ///< whose credentials these are; empty for nobody's
+};
+
 /// Called on the server's threads at the same time: thread-safe. Throws unauthenticated instead of logIn
 /// where there is more to say.
-using Access = std::function<Verdict(const AccessQuestion&)>;
+using Access = std::function<Decision(const AccessQuestion&)>;
 
 /// What a client asks the token endpoint for, and who it says it is.
 struct TokenQuestion {

@@ -85,6 +85,7 @@ class Handler : public base::HttpHandler {
 
  private:
   Outcome answer(HttpRequest& request, HttpResponse& response);
+  void count(const HttpRequest& request);
   Outcome refuseCaller(const HttpRequest& request, HttpResponse& response);
   Refusal challenge(const HttpRequest& request, HttpResponse& response, const char* error);
   Outcome serveRepository(const Exchange& exchange);
@@ -97,6 +98,8 @@ class Handler : public base::HttpHandler {
   const RegistryOptions& options_;
   detail::RegistryMetrics& metrics_;
   RegistryRequest asked_;  // of the request, of which there is one
+  std::string user_;       // who asks
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   detail::PullEndpoints pull_;
   detail::UploadEndpoints uploads_;
   detail::ManageEndpoints manage_;
@@ -104,13 +107,21 @@ class Handler : public base::HttpHandler {
 
 void Handler::handle(HttpRequest& request, HttpResponse& response) {
   response.set("Docker-Distribution-Api-Version", "registry/2.0");
-  const auto begin = std::chrono::steady_clock::now();
-  if (const auto refusal = answer(request, response)) {
-    metrics_.refused(refusal->code);
-    detail::send(request, response, *refusal);
+  try {
+    if (const auto refusal = answer(request, response)) {
+      metrics_.refused(refusal->code);
+      detail::send(request, response, *refusal);
+    }
+  } catch (...) {
+    count(request);  // what fails took its time, too
+    throw;
   }
-  metrics_.answered(detail::RegistryMetrics::operationOf(asked_.kind, request.getMethod()),
-                    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  count(request);
+}
+
+void Handler::count(const HttpRequest& request) {
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
+  metrics_.answered(detail::RegistryMetrics::operationOf(asked_.kind, request.getMethod()), seconds.count());
   if (asked_.kind == Kind::upload || asked_.kind == Kind::uploads)
     metrics_.setUploads(parts_.uploads.count());
 }
@@ -133,10 +144,12 @@ Refusal Handler::challenge(const HttpRequest& request, HttpResponse& response, c
 }
 
 Outcome Handler::refuseCaller(const HttpRequest& request, HttpResponse& response) {
-  switch (access_({.action = actionOf(asked_.kind, request.getMethod()),
-                   .repository = asked_.repository,
-                   .authorization = request.get("Authorization", ""),
-                   .fromLoopback = isFromLoopback(request)})) {
+  Decision decision = access_({.action = actionOf(asked_.kind, request.getMethod()),
+                               .repository = asked_.repository,
+                               .authorization = request.get("Authorization", ""),
+                               .fromLoopback = isFromLoopback(request)});
+  user_ = std::move(decision.user);
+  switch (decision.verdict) {
     case Verdict::logIn:
       return challenge(request, response, "");
     case Verdict::insufficient:
@@ -173,6 +186,7 @@ Outcome Handler::answer(HttpRequest& request, HttpResponse& response) {
                           .response = response,
                           .asked = *asked,
                           .repository = *repository,
+                          .user = user_,
                           .metrics = metrics_});
 }
 

@@ -187,6 +187,7 @@ const std::map<std::string, Setting>& settings() {
       {"app_log_max_bytes", number(&Config::appLogMaxBytes)},
       {"upload_idle_s", number(&Config::uploadIdleS)},
       {"upload_max_sessions", number(&Config::uploadMaxSessions)},
+      {"upload_max_sessions_per_user", number(&Config::uploadMaxSessionsPerUser)},
       {"blob_max_bytes", number(&Config::blobMaxBytes)},
       {"manifest_max_bytes", number(&Config::manifestMaxBytes)},
       {"publish_to", checkedText([](const std::string& to) { controller::ImagePublisher::checkTarget(to); },

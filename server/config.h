@@ -86,6 +86,7 @@ struct Config {
   std::uint64_t appLogMaxBytes = 16ull << 20;
   std::uint64_t uploadIdleS = 24ull * 3600;
   std::uint64_t uploadMaxSessions = 1000;
+  std::uint64_t uploadMaxSessionsPerUser = 200;
   std::uint64_t blobMaxBytes = 64ull << 30;
   std::uint64_t manifestMaxBytes = 4ull << 20;
   std::string manifestMissingContent = "accept";   ///< or "refuse"

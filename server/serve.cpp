@@ -231,6 +231,7 @@ store::UploadLimits uploadLimits(const Config& config) {
   return {.idle = std::chrono::seconds(config.uploadIdleS),
           .maxBytes = config.blobMaxBytes,
           .maxSessions = static_cast<std::size_t>(config.uploadMaxSessions),
+          .maxSessionsPerUser = static_cast<std::size_t>(config.uploadMaxSessionsPerUser),
           .minFreeBytes = config.push.diskFreeBytes};
 }
 

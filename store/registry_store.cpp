@@ -185,11 +185,12 @@ ReferrersPage RegistryStore::referrers(const RepositoryName& repository, const R
 void RegistryStore::putUpload(const UploadRow& upload) {
   store_.state_->writeTogether([&](Connection& connection) {
     connection.execute(
-        "INSERT INTO uploads (uuid, repository, algorithm, size_bytes, created_at, touched_at) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (uuid) DO UPDATE SET size_bytes = excluded.size_bytes, "
+        "INSERT INTO uploads (uuid, repository, algorithm, size_bytes, created_at, touched_at, user) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (uuid) DO UPDATE SET size_bytes = "
+        "excluded.size_bytes, "
         "touched_at = excluded.touched_at",
         upload.uuid, upload.repository.str(), base::name(upload.algorithm),
-        static_cast<std::int64_t>(upload.sizeBytes), upload.createdAt, upload.touchedAt);
+        static_cast<std::int64_t>(upload.sizeBytes), upload.createdAt, upload.touchedAt, upload.user);
   });
 }
 
@@ -202,13 +203,15 @@ std::vector<UploadRow> RegistryStore::uploads() {
   return store_.state_->read([](Connection& connection) {
     std::vector<UploadRow> found;
     Rows rows = connection.query(
-        "SELECT uuid, repository, algorithm, size_bytes, created_at, touched_at FROM uploads ORDER BY uuid");
+        "SELECT uuid, repository, algorithm, size_bytes, created_at, touched_at, user FROM uploads "
+        "ORDER BY uuid");
     while (rows.next()) {
       const auto repository = RepositoryName::tryParse(rows.text(1));
       const auto algorithm = base::parseDigestAlgorithm(rows.text(2));
       if (!repository || !algorithm) throw Error(Errc::corrupt, "database: a stored upload is damaged");
       found.push_back({.uuid = rows.text(0),
                        .repository = *repository,
+                       .user = rows.text(6),
                        .algorithm = *algorithm,
                        .sizeBytes = static_cast<std::uint64_t>(rows.integer(3)),
                        .createdAt = detail::timeAt(rows, 4),

@@ -47,6 +47,7 @@ struct ReferrersPage {
 struct UploadRow {
   std::string uuid;
   RepositoryName repository;
+  std::string user = {};  ///< who began it; empty: nobody that is known
   base::DigestAlgorithm algorithm = base::DigestAlgorithm::sha256;
   std::uint64_t sizeBytes = 0;
   Time createdAt;

@@ -13,6 +13,7 @@
 #include "base/archive.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/timed_scope.h"
 #include "store/detail/direct_write.h"
 
 namespace store {
@@ -38,6 +39,7 @@ void truncate(const base::Fd& fd, std::uint64_t size) {
 struct UploadStore::Session {
   std::string uuid;
   RepositoryName repository;
+  std::string user;
   base::DigestAlgorithm algorithm;
   Time createdAt;
   Time touchedAt;             // guarded by the store's mutex
@@ -74,6 +76,7 @@ void UploadStore::load() {
     known.insert(row.uuid);
     auto session = std::make_shared<Session>(Session{.uuid = row.uuid,
                                                      .repository = row.repository,
+                                                     .user = row.user,
                                                      .algorithm = row.algorithm,
                                                      .createdAt = row.createdAt,
                                                      .touchedAt = row.touchedAt,
@@ -83,34 +86,48 @@ void UploadStore::load() {
                                                      .fd = {},
                                                      .hash = {}});
     sessions_.emplace(row.uuid, std::move(session));
+    ++sessionsOf_[row.user];
   }
   for (const auto& entry : fs::directory_iterator(folder_)) {
     if (!known.contains(entry.path().filename().string())) base::removeTree(entry.path());
   }
 }
 
-std::string UploadStore::begin(const RepositoryName& repository, base::DigestAlgorithm algorithm) {
+std::string UploadStore::begin(const RepositoryName& repository, base::DigestAlgorithm algorithm,
+                               const std::string& user) {
   const Time now = clock_.now();
   auto session = std::make_shared<Session>(Session{.uuid = base::randomUuid(),
                                                    .repository = repository,
+                                                   .user = user,
                                                    .algorithm = algorithm,
                                                    .createdAt = now,
                                                    .touchedAt = now,
                                                    .fd = {},
                                                    .hash = base::Hasher(algorithm)});
-  if (isSweepDue(now)) sweep();
+  if (isSweepDue(now, user)) sweep();
   const std::lock_guard lock(mutex_);
-  if (sessions_.size() < limits_.maxSessions) {
+  if (!isFull(user)) {
+    ++sessionsOf_[user];
     sessions_.emplace(session->uuid, session);
     return session->uuid;
   }
+  if (sessions_.size() >= limits_.maxSessions)
+    throw Error(Errc::overloaded,
+                "Too many uploads are under way; try again later, or raise upload_max_sessions");
   throw Error(Errc::overloaded,
-              "Too many uploads are under way; try again later, or raise upload_max_sessions");
+              "Too many uploads of yours are under way; end some, or raise upload_max_sessions_per_user");
 }
 
-bool UploadStore::isSweepDue(Time now) {
+/// The lock is held.
+bool UploadStore::isFull(const std::string& user) const {
+  const auto mine = sessionsOf_.find(user);
+  return sessions_.size() >= limits_.maxSessions ||
+         (mine != sessionsOf_.end() && mine->second >= limits_.maxSessionsPerUser);
+}
+
+bool UploadStore::isSweepDue(Time now, const std::string& user) {
   const std::lock_guard lock(mutex_);
-  if (now < nextSweep_ && sessions_.size() < limits_.maxSessions) return false;
+  if (now < nextSweep_ && !isFull(user)) return false;
   nextSweep_ = now + std::chrono::minutes(1);
   return true;
 }
@@ -195,12 +212,14 @@ void UploadStore::forget(const Session& session) {
   const auto found = sessions_.find(session.uuid);
   if (found == sessions_.end()) return;
   found->second->ended = true;
+  const auto mine = sessionsOf_.find(session.user);
+  if (--mine->second == 0) sessionsOf_.erase(mine);
   sessions_.erase(found);
 }
 
 void UploadStore::requireRoom() const {
   if (blobs_.freeBytes() >= limits_.minFreeBytes) return;
-  throw Error(Errc::unavailable,
+  throw Error(Errc::diskFull,
               "The server's disk is nearly full (setting disk_min_free_bytes): ask its operator for room");
 }
 
@@ -245,6 +264,7 @@ void UploadStore::Upload::openFile() {
 
 base::Hasher UploadStore::Upload::hashOfFile(base::DigestAlgorithm algorithm) {
   openFile();
+  const base::TimedScope timed(times_.hash);
   base::Hasher hash(algorithm);
   std::vector<char> buffer(kReadBytes);
   std::uint64_t at = 0;
@@ -275,12 +295,14 @@ void UploadStore::Upload::append(std::string_view bytes) {
   openFile();
   if (!session.hash) session.hash = hashOfFile(session.algorithm);
   try {
+    const base::TimedScope timed(times_.write);
     detail::writeDirectly(session.fd, bytes);
   } catch (...) {
     session.hash.reset();  // some of them may be there
     session.fd.reset();
     throw;
   }
+  const base::TimedScope timed(times_.hash);
   session.hash->update(bytes);
   session.written += bytes.size();
 }
@@ -289,11 +311,16 @@ void UploadStore::Upload::sync() {
   Session& session = *session_;
   if (session.written == session.durable) return;
   openFile();
-  base::fsyncOrThrow(session.fd, "storing an upload");
-  if (!session.listed) base::fsyncFolder(store_.folder_);
+  {
+    const base::TimedScope timed(times_.sync);
+    base::fsyncOrThrow(session.fd, "storing an upload");
+    if (!session.listed) base::fsyncFolder(store_.folder_);
+  }
+  const base::TimedScope timed(times_.commit);
   const Time now = store_.clock_.now();
   store_.rows_.putUpload({.uuid = session.uuid,
                           .repository = session.repository,
+                          .user = session.user,
                           .algorithm = session.algorithm,
                           .sizeBytes = session.written,
                           .createdAt = session.createdAt,
@@ -322,8 +349,12 @@ bool UploadStore::Upload::commit(const Digest& expected) {
     store_.drop(session);
     return false;
   }
-  store_.blobs_.adopt(store_.file(session.uuid), session.fd, digest);
+  {
+    const base::TimedScope timed(times_.sync);
+    store_.blobs_.adopt(store_.file(session.uuid), session.fd, digest);
+  }
   store_.forget(session);  // its file is gone
+  const base::TimedScope timed(times_.commit);
   store_.rows_.addBlob(session.repository, {"", digest, session.written},
                        session.listed ? session.uuid : std::string());
   return true;

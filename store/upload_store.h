@@ -22,7 +22,18 @@ struct UploadLimits {
   std::chrono::seconds idle{24 * 3600};  ///< upload_idle_s: one that is not touched for so long is dropped
   std::uint64_t maxBytes = 64ull << 30;  ///< blob_max_bytes
   std::size_t maxSessions = 1000;        ///< upload_max_sessions
+  std::size_t maxSessionsPerUser = 200;  ///< upload_max_sessions_per_user
   std::uint64_t minFreeBytes = 0;        ///< disk_min_free_bytes: looked at every 64 MiB of a body
+};
+
+/// What the time that was spent on an upload's bytes went to.
+struct UploadTimes {
+  using Duration = std::chrono::steady_clock::duration;
+  Duration receive{};  ///< filled in by who has the connection
+  Duration write{};    ///< into the file
+  Duration hash{};     ///< reading the file again counts, too
+  Duration sync{};     ///< until file and folder are durable
+  Duration commit{};   ///< of the row
 };
 
 /// Uploads under way. The bytes of one lie in `folder`/UUID, appended only and hashed as they come; how many
@@ -45,8 +56,10 @@ class UploadStore {
   void setLimits(const UploadLimits& limits) { limits_ = limits; }
   const UploadLimits& limits() const noexcept { return limits_; }
 
-  /// A new upload's UUID; throws overloaded (upload_max_sessions). Drops idle ones on the way.
-  std::string begin(const RepositoryName& repository, base::DigestAlgorithm algorithm);
+  /// A new upload's UUID; throws overloaded (upload_max_sessions, upload_max_sessions_per_user). Drops idle
+  /// ones on the way.
+  std::string begin(const RepositoryName& repository, base::DigestAlgorithm algorithm,
+                    const std::string& user = {});
   /// Takes hold of it for one request: null when there is none of that name in the repository; throws
   /// conflict when another request holds it for another five seconds.
   std::unique_ptr<Upload> open(const RepositoryName& repository, const std::string& uuid);
@@ -64,9 +77,10 @@ class UploadStore {
   using Sessions = std::map<std::string, std::shared_ptr<Session>>;  // shared: the table's and its Upload's
 
   void load();
-  bool isSweepDue(Time now);
+  bool isSweepDue(Time now, const std::string& user);
+  bool isFull(const std::string& user) const;
   std::shared_ptr<Session> find(const RepositoryName& repository, const std::string& uuid);
-  /// Throws unavailable (disk_min_free_bytes).
+  /// Throws diskFull (disk_min_free_bytes).
   void requireRoom() const;
   void drop(const Session& session);
   void forget(const Session& session);
@@ -80,6 +94,7 @@ class UploadStore {
   std::mutex mutex_;  // the table, nextSweep_, and what a session says it guards
   std::condition_variable released_;
   Sessions sessions_;
+  std::map<std::string, std::size_t> sessionsOf_;  // user to how many of sessions_; guarded by mutex_
   Time nextSweep_;
 };
 
@@ -100,7 +115,8 @@ class UploadStore::Upload {
   /// Throws invalidArgument beyond blob_max_bytes. Bytes of kPieceAlignment go straight to the disk when all
   /// before them were such, too.
   void append(std::string_view bytes);
-  /// All that was appended is durable when it returns.
+  /// All that was appended is durable when it returns. When it cannot be, all that was not durable before is
+  /// gone, and is to be sent again.
   void sync();
   /// The algorithm that the digest at the end will be of: spares reading the file again when it is said
   /// before the first byte.
@@ -108,6 +124,8 @@ class UploadStore::Upload {
   /// The end: what was appended is the blob `expected`, and the repository holds it; durable when it returns.
   /// False when the content is another; then, too, the upload is gone.
   bool commit(const Digest& expected);
+  /// Since this hold began.
+  UploadTimes& times() noexcept { return times_; }
 
  private:
   void openFile();
@@ -115,6 +133,7 @@ class UploadStore::Upload {
 
   UploadStore& store_;
   std::shared_ptr<Session> session_;
+  UploadTimes times_;
 };
 
 }  // namespace store

@@ -18,6 +18,7 @@ struct Exchange {
   base::HttpResponse& response;
   const RegistryRequest& asked;
   const store::RepositoryName& repository;
+  const std::string& user;  ///< who asks; empty: nobody that is known
   RegistryMetrics& metrics;
 };
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
 #include "base/strings.h"
+#include "base/timed_scope.h"
 #include "registry/detail/manifest_json.h"
 
 namespace registry::detail {
@@ -136,8 +138,12 @@ Outcome ManageEndpoints::refuseLost(const Exchange& exchange, const store::Pushe
 Outcome ManageEndpoints::putParsed(const Exchange& exchange, const Target& target,
                                    const store::PushedManifest& pushed) {
   if (auto refusal = refuseLost(exchange, pushed)) return refusal;
-  const auto result =
-      parts_.rows.putManifest(exchange.repository, pushed, target.tags, options_.missingContent);
+  std::chrono::steady_clock::duration commit{};
+  const auto result = [&] {
+    const base::TimedScope timed(commit);
+    return parts_.rows.putManifest(exchange.repository, pushed, target.tags, options_.missingContent);
+  }();
+  exchange.metrics.spent(RegistryMetrics::Phase::commit, commit);
   if (!result.otherSize.empty()) {
     return Refusal{400, "MANIFEST_INVALID",
                    "the manifest gives another size than what was pushed has: " + listOf(result.otherSize)};

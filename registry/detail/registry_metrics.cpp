@@ -32,6 +32,22 @@ const char* nameOf(Operation operation) {
   return "delete";
 }
 
+const char* nameOf(RegistryMetrics::Phase phase) {
+  switch (phase) {
+    case RegistryMetrics::Phase::receive:
+      return "receive";
+    case RegistryMetrics::Phase::write:
+      return "write";
+    case RegistryMetrics::Phase::hash:
+      return "hash";
+    case RegistryMetrics::Phase::sync:
+      return "sync";
+    case RegistryMetrics::Phase::commit:
+      break;
+  }
+  return "commit";
+}
+
 base::Counter& bytesCounter(base::Metrics& metrics, const char* direction) {
   return metrics.counter({"fairlead_registry_bytes_total",
                           "Bytes of manifests and blobs that clients have sent and were sent.",
@@ -50,6 +66,12 @@ RegistryMetrics::RegistryMetrics(base::Metrics& metrics)
     seconds_.at(i) = &metrics.histogram({"fairlead_registry_request_seconds",
                                          "Time to answer a request to the registry, its body included.",
                                          {{"operation", nameOf(static_cast<Operation>(i))}}});
+  }
+  for (std::size_t i = 0; i < kPhases; ++i) {
+    phaseSeconds_.at(i) =
+        &metrics.histogram({"fairlead_registry_push_seconds",
+                            "Where the time went of each request that brought a blob or a manifest.",
+                            {{"phase", nameOf(static_cast<Phase>(i))}}});
   }
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "base/metrics.h"
@@ -34,6 +36,12 @@ class RegistryMetrics {
   void answered(Operation operation, double seconds) {
     seconds_.at(static_cast<std::size_t>(operation))->observe(seconds);
   }
+  /// Where the time of what came in went; called with what there was of it.
+  enum class Phase { receive, write, hash, sync, commit };
+  static constexpr std::size_t kPhases = 5;
+  void spent(Phase phase, std::chrono::steady_clock::duration time) {
+    phaseSeconds_.at(static_cast<std::size_t>(phase))->observe(std::chrono::duration<double>(time).count());
+  }
   void received(std::uint64_t bytes) { in_.add(bytes); }
   void sent(std::uint64_t bytes) { out_.add(bytes); }
   void setUploads(std::size_t count) { uploads_.set(static_cast<std::int64_t>(count)); }
@@ -43,6 +51,7 @@ class RegistryMetrics {
  private:
   base::Metrics& metrics_;
   std::array<base::Histogram*, kOperations> seconds_{};
+  std::array<base::Histogram*, kPhases> phaseSeconds_{};
   base::Counter& in_;
   base::Counter& out_;
   base::Gauge& uploads_;

@@ -7,6 +7,7 @@
 #include <new>
 #include <vector>
 
+#include "base/timed_scope.h"
 #include "registry/detail/content_range.h"
 
 namespace registry::detail {
@@ -56,6 +57,27 @@ std::optional<std::uint64_t> announcedBytes(const HttpRequest& request) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(request.getContentLength64(), 0));
 }
 
+/// Counts, at its end, where the time of one request's bytes went.
+class CountedTimes {
+ public:
+  CountedTimes(RegistryMetrics& metrics, store::UploadStore::Upload& upload)
+      : metrics_(metrics), times_(upload.times()) {}
+  ~CountedTimes() {
+    using Phase = RegistryMetrics::Phase;
+    metrics_.spent(Phase::receive, times_.receive);
+    metrics_.spent(Phase::write, times_.write);
+    metrics_.spent(Phase::hash, times_.hash);
+    metrics_.spent(Phase::sync, times_.sync);
+    metrics_.spent(Phase::commit, times_.commit);
+  }
+  CountedTimes(const CountedTimes&) = delete;
+  CountedTimes& operator=(const CountedTimes&) = delete;
+
+ private:
+  RegistryMetrics& metrics_;
+  const store::UploadTimes& times_;
+};
+
 Refusal sizeInvalid(const std::string& message) {
   return {400, "SIZE_INVALID", message};
 }
@@ -87,7 +109,7 @@ bool UploadEndpoints::mount(const Exchange& exchange, const Digest& digest) {
 }
 
 Outcome UploadEndpoints::startAt(const Exchange& exchange, base::DigestAlgorithm algorithm) {
-  describeUpload(exchange, parts_.uploads.begin(exchange.repository, algorithm), 0);
+  describeUpload(exchange, parts_.uploads.begin(exchange.repository, algorithm, exchange.user), 0);
   sendStatus(exchange, 202);
   return std::nullopt;
 }
@@ -110,11 +132,12 @@ Outcome UploadEndpoints::begin(const Exchange& exchange) {
   if (!named) return startAt(exchange, algorithm);
   const auto digest = Digest::tryParse(*named);
   if (!digest) return digestInvalid();
-  const std::string uuid = parts_.uploads.begin(exchange.repository, digest->algorithm());
+  const std::string uuid = parts_.uploads.begin(exchange.repository, digest->algorithm(), exchange.user);
   Outcome outcome;
   {
     const auto upload = parts_.uploads.open(exchange.repository, uuid);
     outcome = refuseBody(exchange, *upload);
+    const CountedTimes counted(exchange.metrics, *upload);
     if (!outcome) outcome = receive(exchange, *upload);
     if (!outcome) return finish(exchange, *upload, *digest);
   }
@@ -151,7 +174,11 @@ Outcome UploadEndpoints::receive(const Exchange& exchange, Upload& upload) const
   const std::size_t size =
       std::clamp<std::uint64_t>(announcedBytes(exchange.request).value_or(kBufferBytes), 1, kBufferBytes);
   const PieceBuffer buffer = makePieceBuffer(size);
-  while (const std::size_t count = body.read(buffer.get(), size)) {
+  const auto readPiece = [&] {
+    const base::TimedScope timed(upload.times().receive);
+    return body.read(buffer.get(), size);
+  };
+  while (const std::size_t count = readPiece()) {
     if (range && count > end - upload.sizeBytes())
       return sizeInvalid("the chunk is longer than its Content-Range says");
     upload.append({buffer.get(), count});
@@ -166,8 +193,11 @@ Outcome UploadEndpoints::appendChunk(const Exchange& exchange) {
   auto upload = parts_.uploads.open(exchange.repository, exchange.asked.reference);
   if (!upload) return uploadUnknown();
   if (auto refusal = refuseBody(exchange, *upload)) return refusal;
-  if (auto refusal = receive(exchange, *upload)) return refusal;
-  upload->sync();
+  {
+    const CountedTimes counted(exchange.metrics, *upload);
+    if (auto refusal = receive(exchange, *upload)) return refusal;
+    upload->sync();
+  }
   describeUpload(exchange, upload->uuid(), upload->sizeBytes());
   upload.reset();  // the next request may be here before this function has ended
   sendStatus(exchange, 202);
@@ -181,6 +211,7 @@ Outcome UploadEndpoints::complete(const Exchange& exchange) {
   if (!digest) return digestInvalid();
   if (auto refusal = refuseBody(exchange, *upload)) return refusal;
   upload->expect(digest->algorithm());
+  const CountedTimes counted(exchange.metrics, *upload);
   if (auto refusal = receive(exchange, *upload)) return refusal;
   return finish(exchange, *upload, *digest);
 }

@@ -46,6 +46,9 @@ class RegistryAccessTest : public ::testing::Test {
   static std::string basic(const std::string& secret) { return "Basic " + base::toBase64("me:" + secret); }
 
   Verdict judge(const std::string& authorization, Action action, const std::string& repository) {
+    return decide(authorization, action, repository).verdict;
+  }
+  Decision decide(const std::string& authorization, Action action, const std::string& repository) {
     return access_.judge(
         {.action = action, .repository = repository, .authorization = authorization, .fromLoopback = false});
   }
@@ -199,6 +202,13 @@ TEST_F(RegistryAccessTest, NobodysBearerReadsFromLoopbackOnly) {
   }
   asked.fromLoopback = false;
   EXPECT_THROW(access_.issue(asked), base::Error);
+}
+
+TEST_F(RegistryAccessTest, SaysWhoAsks) {
+  EXPECT_EQ(decide(basic("full"), Action::pull, "a").user, "ada");
+  EXPECT_EQ(decide(bearer("full", "repository:a:pull"), Action::pull, "a").user, "ada");
+  EXPECT_EQ(decide("", Action::pull, "a").user, "");
+  EXPECT_EQ(decide(basic("wrong"), Action::pull, "a").user, "");
 }
 
 TEST_F(RegistryAccessTest, TakesNoWrongCredentials) {

@@ -49,7 +49,7 @@ TEST(Room, IsLookedAtWhileABodyComes) {
       upload->append(piece);
     ADD_FAILURE() << "nothing was thrown";
   } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Errc::unavailable);
+    EXPECT_EQ(error.code(), base::Errc::diskFull);
     EXPECT_THAT(error.what(), HasSubstr("disk_min_free_bytes"));
   }
   EXPECT_LT(taken, 10u);
@@ -72,7 +72,9 @@ TEST(RegistryMetrics, CountsRequestsBytesRefusalsAndUploads) {
         "fairlead_registry_refusals_total{code=\"UNAUTHORIZED\"} 1\n", "fairlead_registry_open_uploads 1\n",
         "fairlead_registry_request_seconds_count{operation=\"pull_blob\"} 1\n",
         "fairlead_registry_request_seconds_count{operation=\"upload_begin\"} 2\n",
-        "fairlead_registry_request_seconds_count{operation=\"upload_chunk\"} 1\n"})
+        "fairlead_registry_request_seconds_count{operation=\"upload_chunk\"} 1\n",
+        "fairlead_registry_push_seconds_count{phase=\"receive\"} 2\n",
+        "fairlead_registry_push_seconds_count{phase=\"commit\"} 3\n"})
     EXPECT_THAT(text, HasSubstr(line));
   EXPECT_THAT(text, HasSubstr("fairlead_registry_bytes_total{direction=\"in\"} " +
                               std::to_string(1005 + kEmptyImage.size()) + "\n"));

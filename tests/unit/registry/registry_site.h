@@ -32,17 +32,17 @@ struct Answer {
 
 /// "Basic good" may do everything, "Basic reader" may read what is not below secret/, nobody else anything
 /// but the loopback interface read, and say who it is (the version check).
-inline Verdict verdict(const AccessQuestion& question) {
+inline Decision verdict(const AccessQuestion& question) {
   if (question.action == Action::check && question.authorization.empty()) return Verdict::logIn;
   if (question.authorization == "Bearer narrow") return Verdict::insufficient;
   if (question.authorization == "Bearer old")
     throw base::Error(base::Errc::unauthenticated, "its time was over");
   const bool reads = question.action != Action::push && question.action != Action::remove;
-  if (question.authorization == "Basic good") return Verdict::allowed;
+  if (question.authorization == "Basic good") return {Verdict::allowed, "good"};
   if (question.authorization == "Basic reader")
     return reads && !question.repository.starts_with("secret/") ? Verdict::allowed : Verdict::denied;
   if (question.authorization == "Basic pusher")
-    return question.repository.starts_with("secret/") ? Verdict::denied : Verdict::allowed;
+    return {question.repository.starts_with("secret/") ? Verdict::denied : Verdict::allowed, "pusher"};
   return question.authorization.empty() && reads && question.fromLoopback ? Verdict::allowed : Verdict::logIn;
 }
 

@@ -223,5 +223,24 @@ TEST_F(RegistryTest, LimitsUploads) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_ / "blobs/sessions"));
 }
 
+TEST_F(RegistryTest, LimitsUploadsOfEachUser) {
+  site_->uploads.setLimits({.idle = std::chrono::hours(1), .maxSessionsPerUser = 2});
+  const std::string first = site_->begin("hello");
+  EXPECT_EQ(site_->put("PATCH", first, "some").status(), 202);
+  site_->begin("hello");
+  const Answer third = site_->put("POST", "/v2/hello/blobs/uploads/");
+  EXPECT_EQ(outcomeOf(third), "429 TOOMANYREQUESTS");
+  EXPECT_THAT(third.body, HasSubstr("upload_max_sessions_per_user"));
+  const Headers another{{"Authorization", "Basic pusher"}};
+  EXPECT_EQ(site_->ask("POST", "/v2/hello/blobs/uploads/", another).status(), 202);
+
+  site_.reset();
+  site_ = std::make_unique<Site>(folder_.path());  // only the first has a byte, and so is still there
+  site_->uploads.setLimits({.idle = std::chrono::hours(1), .maxSessionsPerUser = 1});
+  EXPECT_EQ(site_->put("POST", "/v2/hello/blobs/uploads/").status(), 429);
+  EXPECT_EQ(site_->put("DELETE", first).status(), 204);
+  EXPECT_EQ(site_->put("POST", "/v2/hello/blobs/uploads/").status(), 202);
+}
+
 }  // namespace
 }  // namespace registry
