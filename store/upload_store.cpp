@@ -232,10 +232,7 @@ UploadStore::Upload::~Upload() {
     try {
       sync();
     } catch (const std::exception&) {
-      // What is not durable was never promised.
-      session.written = session.durable;
-      session.hash.reset();
-      session.fd.reset();
+      distrust();  // what is not durable was never promised
     }
   }
   // A descriptor for each of a thousand uploads would be many.
@@ -260,6 +257,14 @@ void UploadStore::Upload::openFile() {
   if (session.fd.valid()) return;
   session.fd = base::openFile(store_.file(session.uuid), O_RDWR | O_CREAT, kFileMode);
   truncate(session.fd, session.written);
+}
+
+/// The kernel may have dropped what it could not write, and says so once only: asking it again would be told
+/// that all is well. What was durable before is what there is; the rest is cut off when the file is opened.
+void UploadStore::Upload::distrust() noexcept {
+  session_->written = session_->durable;
+  session_->hash.reset();
+  session_->fd.reset();
 }
 
 base::Hasher UploadStore::Upload::hashOfFile(base::DigestAlgorithm algorithm) {
@@ -311,10 +316,13 @@ void UploadStore::Upload::sync() {
   Session& session = *session_;
   if (session.written == session.durable) return;
   openFile();
-  {
+  try {
     const base::TimedScope timed(times_.sync);
     base::fsyncOrThrow(session.fd, "storing an upload");
     if (!session.listed) base::fsyncFolder(store_.folder_);
+  } catch (...) {
+    distrust();
+    throw;
   }
   const base::TimedScope timed(times_.commit);
   const Time now = store_.clock_.now();
@@ -338,6 +346,20 @@ void UploadStore::Upload::expect(base::DigestAlgorithm algorithm) {
   session.hash = base::Hasher(algorithm);
 }
 
+/// The file gets the digest as its name. When that fails the upload goes on from what was durable, or ends if
+/// the file has the name already: its folder may not be durable.
+void UploadStore::Upload::place(const Digest& digest) {
+  const base::TimedScope timed(times_.sync);
+  const auto file = store_.file(session_->uuid);
+  try {
+    store_.blobs_.adopt(file, session_->fd, digest);
+  } catch (...) {
+    distrust();
+    if (::access(file.c_str(), F_OK) != 0) store_.drop(*session_);
+    throw;
+  }
+}
+
 bool UploadStore::Upload::commit(const Digest& expected) {
   Session& session = *session_;
   openFile();
@@ -349,10 +371,7 @@ bool UploadStore::Upload::commit(const Digest& expected) {
     store_.drop(session);
     return false;
   }
-  {
-    const base::TimedScope timed(times_.sync);
-    store_.blobs_.adopt(store_.file(session.uuid), session.fd, digest);
-  }
+  place(digest);
   store_.forget(session);  // its file is gone
   const base::TimedScope timed(times_.commit);
   store_.rows_.addBlob(session.repository, {"", digest, session.written},

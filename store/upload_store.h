@@ -129,6 +129,8 @@ class UploadStore::Upload {
 
  private:
   void openFile();
+  void distrust() noexcept;
+  void place(const Digest& digest);
   base::Hasher hashOfFile(base::DigestAlgorithm algorithm);
 
   UploadStore& store_;

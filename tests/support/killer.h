@@ -1,4 +1,4 @@
-// Kills a process at the n-th change that it makes to the disk.
+// Kills a process at the n-th change that it makes to the disk, or makes that change fail.
 #pragma once
 
 #include <functional>
@@ -17,6 +17,16 @@ struct KillResult {
 /// writing, renaming, linking, removing, syncing. That call is not carried out. Children of the child are not
 /// counted. The caller has no other threads.
 KillResult runAndKill(int step, const std::function<int()>& body);
+
+struct FailResult {
+  std::string call;    ///< what was failed: "fsync /path", "write /path"; empty: it ended before that many
+  int exitStatus = 0;  ///< as above
+};
+
+/// The same, but the call is not carried out and returns `errorNumber`, once, and the child goes on.
+FailResult runAndFail(int step, int errorNumber, const std::function<int()>& body);
+/// False where ptrace is not allowed or the processor is not known to it.
+bool canFail();
 
 /// How far a walk over all steps goes at a time: a fork is slow with the sanitizers' memory.
 #ifdef __SANITIZE_ADDRESS__
