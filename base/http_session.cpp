@@ -107,9 +107,9 @@ void HttpSession::skipTrailers() {
 std::string HttpSession::readLine() {
   std::string line;
   while (line.size() < kMaxLine) {
-    const int next = get();
-    if (next == std::char_traits<char>::eof()) cutOff();
-    line += static_cast<char>(next);
+    char next = 0;  // get() cannot tell the byte 0xff from the end
+    if (read(&next, 1) <= 0) cutOff();
+    line += next;
     if (next != '\n') continue;
     if (!line.ends_with("\r\n")) malformed();
     line.resize(line.size() - 2);

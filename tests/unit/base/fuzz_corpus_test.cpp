@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "tests/fuzz/http_inputs.h"
 #include "tests/fuzz/tar_inputs.h"
 #include "tests/support/fuzz_corpus.h"
 
@@ -7,6 +8,10 @@ namespace {
 
 TEST(FuzzCorpus, TarNames) {
   EXPECT_GT(testing_support::replayCorpus("tar_names", &fuzz::tarNames), 0);
+}
+
+TEST(FuzzCorpus, ChunkedBody) {
+  EXPECT_GT(testing_support::replayVaried("chunked_body", &fuzz::chunkedBody), 0);
 }
 
 TEST(FuzzCorpus, TarSource) {
