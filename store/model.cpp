@@ -161,4 +161,37 @@ void requireKept(const Slug& slug) {
                         "again");
 }
 
+std::string_view name(ConfigScope scope) noexcept {
+  switch (scope) {
+    case ConfigScope::build:
+      return "build";
+    case ConfigScope::run:
+      return "run";
+    case ConfigScope::both:
+      break;
+  }
+  return "both";
+}
+
+std::optional<ConfigScope> parseConfigScope(std::string_view text) noexcept {
+  for (const auto scope : {ConfigScope::both, ConfigScope::build, ConfigScope::run}) {
+    if (text == name(scope)) return scope;
+  }
+  return std::nullopt;
+}
+
+ConfigScope scopeOf(const ConfigScopes& scopes, const std::string& name) {
+  const auto found = scopes.find(name);
+  return found == scopes.end() ? ConfigScope::both : found->second;
+}
+
+ConfigVars configFor(ConfigScope who, const ConfigVars& config, const ConfigScopes& scopes) {
+  ConfigVars seen;
+  for (const auto& [key, value] : config) {
+    const ConfigScope scope = scopeOf(scopes, key);
+    if (scope == ConfigScope::both || scope == who) seen.emplace(key, value);
+  }
+  return seen;
+}
+
 }  // namespace store

@@ -45,6 +45,16 @@ struct ReleaseVersion {
 
 using AppId = std::int64_t;
 using ConfigVars = std::map<std::string, std::string>;
+
+/// Who sees a config var: builds, running processes, or both.
+enum class ConfigScope { both, build, run };
+std::string_view name(ConfigScope scope) noexcept;
+std::optional<ConfigScope> parseConfigScope(std::string_view text) noexcept;
+/// Those that are not for both.
+using ConfigScopes = std::map<std::string, ConfigScope>;
+ConfigScope scopeOf(const ConfigScopes& scopes, const std::string& name);
+/// What builds, or what processes see of the config vars.
+ConfigVars configFor(ConfigScope who, const ConfigVars& config, const ConfigScopes& scopes);
 /// Process type to shell command, from the Procfile and the buildpack's defaults.
 using ProcessTypes = std::map<std::string, std::string>;
 /// Process type to number of processes.
@@ -154,6 +164,7 @@ struct Release {
   ReleaseVersion version;
   std::optional<std::int64_t> slug;  ///< row id; none for v1 and for config set before the first push
   ConfigVars config;
+  ConfigScopes configScopes = {};
   std::string stack;
   std::optional<Digest>
       runImage;             ///< manifest of the stack's run image that it stands on; none without a slug

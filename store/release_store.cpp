@@ -96,8 +96,8 @@ ReleaseStore::ReleaseStore(const std::filesystem::path& file, const base::Clock&
   makePrivateFile(file);
   try {
     state_ = std::make_unique<State>(file, clock);
-    const auto writer = state_->pool.borrowWriter();
-    migrate(*writer, file.filename().string());
+    migrate(*state_->pool.borrowWriter(), file.filename().string());
+    openConfigKeys();
   } catch (base::Error& error) {
     throw error.addContext("opening " + file.filename().string());
   }

@@ -48,6 +48,7 @@ struct NewRelease {
       version;  ///< must be the next one (nextVersion): else conflict, and the caller assembles anew
   std::optional<std::int64_t> slug;
   ConfigVars config;
+  ConfigScopes configScopes = {};
   std::string stack;
   std::optional<Digest> runImage = std::nullopt;
   std::string description;
@@ -112,7 +113,8 @@ struct ReleaseRange {
 /// forward at open; a database from a newer program is refused.
 class ReleaseStore : public LayerIndex {
  public:
-  /// Opens or creates the database file.
+  /// Opens or creates the database file. Config values are sealed with the keys in "keys/config_keys" beside it,
+  /// made with the database; throws notFound when the one is there without the key that it names.
   ReleaseStore(const std::filesystem::path& file, const base::Clock& clock);
   ~ReleaseStore() override;
   ReleaseStore(const ReleaseStore&) = delete;
@@ -208,6 +210,10 @@ class ReleaseStore : public LayerIndex {
   };
   std::optional<Deployed> deployedCommit(AppId app);
 
+  /// Seals all config values with a new key, some at a time, while others read and write; a kill on the way is
+  /// made good by the next open. Returns the new key's id. One call at a time.
+  std::string rotateConfigKey();
+
   Formation formation(AppId app);
   void setFormation(AppId app, const Formation& formation);
 
@@ -241,6 +247,8 @@ class ReleaseStore : public LayerIndex {
   friend class PublicationStore;
   friend class Scrubber;
   struct State;
+  void openConfigKeys();
+  void sealConfigAnew();
   std::unique_ptr<State> state_;
 };
 

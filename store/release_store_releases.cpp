@@ -1,4 +1,5 @@
 // Releases and formations.
+#include "store/detail/config_sealing.h"
 #include "store/detail/release_store_state.h"
 
 namespace store {
@@ -21,19 +22,16 @@ ReleaseState parseReleaseState(const std::string& text) {
   throw Error(Errc::corrupt, "database: a stored release state is damaged");
 }
 
-std::vector<Release> collectReleases(Connection& connection, Rows rows) {
+std::vector<Release> collectReleases(Connection& connection, const detail::ConfigKeys& keys, Rows rows) {
   std::vector<Release> releases;
   while (rows.next())
     releases.push_back(detail::releaseAt(rows));
-  for (Release& release : releases) {
-    release.config = detail::selectPairs(
-        connection, "SELECT name, value FROM release_config WHERE release = ?1", release.id);
-  }
+  for (Release& release : releases)
+    detail::readConfig(connection, keys, release);
   return releases;
 }
 
-Release requireRelease(Connection& connection, Rows rows, const std::string& what) {
-  auto found = collectReleases(connection, std::move(rows));
+Release requireRelease(std::vector<Release> found, const std::string& what) {
   if (found.empty()) throw Error(Errc::notFound, "There is no " + what);
   return std::move(found.front());
 }
@@ -63,10 +61,7 @@ std::int64_t insertRelease(Connection& connection, const Release& release,
       release.uuid, release.app, release.version.number, release.slug, build, release.stack,
       release.description, release.user, release.manifest, name(release.state), release.createdAt,
       release.runImage);
-  const std::int64_t id = connection.lastInsertId();
-  detail::insertPairs(connection, "INSERT INTO release_config (release, name, value) VALUES (?1, ?2, ?3)", id,
-                      release.config);
-  return id;
+  return connection.lastInsertId();
 }
 
 }  // namespace
@@ -123,6 +118,7 @@ Release ReleaseStore::createRelease(const NewRelease& release) {
                   .version = release.version,
                   .slug = release.slug,
                   .config = release.config,
+                  .configScopes = release.configScopes,
                   .stack = release.stack,
                   .runImage = release.runImage,
                   .description = release.description,
@@ -135,6 +131,7 @@ Release ReleaseStore::createRelease(const NewRelease& release) {
     takeVersion(connection, release.app, release.version);
     if (release.slug) requireSlugOfApp(connection, release.app, *release.slug);
     created.id = insertRelease(connection, created, release.succeededBuild);
+    detail::insertConfig(connection, state_->configKeys, created);
     if (release.image) {
       detail::insertManifest(connection, {.repository = RepositoryName::parse(app.name.str()),
                                           .manifest = *release.image,
@@ -154,8 +151,10 @@ void ReleaseStore::setReleaseState(std::int64_t id, ReleaseState state) {
     const auto changed = connection.execute(
         "UPDATE releases SET state = ?2 WHERE id = ?1 AND state IN ('pending', ?2)", id, name(state));
     if (changed == 1) return;
-    const Release release = requireRelease(
-        connection, connection.query(FAIRLEAD_SELECT_RELEASE "WHERE id = ?1", id), "such release");
+    const Release release =
+        requireRelease(collectReleases(connection, state_->configKeys,
+                                       connection.query(FAIRLEAD_SELECT_RELEASE "WHERE id = ?1", id)),
+                       "such release");
     throw Error(Errc::conflict,
                 release.version.str() + " has " + std::string(name(release.state)) + " already");
   });
@@ -164,8 +163,9 @@ void ReleaseStore::setReleaseState(std::int64_t id, ReleaseState state) {
 Release ReleaseStore::getRelease(AppId app, ReleaseVersion version) {
   return state_->read([&](Connection& connection) {
     return requireRelease(
-        connection,
-        connection.query(FAIRLEAD_SELECT_RELEASE "WHERE app = ?1 AND version = ?2", app, version.number),
+        collectReleases(
+            connection, state_->configKeys,
+            connection.query(FAIRLEAD_SELECT_RELEASE "WHERE app = ?1 AND version = ?2", app, version.number)),
         "release " + version.str());
   });
 }
@@ -173,10 +173,10 @@ Release ReleaseStore::getRelease(AppId app, ReleaseVersion version) {
 Release ReleaseStore::currentRelease(AppId app) {
   return state_->read([&](Connection& connection) {
     return requireRelease(
-        connection,
-        connection.query(FAIRLEAD_SELECT_RELEASE
-                         "WHERE app = ?1 AND state <> 'failed' ORDER BY version DESC LIMIT 1",
-                         app),
+        collectReleases(connection, state_->configKeys,
+                        connection.query(FAIRLEAD_SELECT_RELEASE
+                                         "WHERE app = ?1 AND state <> 'failed' ORDER BY version DESC LIMIT 1",
+                                         app)),
         "app with id " + std::to_string(app));
   });
 }
@@ -184,15 +184,16 @@ Release ReleaseStore::currentRelease(AppId app) {
 std::vector<Release> ReleaseStore::releases(AppId app, std::size_t limit) {
   return state_->read([&](Connection& connection) {
     return collectReleases(
-        connection, connection.query(FAIRLEAD_SELECT_RELEASE "WHERE app = ?1 ORDER BY version DESC LIMIT ?2",
-                                     app, detail::rowLimit(limit)));
+        connection, state_->configKeys,
+        connection.query(FAIRLEAD_SELECT_RELEASE "WHERE app = ?1 ORDER BY version DESC LIMIT ?2", app,
+                         detail::rowLimit(limit)));
   });
 }
 
 std::optional<Release> ReleaseStore::findReleaseOfBuild(std::int64_t build) {
   return state_->read([&](Connection& connection) -> std::optional<Release> {
-    auto found =
-        collectReleases(connection, connection.query(FAIRLEAD_SELECT_RELEASE "WHERE build = ?1", build));
+    auto found = collectReleases(connection, state_->configKeys,
+                                 connection.query(FAIRLEAD_SELECT_RELEASE "WHERE build = ?1", build));
     if (found.empty()) return std::nullopt;
     return std::move(found.front());
   });

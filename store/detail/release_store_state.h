@@ -1,6 +1,7 @@
 // What the parts of ReleaseStore share: the pool, the clock, and reading and writing in a transaction.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,13 +12,15 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "store/detail/commit_group.h"
+#include "store/detail/config_keys.h"
 #include "store/detail/sqlite.h"
 #include "store/release_store.h"
 
 namespace store {
 
 struct ReleaseStore::State {
-  State(const std::filesystem::path& file, const base::Clock& theClock) : pool(file), clock(theClock) {}
+  State(const std::filesystem::path& file, const base::Clock& theClock)
+      : pool(file), clock(theClock), configKeys(file.parent_path() / "keys" / "config_keys") {}
 
   /// body(connection) sees one state of the database.
   template <typename Body>
@@ -70,6 +73,8 @@ struct ReleaseStore::State {
   detail::ConnectionPool pool;
   detail::CommitGroup group{pool};
   const base::Clock& clock;
+  detail::ConfigKeys configKeys;
+  std::mutex rotating;  ///< held for one rotation of the keys
 
  private:
   template <typename Body>
