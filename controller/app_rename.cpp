@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "controller/app_operations.h"
+#include "controller/domain_operations.h"
 #include "controller/release_operations.h"
 
 namespace controller {
@@ -79,6 +80,7 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   launchAs(parts, renamed);
   parts.store.renameApp(app.id, name);
   moveFolders(parts.folder, app.name, name);
+  tellRoutes(parts, renamed);
   parts.engine.remove(app.name);
   parts.appLog.remove(app.name);
   parts.store.endRename(app.id);

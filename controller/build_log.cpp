@@ -21,7 +21,24 @@ BuildLog::BuildLog(const std::filesystem::path& file, std::uint64_t maxBytes) : 
   fd_ = base::openFile(file, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
 }
 
+void BuildLog::hide(std::shared_ptr<const base::Secrets> secrets) {
+  append(mask_.flush());
+  secrets_ = std::move(secrets);
+  mask_ = base::SecretMask(secrets_);
+}
+
+std::string BuildLog::masked(std::string_view text) const {
+  return base::SecretMask::apply(secrets_, text);
+}
+
 void BuildLog::write(std::string_view bytes) {
+  if (secrets_)
+    append(mask_.feed(bytes));
+  else
+    append(bytes);
+}
+
+void BuildLog::append(std::string_view bytes) {
   // One writer, so the file is appended to without the lock; the size is published afterwards.
   if (full_ || bytes.empty()) return;
   std::string cut;

@@ -5,11 +5,13 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
 
 #include "base/fd.h"
+#include "base/secret_mask.h"
 #include "builder/build_output.h"
 
 namespace controller {
@@ -21,7 +23,11 @@ class BuildLog : public builder::BuildOutput {
   /// Makes the folder and the file (truncated).
   BuildLog(const std::filesystem::path& file, std::uint64_t maxBytes);
   void write(std::string_view bytes) override;
-  /// No more will come; wakes all watchers.
+  /// From now on these are replaced. The writer's.
+  void hide(std::shared_ptr<const base::Secrets> secrets);
+  /// A text of one piece, as the log would show it.
+  std::string masked(std::string_view text) const;
+  /// No more will come (lines are whole by then); wakes all watchers.
   void close();
   /// Bytes from `offset`, at most 64 KiB; empty when there are none yet.
   std::string read(std::uint64_t offset) const;
@@ -32,7 +38,11 @@ class BuildLog : public builder::BuildOutput {
   bool waitFor(std::uint64_t offset, std::chrono::milliseconds timeout, std::stop_token stop);
 
  private:
+  void append(std::string_view bytes);
+
   base::Fd fd_;
+  std::shared_ptr<const base::Secrets> secrets_;
+  base::SecretMask mask_{nullptr};
   const std::uint64_t maxBytes_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -119,9 +119,9 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
   for (const auto& group :
-       {appCommands(), configCommands(), featureCommands(), limitCommands(), networkCommands(),
-        buildpackCommands(), releaseCommands(), publishCommands(), processCommands(), stackCommands(),
-        collectionCommands(), registryCommands(), scrubCommands(), serverCommands()})
+       {appCommands(), configCommands(), domainCommands(), featureCommands(), limitCommands(),
+        networkCommands(), buildpackCommands(), releaseCommands(), publishCommands(), processCommands(),
+        stackCommands(), collectionCommands(), registryCommands(), scrubCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 

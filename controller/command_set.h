@@ -22,6 +22,7 @@
 #include "controller/public_urls.h"
 #include "controller/releases.h"
 #include "controller/scrubbing.h"
+#include "controller/service_limits.h"
 #include "controller/source_store.h"
 #include "controller/stack_service.h"
 #include "registry/registry_credentials.h"
@@ -73,6 +74,7 @@ struct CommandParts {
   const BuildView& buildView;
   const base::Clock& clock;
   std::function<void(bool stopProcesses)> shutdown;  ///< asks the daemon to end
+  ServiceLimits serviceLimits = {};
 };
 
 /// One call of a command, parsed.
@@ -124,6 +126,7 @@ std::vector<CommandSpec> appCommands();
 std::vector<CommandSpec> buildpackCommands();
 std::vector<CommandSpec> collectionCommands();
 std::vector<CommandSpec> configCommands();
+std::vector<CommandSpec> domainCommands();
 std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> limitCommands();
 std::vector<CommandSpec> networkCommands();

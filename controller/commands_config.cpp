@@ -1,4 +1,5 @@
-// config, config:get, config:set, config:unset
+// config, config:get, config:set, config:unset, config:export, config:import, config:rotate-key
+#include "base/env_file.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/command_set.h"
@@ -9,13 +10,23 @@
 namespace controller {
 namespace {
 
+int exportConfig(const Invocation& call) {
+  const store::ConfigVars config = call.parts.store.currentRelease(call.app().id).config;
+  call.print(renderConfig(config), base::formatEnvFile(config));
+  return 0;
+}
+
 int showConfig(const Invocation& call) {
+  if (call.flag("env")) return exportConfig(call);
   const store::App app = call.app();
-  const store::ConfigVars config = call.parts.store.currentRelease(app.id).config;
+  const store::Release release = call.parts.store.currentRelease(app.id);
   std::vector<std::vector<std::string>> rows{{"=== " + app.name.str() + " Config Vars"}};
-  for (const auto& [key, value] : config)
+  for (const auto& [key, value] : release.config) {
     rows.push_back({key + ":", value});
-  call.print(renderConfig(config), table(rows));
+    const store::ConfigScope scope = scopeOf(release.configScopes, key);
+    if (scope != store::ConfigScope::both) rows.back().push_back("(" + std::string(name(scope)) + " only)");
+  }
+  call.print(renderConfig(release.config), table(rows));
   return 0;
 }
 
@@ -32,9 +43,17 @@ int getConfig(const Invocation& call) {
   return 0;
 }
 
+std::optional<store::ConfigScope> wantedScope(const Invocation& call) {
+  const auto text = call.option("scope");
+  if (!text) return std::nullopt;
+  if (const auto scope = store::parseConfigScope(*text)) return scope;
+  throw base::Error(base::Errc::invalidArgument, "--scope takes build, run or both");
+}
+
 int change(const Invocation& call, const ConfigPatch& patch) {
   const store::App app = call.app();
-  const Released released = changeConfig(call.parts, app, {.patch = patch, .user = call.caller.user});
+  const Released released =
+      changeConfig(call.parts, app, {.patch = patch, .user = call.caller.user, .scope = wantedScope(call)});
   return reportRelease(call, app, released, renderConfig(released.release.config));
 }
 
@@ -57,18 +76,39 @@ int unsetConfig(const Invocation& call) {
   return change(call, patch);
 }
 
+int importConfig(const Invocation& call) {
+  if (call.args[0] != "-")
+    throw base::Error(
+        base::Errc::invalidArgument,
+        "a file is read where the command is typed: use fairlead config:import FILE, or - for the input");
+  ConfigPatch patch;
+  for (auto& [key, value] : base::parseEnvFile(call.io.input))
+    patch[key] = value;
+  if (patch.empty()) throw base::Error(base::Errc::invalidArgument, "there are no variables in the input");
+  return change(call, patch);
+}
+
+int rotateKey(const Invocation& call) {
+  const std::string id = call.parts.store.rotateConfigKey();
+  auto json = base::makeJsonObject();
+  json->set("key", id);
+  call.print(json, "All config vars are sealed with the new key " + id +
+                       " now: back up keys/config_keys of the data folder\n");
+  return 0;
+}
+
 }  // namespace
 
 std::vector<CommandSpec> configCommands() {
   return {
-      {"config", "-a APP", "show the config vars", 0, 0, {}, showConfig},
+      {"config", "[--env] -a APP", "show the config vars", 0, 0, {"env"}, showConfig},
       {"config:get", "KEY -a APP", "show one config var's value", 1, 1, {}, getConfig},
       {"config:set",
-       "KEY=VALUE... -a APP",
+       "KEY=VALUE... [--scope build|run|both] -a APP",
        "set config vars: makes a release and restarts",
        1,
        1000,
-       {},
+       {"scope="},
        setConfig},
       {"config:unset",
        "KEY... -a APP",
@@ -77,6 +117,15 @@ std::vector<CommandSpec> configCommands() {
        1000,
        {},
        unsetConfig},
+      {"config:export", "-a APP", "print the config vars as a .env file", 0, 0, {}, exportConfig},
+      {"config:import",
+       "FILE|- [--scope build|run|both] -a APP",
+       "set the config vars of a .env file: makes one release",
+       1,
+       1,
+       {"scope="},
+       importConfig},
+      {"config:rotate-key", "", "seal all apps' config vars with a new key", 0, 0, {}, rotateKey},
   };
 }
 

@@ -9,9 +9,6 @@
 namespace controller {
 namespace {
 
-constexpr std::size_t kMaxConfigBytes =
-    64u << 10;  // of all names and values: it must fit beside the arguments of any exec
-
 void checkKey(const std::string& key) {
   const bool shaped =
       !key.empty() && key.size() <= 128 && !(key[0] >= '0' && key[0] <= '9') &&
@@ -22,7 +19,7 @@ void checkKey(const std::string& key) {
         "\"" + base::printable(key) + "\" is no name for a config var: use letters, digits and _");
 }
 
-void checkSize(const store::ConfigVars& config) {
+void checkSize(const store::ConfigVars& config, std::uint64_t maxBytes) {
   std::size_t bytes = 0;
   for (const auto& [key, value] : config) {
     bytes += key.size() + value.size();
@@ -30,9 +27,10 @@ void checkSize(const store::ConfigVars& config) {
       throw base::Error(base::Errc::invalidArgument,
                         "the value of " + key + " holds a zero byte, which no environment can");
   }
-  if (bytes > kMaxConfigBytes)
+  if (bytes > maxBytes)
     throw base::Error(base::Errc::invalidArgument,
-                      "config vars may take 64K in all: keep large data in a file of the app");
+                      "config vars may take " + base::formatBytes(maxBytes) +
+                          " in all, by the setting config_max_bytes: keep large data in a file of the app");
 }
 
 /// "Set FOO, BAR config vars", "Set FOO and unset BAR config vars".
@@ -54,18 +52,24 @@ Released changeConfig(const CommandParts& parts, const store::App& app, const Co
   const auto lease = parts.locks.lock(app.id);
   const store::Release current = parts.store.currentRelease(app.id);
   store::ConfigVars config = current.config;
+  store::ConfigScopes scopes = current.configScopes;
   for (const auto& [key, value] : change.patch) {
-    if (value)
+    if (value) {
       config[key] = *value;
-    else if (config.erase(key) == 0 && change.missing == ConfigChange::Missing::refused)
+      if (change.scope) scopes[key] = *change.scope;
+    } else if (config.erase(key) == 0 && change.missing == ConfigChange::Missing::refused) {
       throw base::Error(base::Errc::notFound, key + " is not set");
+    }
   }
-  if (config == current.config) return {.release = current, .failed = std::nullopt};
-  checkSize(config);
+  std::erase_if(scopes, [](const auto& each) { return each.second == store::ConfigScope::both; });
+  if (config == current.config && scopes == current.configScopes)
+    return {.release = current, .failed = std::nullopt};
+  checkSize(config, parts.serviceLimits.configMaxBytes);
   const store::Release release = parts.releases.create(app, {.description = describe(change.patch),
                                                              .user = change.user,
                                                              .slug = std::nullopt,
                                                              .config = config,
+                                                             .configScopes = scopes,
                                                              .succeededBuild = std::nullopt});
   return parts.releases.launch(app, release, [](std::string_view) {});
 }

@@ -16,6 +16,8 @@ struct ConfigChange {
   enum class Missing { refused, fine };
   ConfigPatch patch;
   std::string user;
+  /// Who sees what is set; nullopt leaves that as it is (both, for a new one).
+  std::optional<store::ConfigScope> scope = std::nullopt;
   Missing missing = Missing::refused;  ///< removing what is not set
 };
 

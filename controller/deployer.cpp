@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "controller/app_features.h"
+#include "controller/config_secrets.h"
 #include "controller/network_policy.h"
 #include "gitd/repository.h"
 
@@ -175,9 +176,10 @@ void Deployer::work(const std::shared_ptr<BuildRun>& run) {
     run->finish(std::move(outcome));
   } catch (const std::exception& failure) {
     if (run->stopToken().stop_requested()) return endCancelled(*run);
-    log.warn("build failed",
-             {{"app", run->app().name.str()}, {"build", run->build().number}, {"error", failure.what()}});
-    const std::string reason = base::publicMessage(failure);
+    log.warn("build failed", {{"app", run->app().name.str()},
+                              {"build", run->build().number},
+                              {"error", run->log().masked(failure.what())}});
+    const std::string reason = run->log().masked(base::publicMessage(failure));
     run->log().error(reason);
     parts_.store.endBuild(run->build().id, store::BuildState::failed, reason);
     run->finish({false, reason});
@@ -209,6 +211,7 @@ std::optional<std::string> Deployer::replaceable(const BuildRun& run) const {
 gitd::PushOutcome Deployer::deploy(BuildRun& run) {
   base::LapTimer laps = lapsOf(run);
   replaceable(run);  // before time is spent
+  run.log().hide(secretsOf(parts_.store, run.app().id));
 
   // Beside the builder's own folder, on the same file system: it takes the tree over by a rename.
   const BuildFolder folder(parts_.folder.builds() / (buildName(run.app(), run.build()) + ".source"));
@@ -216,6 +219,7 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
   source.tree = obtainTree(run, folder.path());
   laps.lap(run.push() != nullptr ? "export" : "source");
   readAppJson(run, source);
+  run.log().hide(secretsOf(parts_.store, run.app().id, source.firstConfig));
   builder::BuildOutcome outcome = build(run, source);
   laps.lapAround(outcome.phases, "prepare");
   parts_.store.setBuildPhases(run.build().id, inMs(laps));
@@ -224,10 +228,11 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
     throw base::Error(base::Errc::cancelled, "build cancelled");
   }
   if (const auto* failed = std::get_if<builder::BuildFailed>(&outcome.result)) {
-    parts_.store.endBuild(run.build().id, store::BuildState::failed, failed->reason);
+    const std::string reason = run.log().masked(failed->reason);
+    parts_.store.endBuild(run.build().id, store::BuildState::failed, reason);
     run.log().error(std::string(run.push() != nullptr ? "Push rejected" : "Build failed") +
                     ": nothing was changed");
-    return {false, "build failed: " + failed->reason};
+    return {false, "build failed: " + reason};
   }
   const auto& built = std::get<builder::BuildSucceeded>(outcome.result);
   const gitd::PushOutcome pushed = release(run, source, built, laps);
@@ -316,7 +321,8 @@ builder::BuildOutcome Deployer::build(BuildRun& run, const Source& source) {
   builder::BuildInput input = inputOf(run);
   input.source = source.tree.folder;
   input.submodules = source.tree.submodules;
-  input.config = parts_.store.currentRelease(run.app().id).config;
+  const store::Release current = parts_.store.currentRelease(run.app().id);
+  input.config = configFor(store::ConfigScope::build, current.config, current.configScopes);
   for (const auto& [name, value] : source.firstConfig)
     input.config.emplace(name, value);
   input.buildpacks =

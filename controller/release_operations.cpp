@@ -56,6 +56,7 @@ Released rollBack(const CommandParts& parts, const store::App& app, const std::s
                                   .user = user,
                                   .slug = target.slug,
                                   .config = target.config,
+                                  .configScopes = target.configScopes,
                                   .succeededBuild = std::nullopt,
                                   .base = ReleaseBase{target.stack, target.runImage}});
   return parts.releases.launch(app, made, [](std::string_view) {});

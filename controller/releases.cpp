@@ -29,7 +29,7 @@ Releases::Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::
     : store_(store), blobs_(blobs), engine_(engine), log_(log), clock_(clock) {}
 
 store::ConfigVars Releases::environment(const store::Release& release) {
-  store::ConfigVars environment = release.config;
+  store::ConfigVars environment = configFor(store::ConfigScope::run, release.config, release.configScopes);
   if (release.slug) environment.merge(store_.getSlug(*release.slug).defaultConfig);
   return environment;
 }
@@ -73,7 +73,7 @@ void Releases::requireLayers(const store::Slug& slug) {
 void Releases::attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug) {
   const store::StackImage base = runImage(release.stack, release.runImage);
   release.runImage = base.manifest;
-  store::ConfigVars environment = release.config;
+  store::ConfigVars environment = configFor(store::ConfigScope::run, release.config, release.configScopes);
   for (const auto& [key, value] : slug.defaultConfig)
     environment.emplace(key, value);
   const auto build = release.succeededBuild ? std::optional(store_.getBuild(*release.succeededBuild))
@@ -101,9 +101,11 @@ store::Release Releases::create(const store::App& app, const ReleaseChange& chan
                          .version = store_.nextVersion(app.id),
                          .slug = change.slug ? change.slug : current.slug,
                          .config = change.config.value_or(current.config),
+                         .configScopes = change.configScopes.value_or(current.configScopes),
                          .stack = app.stack,
                          .description = change.description,
                          .user = change.user};
+  std::erase_if(next.configScopes, [&](const auto& each) { return !next.config.contains(each.first); });
   next.succeededBuild = change.succeededBuild;
   if (next.slug) {
     const store::Slug slug = store_.getSlug(*next.slug);

@@ -28,6 +28,8 @@ struct ReleaseChange {
   std::string user;
   std::optional<std::int64_t> slug;
   std::optional<store::ConfigVars> config;
+  /// With `config`; else those of the current release stay, for the names that do.
+  std::optional<store::ConfigScopes> configScopes = std::nullopt;
   std::optional<std::int64_t> succeededBuild;
   store::Formation firstFormation;  ///< counts of process types that the app has had no count for
   /// Else a new slug stands on what its stack has now, and the current release's slug on what it stood on.

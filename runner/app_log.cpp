@@ -53,6 +53,13 @@ void sortByTime(std::vector<LogEntry>& entries) {
                    [](const LogEntry& a, const LogEntry& b) { return a.time < b.time; });
 }
 
+std::vector<LogLine> linesOf(std::vector<LogEntry> entries) {
+  std::vector<LogLine> lines;
+  for (LogEntry& entry : entries)
+    lines.push_back(std::move(entry.line));
+  return lines;
+}
+
 /// The files of an app that a query is about, each with its reader.
 class Readers {
  public:
@@ -116,18 +123,29 @@ void AppLog::append(const store::AppName& app, const std::string& part, const st
   base::writeAll(fd, lines);
 }
 
+void AppLog::mask(const store::AppName& app, std::vector<LogLine>& lines) const {
+  if (!secretsOf_ || lines.empty()) return;
+  const auto secrets = secretsOf_(app);
+  for (LogLine& line : lines)
+    line.text = base::SecretMask::apply(secrets, line.text);
+}
+
 std::vector<LogLine> AppLog::read(const store::AppName& app, const LogQuery& query) {
-  std::vector<LogLine> lines;
-  for (LogEntry& entry : Readers(root_ / app.str(), query).tail())
-    lines.push_back(std::move(entry.line));
+  auto lines = linesOf(Readers(root_ / app.str(), query).tail());
+  mask(app, lines);
   return lines;
 }
 
 void AppLog::follow(const store::AppName& app, const LogQuery& query,
                     const std::function<void(const LogLine&)>& sink, const std::stop_token& stop) {
   Readers readers(root_ / app.str(), query);
-  for (const LogEntry& entry : readers.tail())
-    sink(entry.line);
+  const auto give = [&](std::vector<LogEntry> entries) {
+    auto lines = linesOf(std::move(entries));
+    mask(app, lines);
+    for (const LogLine& line : lines)
+      sink(line);
+  };
+  give(readers.tail());
   std::mutex mutex;
   std::condition_variable_any never;
   while (!stop.stop_requested()) {
@@ -135,8 +153,7 @@ void AppLog::follow(const store::AppName& app, const LogQuery& query,
       std::unique_lock lock(mutex);
       never.wait_for(lock, stop, kPollEvery, [] { return false; });
     }
-    for (const LogEntry& entry : readers.poll())
-      sink(entry.line);
+    give(readers.poll());
   }
 }
 

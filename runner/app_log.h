@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/secret_mask.h"
 #include "store/model.h"
 
 namespace runner {
@@ -35,6 +36,9 @@ struct LogQuery {
 class AppLog {
  public:
   AppLog(std::filesystem::path root, const base::Clock& clock, std::uint64_t maxFileBytes = 16u << 20);
+  /// Who reads lines gets them without these. Set before the first call of another function.
+  using SecretsOf = std::function<std::shared_ptr<const base::Secrets>(const store::AppName&)>;
+  void hide(SecretsOf secretsOf) { secretsOf_ = std::move(secretsOf); }
   /// For conmon: DIR/logs/APP/web.1.log (folder made).
   std::filesystem::path processLogFile(const store::AppName& app, const std::string& process);
   /// A platform event.
@@ -48,9 +52,12 @@ class AppLog {
   void remove(const store::AppName& app);
 
  private:
+  void mask(const store::AppName& app, std::vector<LogLine>& lines) const;
+
   std::filesystem::path root_;
   const base::Clock& clock_;
   std::uint64_t maxFileBytes_;
+  SecretsOf secretsOf_;
 };
 
 }  // namespace runner

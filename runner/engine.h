@@ -53,6 +53,13 @@ struct ProcessStatus {
   std::string address;   ///< HOST:PORT for web processes, else empty
 };
 
+/// How an app is reached beside APP.DOMAIN.
+struct AppRoutes {
+  std::vector<std::string> hosts;  ///< its own; "*.example.com" too
+  bool maintenance = false;        ///< its hosts answer with a page of maintenance
+  auto operator<=>(const AppRoutes&) const = default;
+};
+
 /// Thread-safe. One change per app at a time: a second one waits.
 class Engine {
  public:
@@ -69,6 +76,9 @@ class Engine {
   virtual LaunchResult restart(const store::AppName& app, const std::string& processOrType) = 0;
   /// Stops everything of the app and forgets it, its route too. Unknown apps are fine.
   virtual void remove(const store::AppName& app) = 0;
+  /// Replaces what was set before, in one step; kept until remove(), not over a restart of the daemon. An app
+  /// that was never deployed has no route but for its maintenance page.
+  virtual void route(const store::AppName& app, const AppRoutes& routes) = 0;
   virtual std::vector<ProcessStatus> processes(const store::AppName& app) = 0;
   /// Stops every process of every app, and the router. For a shutdown that shall leave nothing.
   virtual void stopAll() = 0;

@@ -28,6 +28,8 @@ class LocalEngine : public Engine {
   LocalEngine(LocalEngineConfig config, sandbox::ContainerRuntime& runtime, Router& router, AppLog& log,
               LayerFolder layerFolder, const base::Clock& clock)
       : parts_{std::move(config), runtime, router, log, std::move(layerFolder), clock} {
+    for (const auto& [app, routes] : parts_.config.routes)
+      parts_.table.setRoutes(app, routes);
     recover();
     supervisor_.emplace(parts_);
   }
@@ -65,6 +67,11 @@ class LocalEngine : public Engine {
     parts_.state.removeApp(app);
     awaitGone(app);
     removeLeftovers([&](const std::string& id) { return detail::isContainerOf(app, id); });
+  }
+
+  void route(const store::AppName& app, const AppRoutes& routes) override {
+    parts_.table.setRoutes(app, routes);
+    parts_.publisher.publish();
   }
 
   std::vector<ProcessStatus> processes(const store::AppName& app) override {

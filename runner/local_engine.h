@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,7 @@ struct LocalEngineConfig {
   std::chrono::milliseconds poll{250};  ///< how often the supervisor looks at the processes
   std::uint16_t port = 5000;            ///< PORT of every web process: each has an address of its own
   std::filesystem::path caBundle;       ///< mounted over the image's; empty: none
+  std::map<store::AppName, AppRoutes> routes;  ///< as Engine::route() had set them before this daemon
 };
 
 /// Gives the unpacked folder of a layer.

@@ -11,8 +11,11 @@
 namespace runner {
 
 struct Route {
-  std::vector<std::string> hosts;     ///< "hello.localhost"
+  enum class State { serving, maintenance };
+  std::vector<std::string> hosts;  ///< "hello.localhost"; "*.example.com" is every name one level below, for
+                                   ///< which there is no other
   std::vector<std::string> backends;  ///< "10.210.0.5:5000"; empty: "no process is running" page (503)
+  State state = State::serving;       ///< maintenance: a page of that (503), whatever the backends
   auto operator<=>(const Route&) const = default;
 };
 

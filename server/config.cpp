@@ -195,6 +195,11 @@ const std::map<std::string, Setting>& settings() {
       {"publish_give_up_s", number(&Config::publishGiveUpS)},
       {"insecure_registries", checkedText(checkHosts, &Config::insecureRegistries)},
       {"manifest_missing_content", oneOf({"accept", "refuse"}, &Config::manifestMissingContent)},
+      {"config_max_bytes", number(&Config::configMaxBytes)},
+      {"domains_max", number(&Config::domainsMax)},
+      {"drains_max", number(&Config::drainsMax)},
+      {"run_max_sessions", number(&Config::runMaxSessions)},
+      {"run_timeout_s", number(&Config::runTimeoutS)},
       {"registry_anonymous_pull", oneOf({"loopback", "none"}, &Config::registryAnonymousPull)},
   };
   return table;

@@ -94,6 +94,11 @@ struct Config {
   std::string publishTo;
   std::uint64_t publishGiveUpS = 24ull * 3600;
   std::string insecureRegistries;
+  std::uint64_t configMaxBytes = 64u << 10;
+  std::uint64_t domainsMax = 100;
+  std::uint64_t drainsMax = 10;
+  std::uint64_t runMaxSessions = 20;
+  std::uint64_t runTimeoutS = 24ull * 3600;
   bool printConfig = false;
 };
 

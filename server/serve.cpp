@@ -27,7 +27,9 @@
 #include "base/tcp_listener.h"
 #include "base/version.h"
 #include "controller/command_set.h"
+#include "controller/config_secrets.h"
 #include "controller/deployer.h"
+#include "controller/domain_operations.h"
 #include "controller/http_api.h"
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
@@ -132,8 +134,10 @@ builder::BuilderConfig builderConfig(const Config& config, const controller::Dat
           .caBundle = existing(config.caBundle)};
 }
 
-runner::LocalEngineConfig engineConfig(const Config& config, const controller::DataFolder& folder) {
+runner::LocalEngineConfig engineConfig(const Config& config, const controller::DataFolder& folder,
+                                       std::map<store::AppName, runner::AppRoutes> routes) {
   runner::LocalEngineConfig engine;
+  engine.routes = std::move(routes);
   engine.domain = config.domain;
   engine.stateFolder = folder.processes();
   engine.portTimeout = std::chrono::seconds(config.portTimeoutS);
@@ -156,6 +160,14 @@ controller::AppLimits appLimits(const Config& config) {
            {"slug_max_expanded_bytes", config.slugMaxExpandedBytes},
            {"slug_max_files", config.slugMaxFiles}},
           config.appLimitsMax};
+}
+
+controller::ServiceLimits serviceLimits(const Config& config) {
+  return {.configMaxBytes = config.configMaxBytes,
+          .domainsMax = config.domainsMax,
+          .drainsMax = config.drainsMax,
+          .runMaxSessions = config.runMaxSessions,
+          .runTimeoutS = config.runTimeoutS};
 }
 
 controller::DeployerConfig deployerConfig(const Config& config) {
@@ -314,8 +326,12 @@ int run(const Config& config) {
                                                .tls = tlsFront(config, httpListener.address),
                                                .folder = folder.router()});
   runner::AppLog appLog(folder.appLogs(), clock, config.appLogMaxBytes);
+  appLog.hide([&store](const store::AppName& name) -> std::shared_ptr<const base::Secrets> {
+    const auto app = store.findApp(name);
+    return app ? controller::secretsOf(store, app->id) : nullptr;
+  });
   const auto engine = runner::makeLocalEngine(
-      engineConfig(config, folder), *runtime, *router, appLog,
+      engineConfig(config, folder, controller::storedRoutes(store)), *runtime, *router, appLog,
       [&](const store::Layer& layer) {
         return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
       },
@@ -358,7 +374,8 @@ int run(const Config& config) {
       locks,     collection,   scrubbing,
       publisher, publications, credentials,
       web,       limits,       sources,
-      buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); }};
+      buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); },
+      serviceLimits(config)};
   controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())

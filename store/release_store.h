@@ -113,8 +113,8 @@ struct ReleaseRange {
 /// forward at open; a database from a newer program is refused.
 class ReleaseStore : public LayerIndex {
  public:
-  /// Opens or creates the database file. Config values are sealed with the keys in "keys/config_keys" beside it,
-  /// made with the database; throws notFound when the one is there without the key that it names.
+  /// Opens or creates the database file. Config values are sealed with the keys in "keys/config_keys" beside
+  /// it, made with the database; throws notFound when the one is there without the key that it names.
   ReleaseStore(const std::filesystem::path& file, const base::Clock& clock);
   ~ReleaseStore() override;
   ReleaseStore(const ReleaseStore&) = delete;
@@ -210,8 +210,8 @@ class ReleaseStore : public LayerIndex {
   };
   std::optional<Deployed> deployedCommit(AppId app);
 
-  /// Seals all config values with a new key, some at a time, while others read and write; a kill on the way is
-  /// made good by the next open. Returns the new key's id. One call at a time.
+  /// Seals all config values with a new key, some at a time, while others read and write; a kill on the way
+  /// is made good by the next open. Returns the new key's id. One call at a time.
   std::string rotateConfigKey();
 
   Formation formation(AppId app);
@@ -244,6 +244,8 @@ class ReleaseStore : public LayerIndex {
  private:
   friend class RegistryStore;
   friend class Collector;
+  friend class DomainStore;
+  friend class DrainStore;
   friend class PublicationStore;
   friend class Scrubber;
   struct State;

@@ -29,7 +29,7 @@ void requireUtf8(const std::string& text, const std::string& what) {
 std::vector<std::string>::iterator findOperand(std::vector<std::string>& argv) {
   auto at = argv.begin() + 1;
   while (at != argv.end()) {
-    if (*at == "-a" || *at == "--app" || *at == "--user") {
+    if (*at == "-a" || *at == "--app" || *at == "--user" || *at == "--scope") {
       ++at;
       if (at != argv.end()) ++at;
     } else if (at->size() > 1 && at->front() == '-') {
@@ -76,6 +76,17 @@ void attachKey(const Surroundings& surroundings, CommandRequest& request) {
   }
 }
 
+/// A .env file is read here: the server sees none of ours.
+void attachEnvFile(const Surroundings& surroundings, CommandRequest& request) {
+  constexpr std::size_t kMaxBytes = 1u << 20;
+  const auto operand = findOperand(request.argv);
+  if (operand == request.argv.end()) return;
+  request.input = *operand == "-" ? surroundings.readInput(kMaxBytes)
+                                  : base::readFile(surroundings.currentFolder / *operand, kMaxBytes);
+  requireUtf8(*request.input, *operand == "-" ? "the input" : *operand);
+  *operand = "-";
+}
+
 bool wantsHelp(const std::vector<std::string>& argv) {
   return std::find(argv.begin(), argv.end(), "--help") != argv.end();
 }
@@ -89,6 +100,7 @@ CommandRequest makeRequest(const Surroundings& surroundings, const std::vector<s
   for (std::size_t i = 0; i < argv.size(); ++i)
     requireUtf8(argv[i], "argument " + std::to_string(i + 1));
   if (!argv.empty() && argv[0] == "keys:add") attachKey(surroundings, request);
+  if (!argv.empty() && argv[0] == "config:import" && !wantsHelp(argv)) attachEnvFile(surroundings, request);
   if (!argv.empty() && argv[0] == "registries:add" && !wantsHelp(argv))
     request.input = surroundings.readSecret("Password: ");
   request.app = appOfFolder(surroundings.currentFolder);

@@ -55,16 +55,22 @@ Value proxy(const char* tryFor) {
 /// Matches when the host has a set of backends, an empty one too. Three times the same: see
 /// RouteFiles::publish().
 Value hasRoute() {
-  const char* const pattern = "/{http.request.host}/{fairlead.slot}-*";
-  return object({{"root", "live"}, {"try_files", array({pattern, pattern, pattern})}});
+  const char* const own = "/{http.request.host}/{fairlead.slot}-*";
+  const char* const wildcard = "/_wildcard.{fairlead.parent}/{fairlead.slot}-*";
+  return object({{"root", "live"}, {"try_files", array({own, own, own, wildcard, wildcard, wildcard})}});
 }
 
 /// Passes the request to one of the backends that hasRoute() found.
 Value passOn(const char* tryFor) {
   const Value noBackend =
       object({{"{http.matchers.file.relative}", object({{"name", "none"}, {"pattern", "-none-([^/,]*)$"}})}});
+  const Value maintenance =
+      object({{"{http.matchers.file.relative}", object({{"name", "maintenance"}, {"pattern", "-maintenance-"}})}});
   const Value routes = array(
-      {object({{"match", array({object({{"vars_regexp", noBackend}})})},
+      {object({{"match", array({object({{"vars_regexp", maintenance}})})},
+               {"handle", array({page(503, "down for maintenance: try again in a while")})},
+               {"terminal", true}}),
+       object({{"match", array({object({{"vars_regexp", noBackend}})})},
                {"handle",
                 array({page(503,
                             "no web process is running: fairlead ps:scale web=1 -a {http.regexp.none.1}")})},
@@ -86,7 +92,7 @@ Value lowerHost() {
        {"handle", array({object({{"handler", "headers"}, {"request", object({{"replace", replace}})}})})}});
 }
 
-/// {fairlead.slot} is a random hexadecimal digit, {fairlead.backendN} come out of the name that the matcher
+/// {fairlead.parent} is the host without its first label, {fairlead.slot} is a random hexadecimal digit, {fairlead.backendN} come out of the name that the matcher
 /// found.
 Value variables() {
   auto names = base::makeJsonArray();
@@ -102,12 +108,18 @@ Value variables() {
               {"source", "{http.request.uuid}"},
               {"destinations", array({"{fairlead.slot}"})},
               {"mappings", array({object({{"input_regexp", "^(.)"}, {"outputs", array({"${1}"})}})})}});
+  // What stands behind the first dot: "*.example.com" is looked for by it.
+  const Value parent =
+      object({{"handler", "map"},
+              {"source", "{http.request.host}"},
+              {"destinations", array({"{fairlead.parent}"})},
+              {"mappings", array({object({{"input_regexp", "^[^.]+[.](.+)$"}, {"outputs", array({"${1}"})}})})}});
   const Value backends =
       object({{"handler", "map"},
               {"source", "{http.matchers.file.relative}"},
               {"destinations", Value(names)},
               {"mappings", array({object({{"input_regexp", pattern + "$"}, {"outputs", Value(outputs)}})})}});
-  return object({{"handle", array({slot, backends})}});
+  return object({{"handle", array({slot, parent, backends})}});
 }
 
 Value appServer(const std::string& listen) {

@@ -14,6 +14,7 @@ void ProcessTable::setApp(const store::AppName& app, std::shared_ptr<const Deplo
 
 void ProcessTable::eraseApp(const store::AppName& app) {
   const std::lock_guard lock(mutex_);
+  routes_.erase(app);
   apps_.erase(app);
 }
 
@@ -89,11 +90,19 @@ bool ProcessTable::waitUntilGone(const std::optional<store::AppName>& app,
   });
 }
 
+void ProcessTable::setRoutes(const store::AppName& app, const AppRoutes& routes) {
+  const std::lock_guard lock(mutex_);
+  if (routes == AppRoutes{})
+    routes_.erase(app);
+  else
+    routes_.insert_or_assign(app, routes);
+}
+
 std::vector<Route> ProcessTable::routes(const std::string& domain) const {
   const std::lock_guard lock(mutex_);
   std::vector<Route> routes;
   for (const auto& [app, desired] : apps_) {
-    Route route{{app.str() + "." + domain}, {}};
+    Route route{.hosts = {app.str() + "." + domain}, .backends = {}};
     for (const auto& [key, process] : processes_) {
       const bool takes =
           process.app == app && process.isWeb() && process.serving && process.phase == Phase::up;
@@ -102,8 +111,22 @@ std::vector<Route> ProcessTable::routes(const std::string& domain) const {
     std::sort(route.backends.begin(),
               route.backends.end());  // the same processes give the same route, whoever asks
     routes.push_back(std::move(route));
+    addOwnHosts(app, routes.back());
+  }
+  for (const auto& [app, own] : routes_) {
+    if (!own.maintenance || apps_.contains(app)) continue;
+    routes.push_back({.hosts = {app.str() + "." + domain}, .backends = {}});
+    addOwnHosts(app, routes.back());
   }
   return routes;
+}
+
+/// With the lock held.
+void ProcessTable::addOwnHosts(const store::AppName& app, Route& route) const {
+  const auto own = routes_.find(app);
+  if (own == routes_.end()) return;
+  route.hosts.insert(route.hosts.end(), own->second.hosts.begin(), own->second.hosts.end());
+  if (own->second.maintenance) route.state = Route::State::maintenance;
 }
 
 ChangeLocks::Hold::~Hold() {

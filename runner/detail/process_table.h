@@ -26,6 +26,7 @@ class ProcessTable {
   /// An app with a route; `desired` is what it was asked to run (nullptr: not known in this daemon yet).
   void setApp(const store::AppName& app, std::shared_ptr<const Deployment> desired);
   void eraseApp(const store::AppName& app);
+  void setRoutes(const store::AppName& app, const AppRoutes& routes);
   std::shared_ptr<const Deployment> desired(const store::AppName& app) const;
   std::vector<store::AppName> apps() const;
 
@@ -41,15 +42,17 @@ class ProcessTable {
   /// Waits until no process is left, of `app` or of all; false after `timeout`.
   bool waitUntilGone(const std::optional<store::AppName>& app, std::chrono::milliseconds timeout) const;
 
-  /// One route per app, at APP.domain: its serving web processes that are up.
+  /// One route per app, at APP.domain and its own hosts: its serving web processes that are up.
   std::vector<Route> routes(const std::string& domain) const;
 
  private:
+  void addOwnHosts(const store::AppName& app, Route& route) const;
   mutable std::mutex mutex_;
   mutable std::condition_variable gone_;
   std::uint64_t lastKey_ = 0;
   std::map<store::AppName, std::shared_ptr<const Deployment>>
       apps_;  // shared: a restart uses it while a deploy replaces it
+  std::map<store::AppName, AppRoutes> routes_;
   std::map<std::uint64_t, Process> processes_;
 };
 

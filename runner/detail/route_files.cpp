@@ -29,6 +29,13 @@ void checkName(const std::string& name, std::string_view allowed, std::size_t ma
   }
 }
 
+/// Where a host's set lies: a wildcard has a name that no other host has.
+std::string fileOf(const std::string& host) {
+  const bool wildcard = host.starts_with("*.");
+  checkName(wildcard ? host.substr(2) : host, kHostCharacters, 253, "host");
+  return wildcard ? "_wildcard" + host.substr(1) : host;
+}
+
 }  // namespace
 
 std::vector<std::string> slotNames(const Route& route) {
@@ -36,11 +43,12 @@ std::vector<std::string> slotNames(const Route& route) {
   const std::size_t count = route.backends.size();
   const std::string app =
       route.hosts.empty() ? "" : route.hosts.front().substr(0, route.hosts.front().find('.'));
+  const std::string page = route.state == Route::State::maintenance ? "maintenance-" : "none-";
   std::vector<std::string> names;
   for (std::size_t slot = 0; slot < RouteFiles::kSlots; ++slot) {
     std::string name{kDigits[slot], '-'};
-    if (count == 0) {
-      name += "none-" + app;
+    if (count == 0 || route.state == Route::State::maintenance) {
+      name += page + app;
     } else {
       const std::size_t first = slot * count / RouteFiles::kSlots;
       for (std::size_t i = 0; i < RouteFiles::kPerSlot; ++i) {
@@ -63,8 +71,7 @@ void RouteFiles::apply(const std::vector<Route>& routes) {
     for (const std::string& backend : route.backends)
       checkName(backend, kBackendCharacters, 64, "backend");
     for (const std::string& host : route.hosts) {
-      checkName(host, kHostCharacters, 253, "host");
-      wanted[host] = slotNames(route);
+      wanted[fileOf(host)] = slotNames(route);
     }
   }
   for (const auto& [host, names] : wanted) {

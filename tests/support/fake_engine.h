@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -43,6 +44,15 @@ class FakeEngine : public runner::Engine {
     const std::lock_guard lock(mutex_);
     removed_.push_back(app.str());
   }
+  void route(const store::AppName& app, const runner::AppRoutes& routes) override {
+    const std::lock_guard lock(mutex_);
+    routes_[app.str()] = routes;
+  }
+  runner::AppRoutes routesOf(const std::string& app) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = routes_.find(app);
+    return found == routes_.end() ? runner::AppRoutes{} : found->second;
+  }
   std::vector<runner::ProcessStatus> processes(const store::AppName& app) override {
     const std::lock_guard lock(mutex_);
     std::vector<runner::ProcessStatus> all;
@@ -66,6 +76,7 @@ class FakeEngine : public runner::Engine {
   std::vector<runner::Deployment> deployments_;
   std::deque<runner::LaunchFailed> failures_;
   std::vector<std::string> removed_;
+  std::map<std::string, runner::AppRoutes> routes_;
 };
 
 }  // namespace testing_support

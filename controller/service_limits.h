@@ -1,0 +1,16 @@
+// What operators allow an app beside builds (AppLimits): plain values, from the settings of the same names.
+#pragma once
+
+#include <cstdint>
+
+namespace controller {
+
+struct ServiceLimits {
+  std::uint64_t configMaxBytes = 64u << 10;  ///< config_max_bytes: of all names and values of a release
+  std::uint64_t domainsMax = 100;            ///< domains_max: of one app
+  std::uint64_t drainsMax = 10;              ///< drains_max: of one app
+  std::uint64_t runMaxSessions = 20;         ///< run_max_sessions: one-off processes at the same time
+  std::uint64_t runTimeoutS = 24 * 3600;     ///< run_timeout_s: of a one-off process, unless it asks for less
+};
+
+}  // namespace controller
