@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/process_operations.h"
+#include "controller/run_operations.h"
 #include "controller/release_operations.h"
 #include "controller/render.h"
 
@@ -83,13 +84,13 @@ Reply changeOneFormation(const Call& call) {
 
 Reply listDynos(const Call& call) {
   Listing listing{.fields = {"name", "id"}};
-  for (const auto& process : call.parts.control.engine.processes(call.app().name))
+  for (const auto& process : controller::processesOf(call.parts.control, call.app()))
     listing.all.push_back(controller::renderProcess(call.app(), process));
   return page(call, std::move(listing));
 }
 
 Reply showDyno(const Call& call) {
-  for (const auto& process : call.parts.control.engine.processes(call.app().name)) {
+  for (const auto& process : controller::processesOf(call.parts.control, call.app())) {
     auto json = controller::renderProcess(call.app(), process);
     if (process.name == call.word("dyno") || base::jsonString(json, "id") == call.word("dyno"))
       return reply(json);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "controller/log_drains.h"
 #include "controller/render.h"
 #include "gitd/repository.h"
 
@@ -62,8 +63,10 @@ void destroyApp(const CommandParts& parts, const std::string& user, const store:
   }
   const auto lease = parts.locks.lock(app.id);
   // Processes first: what crashes after this can be repeated; the row goes last of all that people can reach.
+  if (parts.oneOffs != nullptr) parts.oneOffs->stop(app.name, "");
   parts.engine.remove(app.name);
   parts.store.destroyApp(app.id);
+  if (parts.drains != nullptr) parts.drains->refresh();
   base::removeTree(parts.folder.repository(app.name));
   base::removeTree(parts.folder.cache(app.name));
   base::removeTree(parts.folder.buildLogs(app.name));

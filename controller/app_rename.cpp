@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "controller/app_operations.h"
 #include "controller/domain_operations.h"
+#include "controller/log_drains.h"
 #include "controller/release_operations.h"
 
 namespace controller {
@@ -84,6 +85,7 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   parts.engine.remove(app.name);
   parts.appLog.remove(app.name);
   parts.store.endRename(app.id);
+  if (parts.drains != nullptr) parts.drains->refresh();
   parts.appLog.append(name, "api", "renamed from " + app.name.str() + " by " + user);
   base::Log("controller")
       .info("app renamed", {{"app", name.str()}, {"from", app.name.str()}, {"user", user}});

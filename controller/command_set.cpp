@@ -24,6 +24,12 @@ std::string findOption(const CommandSpec& spec, const std::string& name) {
   return "";
 }
 
+/// "-a", "--app", "--app=x": one that the command knows.
+bool isOption(const CommandSpec& spec, const std::string& word) {
+  if (kShortOptions.contains(word)) return kShortOptions.at(word) == "app";
+  return word.starts_with("--") && !findOption(spec, word.substr(2, word.find('=') - 2)).empty();
+}
+
 struct Parsed {
   std::vector<std::string> args;
   std::map<std::string, std::string> options;
@@ -45,6 +51,10 @@ std::variant<Parsed, std::string> parse(const CommandSpec& spec, const std::vect
       break;
     }
     if (word.size() < 2 || word[0] != '-') {
+      parsed.args.push_back(word);
+      continue;
+    }
+    if (spec.words == CommandSpec::Words::free && !parsed.args.empty() && !isOption(spec, word)) {
       parsed.args.push_back(word);
       continue;
     }
@@ -119,7 +129,7 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
   for (const auto& group :
-       {appCommands(), configCommands(), domainCommands(), featureCommands(), limitCommands(),
+       {appCommands(), configCommands(), domainCommands(), drainCommands(), runCommands(), featureCommands(), limitCommands(),
         networkCommands(), buildpackCommands(), releaseCommands(), publishCommands(), processCommands(),
         stackCommands(), collectionCommands(), registryCommands(), scrubCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());

@@ -11,6 +11,7 @@
 
 #include "base/byte_sink.h"
 #include "base/clock.h"
+#include "base/interaction.h"
 #include "base/json.h"
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
@@ -29,9 +30,12 @@
 #include "registry/web_options.h"
 #include "runner/app_log.h"
 #include "runner/engine.h"
+#include "runner/one_off.h"
 #include "store/release_store.h"
 
 namespace controller {
+
+class LogDrains;
 
 /// Who asks. `local`: over the unix socket, the machine's administrator.
 struct Caller {
@@ -49,6 +53,7 @@ struct CommandIo {
   std::string input;       ///< text given with the command (a public key)
   std::string defaultApp;  ///< from the client's git remote
   std::stop_token stop;
+  base::Interaction* interaction = nullptr;  ///< the client, where the door has one that a command can talk with
 };
 
 /// Everything that commands work with; all outlive the set.
@@ -75,6 +80,8 @@ struct CommandParts {
   const base::Clock& clock;
   std::function<void(bool stopProcesses)> shutdown;  ///< asks the daemon to end
   ServiceLimits serviceLimits = {};
+  runner::OneOffRunner* oneOffs = nullptr;
+  LogDrains* drains = nullptr;
 };
 
 /// One call of a command, parsed.
@@ -105,6 +112,8 @@ struct CommandSpec {
   std::size_t maxArgs = 0;
   std::vector<std::string> options;  ///< beside json, app and help: "lines=" takes a value, "tail" is a flag
   std::function<int(const Invocation&)> run;
+  /// free: behind the first word, what is no option here is a word as well: they are a command line.
+  enum class Words { fixed, free } words = Words::fixed;
 };
 
 /// Thread-safe; run() catches everything and answers with an exit code: 0 done, 1 failed, 2 usage. Errors are
@@ -127,6 +136,7 @@ std::vector<CommandSpec> buildpackCommands();
 std::vector<CommandSpec> collectionCommands();
 std::vector<CommandSpec> configCommands();
 std::vector<CommandSpec> domainCommands();
+std::vector<CommandSpec> drainCommands();
 std::vector<CommandSpec> featureCommands();
 std::vector<CommandSpec> limitCommands();
 std::vector<CommandSpec> networkCommands();
@@ -134,6 +144,7 @@ std::vector<CommandSpec> publishCommands();
 std::vector<CommandSpec> registryCommands();
 std::vector<CommandSpec> releaseCommands();
 std::vector<CommandSpec> processCommands();
+std::vector<CommandSpec> runCommands();
 std::vector<CommandSpec> scrubCommands();
 std::vector<CommandSpec> serverCommands();
 std::vector<CommandSpec> stackCommands();

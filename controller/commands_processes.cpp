@@ -5,13 +5,14 @@
 #include "controller/process_operations.h"
 #include "controller/render.h"
 #include "controller/report.h"
+#include "controller/run_operations.h"
 
 namespace controller {
 namespace {
 
 base::JsonArray::Ptr processesJson(const Invocation& call, const store::App& app) {
   auto json = base::makeJsonArray();
-  for (const runner::ProcessStatus& process : call.parts.engine.processes(app.name))
+  for (const runner::ProcessStatus& process : processesOf(call.parts, app))
     json->add(renderProcess(app, process));
   return json;
 }
@@ -19,7 +20,7 @@ base::JsonArray::Ptr processesJson(const Invocation& call, const store::App& app
 int showProcesses(const Invocation& call) {
   const store::App app = call.app();
   std::vector<std::vector<std::string>> rows;
-  for (const runner::ProcessStatus& process : call.parts.engine.processes(app.name)) {
+  for (const runner::ProcessStatus& process : processesOf(call.parts, app)) {
     std::string note = process.restarts == 0 ? "" : std::to_string(process.restarts) + " restarts";
     if (!process.lastExit.empty()) note += (note.empty() ? "" : ", last ") + process.lastExit;
     rows.push_back(

@@ -87,7 +87,8 @@ int PushGateway::runCommand(const gitd::Identity& identity, const std::vector<st
                         .save = nullptr,
                         .input = "",
                         .defaultApp = "",
-                        .stop = clientGone});
+                        .stop = clientGone,
+                        .interaction = &streams.interaction()});
 }
 
 }  // namespace controller

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/byte_sink.h"
+#include "base/interaction.h"
 
 namespace git {
 class Quarantine;
@@ -73,12 +74,14 @@ struct PackReceived {
   std::uint64_t refsCancelled = 0;  ///< their pusher went away before
 };
 
-/// Both streams of a command that runs over SSH.
+/// The streams of a command that runs over SSH.
 class CommandStreams {
  public:
   virtual ~CommandStreams() = default;
   virtual base::ByteSink& out() = 0;
   virtual base::ByteSink& err() = 0;
+  /// The client itself, for a command that reads from it.
+  virtual base::Interaction& interaction() = 0;
 };
 
 /// Implemented by the controller. Called on gitd's threads, several at a time: thread-safe.

@@ -31,6 +31,7 @@
 #include "controller/deployer.h"
 #include "controller/domain_operations.h"
 #include "controller/http_api.h"
+#include "controller/log_drains.h"
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
 #include "controller/registry_access.h"
@@ -39,6 +40,7 @@
 #include "gitd/shell_server.h"
 #include "gitd/ssh_server.h"
 #include "runner/local_engine.h"
+#include "runner/local_one_offs.h"
 #include "sandbox/oci_runtime.h"
 #include "server/config.h"
 #include "server/host_environment.h"
@@ -337,6 +339,14 @@ int run(const Config& config) {
       },
       clock);
 
+  const auto oneOffs = runner::makeLocalOneOffs(
+      {.maxSessions = config.runMaxSessions, .folder = folder.run() / "one-offs"}, engineConfig(config, folder, {}),
+      *runtime, appLog,
+      [&](const store::Layer& layer) {
+        return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
+      },
+      clock);
+
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
   controller::StackService stacks(store, blobs, clock);
@@ -367,6 +377,9 @@ int run(const Config& config) {
     publisher.released(app, release);
   });
   publisher.requestMissing();
+  controller::LogDrains drains({}, store, appLog, [&](const store::Drain& drain) {
+    return controller::makeDrainConnection(controller::DrainTarget::parse(drain.url), drain.token, web);
+  });
   const controller::CommandParts control{
       folder,    urls,         store,
       deployer,  releases,     stacks,
@@ -375,7 +388,7 @@ int run(const Config& config) {
       publisher, publications, credentials,
       web,       limits,       sources,
       buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); },
-      serviceLimits(config)};
+      serviceLimits(config), oneOffs.get(), &drains};
   controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
@@ -416,6 +429,7 @@ int run(const Config& config) {
   const bool stopProcesses = shutdown.wait();
   base::Log("server").info("shutting down", {{"processes", stopProcesses ? "stopped too" : "left running"}});
   std::filesystem::remove(folder.readyFile());
+  oneOffs->stopAll();
   // To be replaced: pushes under way finish first. To be gone: nothing is waited for.
   if (stopProcesses) deployer.stop();
   const auto grace = std::chrono::seconds(stopProcesses ? kEndGraceS : config.sshDrainS);

@@ -25,8 +25,11 @@ constexpr std::size_t kTextPiece = 32u << 10;
 std::size_t ChannelIo::read(char* buffer, std::size_t capacity) {
   std::unique_lock lock(mutex_);
   reading_ = true;
-  changed_.wait(lock, [&] { return !input_.empty() || inputEnded_ || goneHow_ != Gone::no; });
+  changed_.wait(lock, [&] {
+    return !input_.empty() || inputEnded_ || readingStopped_ || goneHow_ != Gone::no;
+  });
   reading_ = false;
+  if (readingStopped_) return 0;
   if (goneHow_ != Gone::no) throwGone();
   if (input_.empty()) return 0;
   std::size_t count = 0;
@@ -46,6 +49,31 @@ std::size_t ChannelIo::read(char* buffer, std::size_t capacity) {
     base::signalEvent(wake_);
   }
   return count;
+}
+
+void ChannelIo::takeKeys(std::function<void(base::TerminalSize)> resized) {
+  const std::lock_guard lock(mutex_);
+  passesKeys_ = true;
+  resized_ = std::move(resized);
+}
+
+void ChannelIo::stopReading() {
+  {
+    const std::lock_guard lock(mutex_);
+    readingStopped_ = true;
+    resized_ = nullptr;
+  }
+  changed_.notify_all();
+}
+
+bool ChannelIo::passesKeys() const {
+  const std::lock_guard lock(mutex_);
+  return passesKeys_;
+}
+
+void ChannelIo::resize(base::TerminalSize size) {
+  const std::lock_guard lock(mutex_);
+  if (resized_) resized_(size);
 }
 
 void ChannelIo::append(Kind kind, std::string_view bytes) {

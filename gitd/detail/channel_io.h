@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -12,6 +13,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "base/interaction.h"
 #include "git/wire.h"
 
 namespace gitd::detail {
@@ -52,6 +54,11 @@ class ChannelIo : public git::Wire {
   void endSideBand() override;
   bool usesSideBand() const override;
   void discardInput(std::uint64_t maxBytes, Clock::time_point deadline) override;
+  /// From now on the client's keys are bytes for read(), Ctrl-C and Ctrl-D too. `resized` is called on the loop's
+  /// thread until stopReading() returns.
+  void takeKeys(std::function<void(base::TerminalSize)> resized);
+  /// The read() that waits returns 0, and so do all to come.
+  void stopReading();
   /// The worker's last call.
   void finish(int exitStatus);
   std::stop_token clientClosed() const override { return closed_.get_token(); }
@@ -63,6 +70,9 @@ class ChannelIo : public git::Wire {
   /// window.
   bool offer(std::string_view bytes);
   bool wantsInput() const;
+  /// takeKeys() was called.
+  bool passesKeys() const;
+  void resize(base::TerminalSize size);
   void endInput();
   void abandon(Gone how);
   /// As abandon(closed), with a last sentence for the client behind what is queued.
@@ -109,6 +119,9 @@ class ChannelIo : public git::Wire {
   std::size_t inputAt_ = 0;  // consumed of the front piece
   bool inputEnded_ = false;
   bool reading_ = false;
+  bool readingStopped_ = false;
+  bool passesKeys_ = false;
+  std::function<void(base::TerminalSize)> resized_;  // called with the lock held
   bool starved_ = false;  // the loop was refused and must be woken when there is room
   std::deque<Chunk> output_;
   std::size_t outputBytes_ = 0;

@@ -36,16 +36,38 @@ class TextSink : public base::ByteSink {
   bool terminal_;
 };
 
+/// The whole channel, for a command that talks with its user.
+class ChannelInteraction : public base::Interaction {
+ public:
+  ChannelInteraction(ChannelIo& io, const ExecRequest& request)
+      : io_(io), request_(request), out_(io, ChannelIo::Stream::out, false) {}
+  std::optional<base::TerminalSize> terminal() const override { return request_.terminal; }
+  std::string terminalType() const override { return request_.terminalType; }
+  void begin(std::function<void(base::TerminalSize)> resized) override { io_.takeKeys(std::move(resized)); }
+  base::ByteSink& output() override { return out_; }
+  std::size_t read(char* buffer, std::size_t capacity) override { return io_.read(buffer, capacity); }
+  void endInput() override { io_.stopReading(); }
+
+ private:
+  ChannelIo& io_;
+  const ExecRequest& request_;
+  TextSink out_;
+};
+
 class ChannelStreams : public CommandStreams {
  public:
-  ChannelStreams(ChannelIo& io, bool terminal)
-      : out_(io, ChannelIo::Stream::out, terminal), err_(io, ChannelIo::Stream::err, terminal) {}
+  ChannelStreams(ChannelIo& io, const ExecRequest& request)
+      : out_(io, ChannelIo::Stream::out, request.terminal.has_value()),
+        err_(io, ChannelIo::Stream::err, request.terminal.has_value()),
+        interaction_(io, request) {}
   base::ByteSink& out() override { return out_; }
   base::ByteSink& err() override { return err_; }
+  base::Interaction& interaction() override { return interaction_; }
 
  private:
   TextSink out_;
   TextSink err_;
+  ChannelInteraction interaction_;
 };
 
 /// Where git shows it: an ERR would not do after the protocol has begun.
@@ -95,7 +117,7 @@ int serve(const ServiceContext& context, const ExecRequest& request) {
     return 2;
   }
   if (const auto* git = std::get_if<GitCommand>(&command)) return serveGit(context, *git);
-  ChannelStreams streams(context.io, request.terminal);
+  ChannelStreams streams(context.io, request);
   return context.handler.runCommand(context.identity, std::get<PlainCommand>(command).argv, streams,
                                     context.io.clientGone());
 }

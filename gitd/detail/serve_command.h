@@ -1,15 +1,18 @@
 // What one exec request asks for, served to its end.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "base/interaction.h"
 #include "gitd/detail/service.h"
 
 namespace gitd::detail {
 
 struct ExecRequest {
   std::string commandLine;  ///< empty for a shell
-  bool terminal = false;    ///< the client made a pty: it wants "\r\n"
+  std::optional<base::TerminalSize> terminal = std::nullopt;  ///< the client made a pty: it wants "\r\n"
+  std::string terminalType = {};                               ///< its TERM
 };
 
 /// Serves a request and says so with context.io.finish(). The top of a session: everything thrown becomes a

@@ -26,6 +26,13 @@ SessionChannel& channelOf(void* self) {
   return *static_cast<SessionChannel*>(self);
 }
 
+base::TerminalSize sizeOf(int columns, int rows) {
+  base::TerminalSize size;
+  if (columns > 0) size.columns = static_cast<unsigned>(columns);
+  if (rows > 0) size.rows = static_cast<unsigned>(rows);
+  return size;
+}
+
 }  // namespace
 
 SessionChannel::SessionChannel(ssh_channel channel, const base::Fd& wake, MakeContext makeContext,
@@ -53,9 +60,14 @@ SessionChannel::~SessionChannel() {
   ssh_channel_free(channel_);
 }
 
-int SessionChannel::onPty(ssh_session, ssh_channel, const char*, int, int, int, int, void* self) {
-  channelOf(self).request_.terminal = true;
-  return 0;
+int SessionChannel::onPty(ssh_session, ssh_channel, const char* type, int columns, int rows, int, int,
+                          void* self) {
+  SessionChannel& channel = channelOf(self);
+  return base::shielded(channel.parked_, kRefused, [&] {
+    channel.request_.terminal = sizeOf(columns, rows);
+    channel.request_.terminalType = base::printable(type ? type : "", kMaxShownName);
+    return 0;
+  });
 }
 
 int SessionChannel::onShell(ssh_session, ssh_channel, void* self) {
@@ -89,8 +101,12 @@ int SessionChannel::onSubsystem(ssh_session, ssh_channel, const char* name, void
   });
 }
 
-int SessionChannel::onWindowChange(ssh_session, ssh_channel, int, int, int, int, void*) {
-  return 0;
+int SessionChannel::onWindowChange(ssh_session, ssh_channel, int columns, int rows, int, int, void* self) {
+  SessionChannel& channel = channelOf(self);
+  return base::shielded(channel.parked_, 0, [&] {
+    channel.io_.resize(sizeOf(columns, rows));
+    return 0;
+  });
 }
 
 int SessionChannel::onData(ssh_session, ssh_channel, void* data, std::uint32_t length, int isStderr,
@@ -139,7 +155,7 @@ int SessionChannel::startOrRefuse(const char* commandLine) {
 }
 
 bool SessionChannel::takeInput(std::string_view bytes) {
-  if (request_.terminal) {
+  if (request_.terminal && !io_.passesKeys()) {
     if (bytes.find(kInterrupt) != std::string_view::npos) io_.abandon(ChannelIo::Gone::closed);
     if (bytes.find(kEndOfFile) != std::string_view::npos) io_.endInput();
   }

@@ -3,8 +3,6 @@
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPSClientSession.h>
 #include <Poco/Net/NetException.h>
-#include <Poco/Net/RejectCertificateHandler.h>
-#include <Poco/Net/SSLManager.h>
 #include <Poco/URI.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include "base/strings.h"
 #include "base/version.h"
 #include "registry/image_reference.h"
+#include "registry/tls_context.h"
 
 namespace registry::detail {
 namespace {
@@ -29,20 +28,6 @@ constexpr std::uint64_t kDrainBytes = 256u << 10;  // of an answer nobody read: 
 [[noreturn]] void failed(const std::string& host, const std::stop_token& stop, const std::string& why) {
   if (stop.stop_requested()) throw base::Error(base::Errc::cancelled, "cancelled");
   throw base::Error(base::Errc::unavailable, host + " does not answer: " + base::printable(why, 200));
-}
-
-/// The library wants a handler for certificates that do not verify; ours says no.
-Poco::Net::Context::Ptr makeTlsContext(const std::filesystem::path& caBundle) {
-  static const auto initialized = [] {
-    Poco::Net::initializeSSL();
-    Poco::Net::SSLManager::instance().initializeClient(
-        nullptr, new Poco::Net::RejectCertificateHandler(false),
-        new Poco::Net::Context(Poco::Net::Context::TLS_CLIENT_USE, "", Poco::Net::Context::VERIFY_STRICT));
-    return true;
-  }();
-  static_cast<void>(initialized);
-  return new Poco::Net::Context(Poco::Net::Context::TLS_CLIENT_USE, "", "", caBundle.string(),
-                                Poco::Net::Context::VERIFY_STRICT, 9, caBundle.empty());
 }
 
 /// A host that no_proxy names, by itself or by its domain.

@@ -36,7 +36,10 @@ JsonObject::Ptr mountEntry(const std::string& target, const std::string& type, c
 // A user namespace may not drop the flags of the mount that a bind comes from: they are repeated, or the
 // remount to read-only fails.
 std::vector<std::string> bindOptions(const Mount& mount) {
-  std::vector<std::string> options{"bind", "rprivate", "nosuid", "nodev"};
+  std::vector<std::string> options{"bind", "rprivate", "nosuid"};
+  // A terminal of this machine is the one device that is handed in.
+  std::error_code unknown;
+  if (!std::filesystem::is_character_file(mount.source, unknown)) options.emplace_back("nodev");
   struct statvfs flags {};
   const bool known = ::statvfs(mount.source.c_str(), &flags) == 0;
   const auto has = [&](unsigned long flag) { return known && (flags.f_flag & flag) != 0; };

@@ -1,0 +1,175 @@
+#include "controller/log_drains.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace controller {
+namespace {
+
+/// What the log says of drops, at most that often.
+constexpr std::chrono::seconds kTellEvery{10};
+
+}  // namespace
+
+/// One drain: its queue and its two threads.
+class LogDrains::Worker {
+ public:
+  Worker(const LogDrainsConfig& config, runner::AppLog& log, store::AppName app,
+         std::unique_ptr<DrainConnection> connection)
+      : config_(config), log_(log), app_(std::move(app)), connection_(std::move(connection)) {
+    sender_ = std::jthread([this](const std::stop_token& stop) {
+      ::pthread_setname_np(::pthread_self(), "drain");
+      send(stop);
+    });
+    follower_ = std::jthread([this](const std::stop_token& stop) {
+      ::pthread_setname_np(::pthread_self(), "drain-follow");
+      log_.follow(
+          app_, {.lines = 0, .process = "", .source = ""}, [this](const runner::LogLine& line) { add(line); },
+          stop);
+    });
+  }
+
+  const store::AppName& app() const noexcept { return app_; }
+
+  DrainStatus status() const {
+    const std::lock_guard lock(mutex_);
+    DrainStatus status = status_;
+    status.waiting = queue_.size();
+    return status;
+  }
+
+ private:
+  void add(const runner::LogLine& line) {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.push_back(line);
+      queuedBytes_ += line.text.size();
+      while (queue_.size() > config_.queueMaxLines || queuedBytes_ > config_.queueMaxBytes) {
+        queuedBytes_ -= queue_.front().text.size();
+        queue_.pop_front();
+        ++status_.dropped;
+      }
+    }
+    changed_.notify_one();
+  }
+
+  void send(const std::stop_token& stop) {
+    std::chrono::milliseconds pause = config_.retryFirst;
+    while (!stop.stop_requested()) {
+      tellDrops();
+      if (batch_.empty() && !fill(stop)) continue;
+      try {
+        connection_->send(batch_);
+        succeeded();
+        pause = config_.retryFirst;
+      } catch (const base::Error& failure) {  // the top of a worker's job: it is tried again
+        const bool first = failed(failure.what());
+        if (first)
+          log_.append(app_, "drain", "lines cannot be sent, and wait: " + std::string(failure.what()));
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, stop, pause, [] { return false; });
+        pause = std::min(2 * pause, config_.retryLast);
+      }
+    }
+  }
+
+  /// Waits for lines, and a moment for more.
+  bool fill(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    constexpr std::chrono::seconds kLook{1};
+    if (!changed_.wait_for(lock, stop, kLook, [&] { return !queue_.empty(); })) return false;
+    changed_.wait_for(lock, stop, config_.batchWait, [&] { return queue_.size() >= config_.batchMaxLines; });
+    while (!queue_.empty() && batch_.size() < config_.batchMaxLines) {
+      queuedBytes_ -= queue_.front().text.size();
+      batch_.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+    return !batch_.empty();
+  }
+
+  void succeeded() {
+    const std::lock_guard lock(mutex_);
+    status_.sent += batch_.size();
+    status_.failure.clear();
+    batch_.clear();
+  }
+
+  bool failed(const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    const bool first = status_.failure.empty();
+    status_.failure = why;
+    return first;
+  }
+
+  /// A line of the log itself: so the receiver gets it as well.
+  void tellDrops() {
+    std::uint64_t lost = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto now = std::chrono::steady_clock::now();
+      if (status_.dropped == told_ || now < nextTelling_) return;
+      lost = status_.dropped - told_;
+      told_ = status_.dropped;
+      nextTelling_ = now + kTellEvery;
+    }
+    log_.append(app_, "drain", std::to_string(lost) + " lines were dropped: the receiver is too slow");
+  }
+
+  const LogDrainsConfig& config_;
+  runner::AppLog& log_;
+  const store::AppName app_;
+  const std::unique_ptr<DrainConnection> connection_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<runner::LogLine> queue_;
+  std::size_t queuedBytes_ = 0;
+  std::vector<runner::LogLine> batch_;  // the sender's
+  DrainStatus status_;
+  std::uint64_t told_ = 0;
+  std::chrono::steady_clock::time_point nextTelling_;
+  std::jthread sender_;
+  std::jthread follower_;  // last: it ends first
+};
+
+LogDrains::LogDrains(LogDrainsConfig config, store::ReleaseStore& store, runner::AppLog& log, Connect connect)
+    : config_(config), store_(store), log_(log), connect_(std::move(connect)) {
+  refresh();
+}
+
+LogDrains::~LogDrains() = default;
+
+void LogDrains::refresh() {
+  const std::lock_guard one(refreshing_);
+  std::map<std::int64_t, std::shared_ptr<Worker>> now;
+  {
+    const std::lock_guard lock(mutex_);
+    now = workers_;
+  }
+  std::map<std::int64_t, std::shared_ptr<Worker>> wanted;
+  for (const store::Drain& drain : store::DrainStore(store_).all()) {
+    const auto found = now.find(drain.id);
+    const store::AppName app = store_.getApp(drain.app).name;  // it may have another name now
+    wanted[drain.id] = found != now.end() && found->second->app() == app
+                           ? found->second
+                           : std::make_shared<Worker>(config_, log_, app, connect_(drain));
+  }
+  const std::lock_guard lock(mutex_);
+  workers_.swap(wanted);
+}
+
+DrainStatus LogDrains::status(std::int64_t drain) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = workers_.find(drain);
+  return found == workers_.end() ? DrainStatus{} : found->second->status();
+}
+
+}  // namespace controller

@@ -1,0 +1,62 @@
+// The lines of apps' logs on their way to drains.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "controller/drain_connection.h"
+#include "runner/app_log.h"
+#include "store/drain_store.h"
+
+namespace controller {
+
+struct LogDrainsConfig {
+  std::size_t queueMaxLines = 10'000;    ///< of one drain; beyond it the oldest go
+  std::size_t queueMaxBytes = 4u << 20;  ///< the same in bytes
+  std::size_t batchMaxLines = 500;
+  std::chrono::milliseconds batchWait{500};  ///< for more lines to go with the first
+  std::chrono::milliseconds retryFirst{1'000};
+  std::chrono::milliseconds retryLast{60'000};
+};
+
+struct DrainStatus {
+  std::uint64_t sent = 0;     ///< lines, since the daemon's start
+  std::uint64_t dropped = 0;  ///< lines that found no room
+  std::size_t waiting = 0;
+  std::string failure;  ///< of the last attempt; empty when it went well
+};
+
+/// Two threads for each drain: one follows the app's log into a bounded queue, one sends. Nobody waits for a
+/// receiver: what finds no room is dropped, counted, and told in the app's log and to the receiver. Lines
+/// that were written while the daemon did not run are not sent. Thread-safe.
+class LogDrains {
+ public:
+  /// Connects to a drain; for tests another.
+  using Connect = std::function<std::unique_ptr<DrainConnection>(const store::Drain&)>;
+  LogDrains(LogDrainsConfig config, store::ReleaseStore& store, runner::AppLog& log, Connect connect);
+  ~LogDrains();
+  LogDrains(const LogDrains&) = delete;
+  LogDrains& operator=(const LogDrains&) = delete;
+
+  /// Those that the database has, and no others: at the start, and after a change.
+  void refresh();
+  DrainStatus status(std::int64_t drain) const;
+
+ private:
+  class Worker;
+  const LogDrainsConfig config_;
+  store::ReleaseStore& store_;
+  runner::AppLog& log_;
+  const Connect connect_;
+  std::mutex refreshing_;  // held for one refresh, which waits for threads to end
+  mutable std::mutex mutex_;
+  std::map<std::int64_t, std::shared_ptr<Worker>>
+      workers_;  // shared: status() looks while refresh() ends one
+};
+
+}  // namespace controller

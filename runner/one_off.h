@@ -1,0 +1,47 @@
+// Processes that run once: a console, a migration, a task.
+#pragma once
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/interaction.h"
+#include "runner/engine.h"
+
+namespace runner {
+
+/// What is to run once, in what.
+struct OneOff {
+  Deployment deployment;  ///< layers and environment; its process types run when they are named
+  std::vector<std::string> command;
+  store::ConfigVars environment;  ///< over the deployment's
+  std::chrono::seconds timeout{0};
+  std::string user;  ///< who asks, for the app's log
+};
+
+/// How it ended, and as what it ran.
+struct OneOffEnd {
+  std::string name;    ///< "run.1"
+  int exitCode = 0;    ///< 128 + signal for a death by one
+  std::string reason;  ///< "exited with status 3", "was ended after 60 s"
+};
+
+/// Thread-safe. They share nothing with the app's other processes, and no deploy touches them. Those of a
+/// daemon that ended end with it.
+class OneOffRunner {
+ public:
+  virtual ~OneOffRunner() = default;
+  /// Blocks until it has ended; a stop ends it, with whatever it started. Throws overloaded, naming
+  /// run_max_sessions, invalidArgument for an empty command.
+  virtual OneOffEnd run(const OneOff& wanted, base::Interaction& client, std::stop_token stop) = 0;
+  /// Its output goes to the app's log. Returns its name ("run.1") when it runs.
+  virtual std::string runDetached(const OneOff& wanted) = 0;
+  virtual std::vector<ProcessStatus> processes(const store::AppName& app) = 0;
+  /// Ends one, or all of the app when `name` is empty; throws notFound. Returns before it is gone.
+  virtual void stop(const store::AppName& app, const std::string& name) = 0;
+  /// All of them, and none begins any more.
+  virtual void stopAll() = 0;
+};
+
+}  // namespace runner

@@ -1,0 +1,206 @@
+#include "runner/local_one_offs.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/scripted_runtime.h"
+#include "tests/support/temp_folder.h"
+
+namespace runner {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+/// A client whose keys the test presses.
+class Client : public base::Interaction {
+ public:
+  explicit Client(std::optional<base::TerminalSize> terminal) : terminal_(terminal) {}
+  std::optional<base::TerminalSize> terminal() const override { return terminal_; }
+  std::string terminalType() const override { return terminal_ ? "vt100" : ""; }
+  void begin(std::function<void(base::TerminalSize)> resized) override {
+    const std::lock_guard lock(mutex_);
+    resized_ = std::move(resized);
+  }
+  base::ByteSink& output() override { return screen_; }
+  std::size_t read(char* buffer, std::size_t capacity) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !keys_.empty() || ended_; });
+    const std::size_t count = keys_.copy(buffer, capacity);
+    keys_.erase(0, count);
+    return count;
+  }
+  void endInput() override {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    resized_ = nullptr;
+    changed_.notify_all();
+  }
+  void press(const std::string& keys) {
+    const std::lock_guard lock(mutex_);
+    keys_ += keys;
+    changed_.notify_all();
+  }
+  void resize(base::TerminalSize size) {
+    const std::lock_guard lock(mutex_);
+    if (resized_) resized_(size);
+  }
+  std::string screen() const { return screen_.text; }
+
+ private:
+  struct Screen : base::ByteSink {
+    void write(std::string_view bytes) override { text.append(bytes); }
+    std::string text;
+  };
+  const std::optional<base::TerminalSize> terminal_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string keys_;
+  bool ended_ = false;
+  std::function<void(base::TerminalSize)> resized_;
+  Screen screen_;
+};
+
+std::string lineOf(const base::Fd& fd) {
+  std::string line;
+  for (char c = 0; c != '\n' && base::readSome(fd, &c, 1) == 1;)
+    line += c;
+  return line;
+}
+
+class LocalOneOffsTest : public ::testing::Test {
+ protected:
+  OneOff wanted(std::vector<std::string> command) const {
+    return {.deployment = {.app = app_,
+                           .release = {3},
+                           .layers = {},
+                           .environment = {{"A", "1"}, {"B", "2"}},
+                           .types = {},
+                           .formation = {}},
+            .command = std::move(command),
+            .environment = {{"B", "3"}},
+            .timeout = std::chrono::seconds(60),
+            .user = "ada"};
+  }
+  std::unique_ptr<OneOffRunner> make() {
+    return makeLocalOneOffs(
+        {.maxSessions = 2, .folder = folder_ / "one-offs"}, {}, runtime_, log_,
+        [](const store::Layer&) { return std::filesystem::path("/"); }, clock_);
+  }
+  std::vector<std::string> logged(const std::string& process) {
+    std::vector<std::string> lines;
+    for (const LogLine& line : log_.read(app_, {.lines = 100, .process = process, .source = ""}))
+      lines.push_back(line.text);
+    return lines;
+  }
+
+  const store::AppName app_ = store::AppName::parse("hello");
+  testing_support::TempFolder folder_;
+  test::FakeClock clock_;
+  test::ScriptedRuntime runtime_;
+  AppLog log_{folder_ / "logs", clock_};
+};
+
+TEST_F(LocalOneOffsTest, HasTheReleasesEnvironmentAndItsOwn) {
+  runtime_.queueRun("printed\n", 3);
+  Client client(std::nullopt);
+  const OneOffEnd end = make()->run(wanted({"rake", "db:migrate"}), client, {});
+  EXPECT_EQ(end.exitCode, 3);
+  EXPECT_EQ(client.screen(), "printed\n");
+  ASSERT_EQ(runtime_.runs().size(), 1u);
+  const sandbox::ContainerSpec spec = runtime_.runs()[0];
+  EXPECT_THAT(spec.environment, Contains(Pair("A", "1")));
+  EXPECT_THAT(spec.environment, Contains(Pair("B", "3")));
+  EXPECT_THAT(spec.environment, Contains(Pair("DYNO", "run.1")));
+  EXPECT_THAT(spec.id, ::testing::StartsWith("hello.run.1."));
+  EXPECT_EQ(spec.argv.back(), "db:migrate");
+}
+
+TEST_F(LocalOneOffsTest, CarriesKeysAndScreenOfATerminal) {
+  Client client(base::TerminalSize{.columns = 90, .rows = 30});
+  winsize first{};
+  winsize second{};
+  std::string typed;
+  runtime_.onRun([&](const sandbox::ContainerSpec& spec, base::ByteSink&, const sandbox::RunOptions&) {
+    EXPECT_THAT(spec.environment, Contains(Pair("TERM", "vt100")));
+    const base::Fd terminal = base::openFile(spec.mounts.back().source, O_RDWR | O_NOCTTY);
+    EXPECT_EQ(::isatty(terminal.get()), 1);
+    ::ioctl(terminal.get(), TIOCGWINSZ, &first);
+    client.resize({.columns = 120, .rows = 40});
+    ::ioctl(terminal.get(), TIOCGWINSZ, &second);
+    client.press("hello\r");
+    typed = lineOf(terminal);
+    base::writeAll(terminal, "bye\n");
+    return sandbox::RunResult{};
+  });
+  EXPECT_EQ(make()->run(wanted({"bash"}), client, {}).exitCode, 0);
+  EXPECT_EQ(first.ws_col, 90);
+  EXPECT_EQ(second.ws_row, 40);
+  EXPECT_EQ(typed, "hello\n");
+  EXPECT_THAT(client.screen(), HasSubstr("bye\r\n"));
+}
+
+TEST_F(LocalOneOffsTest, CarriesTheInputOfAClientWithoutOne) {
+  Client client(std::nullopt);
+  std::string got;
+  runtime_.onRun([&](const sandbox::ContainerSpec& spec, base::ByteSink& output, const sandbox::RunOptions&) {
+    const base::Fd input = base::openFile(spec.mounts.back().source, O_RDONLY);
+    client.press("one\n");
+    got = lineOf(input);
+    output.write("done");
+    return sandbox::RunResult{};
+  });
+  make()->run(wanted({"cat"}), client, {});
+  EXPECT_EQ(got, "one\n");
+  EXPECT_EQ(client.screen(), "done");
+}
+
+TEST_F(LocalOneOffsTest, ADetachedOneWritesToTheLogAndCanBeStopped) {
+  std::stop_token token;
+  std::mutex mutex;
+  std::condition_variable_any running;
+  runtime_.onRun(
+      [&](const sandbox::ContainerSpec&, base::ByteSink& output, const sandbox::RunOptions& options) {
+        output.write("two\nlin");
+        output.write("es");
+        std::unique_lock lock(mutex);
+        running.wait(lock, options.stop, [] { return false; });
+        return sandbox::RunResult{.end = sandbox::RunResult::End::cancelled};
+      });
+  auto oneOffs = make();
+  EXPECT_EQ(oneOffs->runDetached(wanted({"work"})), "run.1");
+  EXPECT_EQ(oneOffs->runDetached(wanted({"work"})), "run.2");
+  ASSERT_EQ(oneOffs->processes(app_).size(), 2u);
+  EXPECT_EQ(oneOffs->processes(app_)[0].command, "work");
+  try {
+    oneOffs->runDetached(wanted({"work"}));
+    ADD_FAILURE();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::Errc::overloaded);
+    EXPECT_THAT(error.what(), HasSubstr("run_max_sessions"));
+  }
+  EXPECT_THROW(oneOffs->stop(app_, "run.3"), base::Error);
+  oneOffs->stop(app_, "run.1");
+  oneOffs.reset();
+  EXPECT_THAT(logged("run.1"), ElementsAre("two", "lines"));
+  EXPECT_THAT(logged("run"), Contains("run.1 was stopped"));
+}
+
+TEST_F(LocalOneOffsTest, NeedsACommand) {
+  Client client(std::nullopt);
+  EXPECT_THROW(make()->run(wanted({}), client, {}), base::Error);
+}
+
+}  // namespace
+}  // namespace runner
