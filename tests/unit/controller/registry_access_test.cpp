@@ -48,7 +48,7 @@ class RegistryAccessTest : public ::testing::Test {
   Verdict judge(const std::string& authorization, Action action, const std::string& repository) {
     return decide(authorization, action, repository).verdict;
   }
-  Decision decide(const std::string& authorization, Action action, const std::string& repository) {
+  registry::Decision decide(const std::string& authorization, Action action, const std::string& repository) {
     return access_.judge(
         {.action = action, .repository = repository, .authorization = authorization, .fromLoopback = false});
   }
