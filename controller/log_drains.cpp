@@ -32,9 +32,8 @@ class LogDrains::Worker {
     });
     follower_ = std::jthread([this](const std::stop_token& stop) {
       ::pthread_setname_np(::pthread_self(), "drain-follow");
-      log_.follow(
-          app_, {.lines = 0, .process = "", .source = ""}, [this](const runner::LogLine& line) { add(line); },
-          stop);
+      while (!stop.stop_requested())
+        follow(stop);
     });
   }
 
@@ -48,6 +47,27 @@ class LogDrains::Worker {
   }
 
  private:
+  void follow(const std::stop_token& stop) {
+    try {
+      log_.follow(
+          app_, {.lines = 0, .process = "", .source = ""}, [this](const runner::LogLine& line) { add(line); },
+          stop);
+    } catch (const std::exception& failure) {  // the top of a thread: it goes on with what comes then
+      base::Log("drain").error("log not read", {{"app", app_.str()}, {"error", failure.what()}});
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, stop, config_.retryFirst, [] { return false; });
+    }
+  }
+
+  /// Into the app's log, if that can be written: a full disk ends no thread.
+  void tell(const std::string& text) noexcept {
+    try {
+      log_.append(app_, "drain", text);
+    } catch (const std::exception& failure) {
+      base::Log("drain").error("log not written", {{"app", app_.str()}, {"error", failure.what()}});
+    }
+  }
+
   void add(const runner::LogLine& line) {
     {
       const std::lock_guard lock(mutex_);
@@ -71,10 +91,9 @@ class LogDrains::Worker {
         connection_->send(batch_);
         succeeded();
         pause = config_.retryFirst;
-      } catch (const base::Error& failure) {  // the top of a worker's job: it is tried again
-        const bool first = failed(failure.what());
-        if (first)
-          log_.append(app_, "drain", "lines cannot be sent, and wait: " + std::string(failure.what()));
+      } catch (const std::exception& failure) {  // the top of a worker's job: it is tried again
+        if (failed(base::publicMessage(failure)))
+          tell("lines cannot be sent, and wait: " + base::publicMessage(failure));
         std::unique_lock lock(mutex_);
         changed_.wait_for(lock, stop, pause, [] { return false; });
         pause = std::min(2 * pause, config_.retryLast);
@@ -121,7 +140,7 @@ class LogDrains::Worker {
       told_ = status_.dropped;
       nextTelling_ = now + kTellEvery;
     }
-    log_.append(app_, "drain", std::to_string(lost) + " lines were dropped: the receiver is too slow");
+    tell(std::to_string(lost) + " lines were dropped: the receiver is too slow");
   }
 
   const LogDrainsConfig& config_;

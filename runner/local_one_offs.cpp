@@ -44,7 +44,12 @@ class LogSink : public base::ByteSink {
  public:
   LogSink(const std::filesystem::path& file, const base::Clock& clock)
       : fd_(base::openFile(file, O_WRONLY | O_APPEND | O_CREAT, 0640)), clock_(clock) {}
-  ~LogSink() override { write("\n"); }
+  ~LogSink() override {
+    try {
+      write("\n");
+    } catch (const std::exception&) {  // the disk is full: the last line is lost
+    }
+  }
   LogSink(const LogSink&) = delete;
   LogSink& operator=(const LogSink&) = delete;
 
@@ -134,8 +139,7 @@ class LocalOneOffs : public OneOffRunner {
           LogSink sink(log_.processLogFile(wanted.deployment.app, place->name()), clock_);
           runToEnd(wanted, *place, specOf(wanted, *place), sink);
         } catch (const std::exception& failure) {
-          log_.append(wanted.deployment.app, "run",
-                      place->name() + " failed: " + base::publicMessage(failure));
+          tellFailure(wanted.deployment.app, place->name(), failure);
         }
         place.reset();
         *ended = true;
@@ -244,6 +248,17 @@ class LocalOneOffs : public OneOffRunner {
     std::vector<std::string> argv{"/bin/sh", "-c", script};
     argv.insert(argv.end(), spec.argv.begin(), spec.argv.end());
     spec.argv = std::move(argv);
+  }
+
+  /// The last word of a detached process's thread, which nothing may escape.
+  void tellFailure(const store::AppName& app, const std::string& name,
+                   const std::exception& failure) noexcept {
+    try {
+      base::Log("runner").error("one-off process failed",
+                                {{"app", app.str()}, {"process", name}, {"error", failure.what()}});
+      log_.append(app, "run", name + " failed: " + base::publicMessage(failure));
+    } catch (const std::exception&) {  // its log cannot be written: the daemon's has it
+    }
   }
 
   OneOffEnd runToEnd(const OneOff& wanted, const Place& place, const sandbox::ContainerSpec& spec,

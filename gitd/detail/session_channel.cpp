@@ -64,6 +64,7 @@ int SessionChannel::onPty(ssh_session, ssh_channel, const char* type, int column
                           void* self) {
   SessionChannel& channel = channelOf(self);
   return base::shielded(channel.parked_, kRefused, [&] {
+    if (channel.started_) return kRefused;  // its worker reads the request
     channel.request_.terminal = sizeOf(columns, rows);
     channel.request_.terminalType = base::printable(type ? type : "", kMaxShownName);
     return 0;

@@ -65,6 +65,12 @@ assert_contains "$(hostile flood "$HOME/.ssh/id_ed25519" apps 2>/dev/null)" hell
 grown=$(($(memory_kb) - before_kb))
 ((grown < 30000)) || fail "it costs $grown kB"
 
+note "a member who asks for what is not served, and for a terminal when it is too late"
+asked=$(hostile requests "$HOME/.ssh/id_ed25519" apps 2>/dev/null)
+assert_contains "$asked" hello "its command's output"
+assert_lacks "$asked" opened "what was served"
+assert_lacks "$asked" terminal "what was served"
+
 note "command lines that are none"
 refused 2 ssh_git "git-receive-pack '$(printf 'x%.0s' {1..70000})'"
 refused 2 ssh_git $'\x01\xff\x1b[2J "never closed'

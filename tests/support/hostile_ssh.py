@@ -178,6 +178,13 @@ def requests(port, key_file, command):
     channel = transport.open_session()
     channel.set_environment_variable("LD_PRELOAD", "/tmp/evil.so")
     channel.exec_command(command)
+    late = transport.open_session()
+    late.exec_command(command)
+    try:
+        late.get_pty()  # its command has begun without one
+        print("a terminal for a command that runs")
+    except paramiko.SSHException:
+        pass
     sys.stdout.write(channel.makefile().read().decode())
     transport.close()
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/error.h"
@@ -99,6 +101,24 @@ TEST_F(LogDrainsTest, SendsWhatIsWritten) {
   ASSERT_TRUE(receiver_.waitFor("second"));
   EXPECT_TRUE(receiver_.waitFor("first"));
   EXPECT_EQ(drains->status(drain.id).dropped, 0u);
+}
+
+TEST_F(LogDrainsTest, OutlivesALogThatCannotBeWritten) {
+  const store::Drain drain = addDrain();
+  const auto drains = this->drains();
+  awaitFollower();
+  const auto platform = log_.processLogFile(app_.name, "fairlead");
+  std::filesystem::remove(platform);
+  // As a full disk: nothing can be appended.
+  std::filesystem::create_symlink(platform.parent_path() / "nowhere/log", platform);
+  receiver_.become(Receiver::Mode::refuses);
+  std::ofstream(log_.processLogFile(app_.name, "web.1"))
+      << "2026-01-02T03:04:05.000000000+00:00 stdout F kept\n";
+  for (int i = 0; i < 400 && drains->status(drain.id).failure.empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(drains->status(drain.id).failure, "no");
+  receiver_.become(Receiver::Mode::takes);
+  EXPECT_TRUE(receiver_.waitFor("kept"));
 }
 
 TEST_F(LogDrainsTest, SendsAgainWhatWasRefusedAndTells) {
