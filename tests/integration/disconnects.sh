@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What becomes of a build when its pusher goes away, with silent, chatty and flooding builds: a killed client and Ctrl-C cancel it, a frozen
+# What becomes of a build when its pusher goes away, with silent, chatty and flood builds: a killed client and Ctrl-C cancel it, a frozen
 # client does not hold it up, and once it launches it is finished whoever leaves. A cancelled build leaves nothing after 2 s: no process, no
 # container, no quarantine, no lock; the ref says what it said.
 # shellcheck source=tests/integration/lib.sh
@@ -13,7 +13,7 @@ while ((SECONDS < end)); do
   case $mode in
     silent) sleep 0.2 ;;
     chatty) echo "line at $SECONDS"; sleep 0.5 ;;
-    flooding) yes 0123456789012345678901234567890123456789 | head -c 300000; sleep 0.2 ;;
+    flood) yes 0123456789012345678901234567890123456789 | head -c 300000; sleep 0.2 ;;
   esac
 done
 echo "-----> Over"'
@@ -58,7 +58,7 @@ start_server
 new_app hello
 fairlead config:set -a hello BUILDPACK_URL=noisy >/dev/null
 
-for mode in silent chatty flooding; do
+for mode in silent chatty flood; do
   note "$mode: Ctrl-C"
   start_push "$mode" 120
   kill -INT -- "-$push_pid"
