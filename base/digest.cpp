@@ -2,13 +2,12 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/random.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "base/c_handle.h"
 #include "base/error.h"
+#include "base/random_bytes.h"
 
 namespace base {
 namespace {
@@ -34,17 +33,6 @@ const EVP_MD* functionOf(DigestAlgorithm algorithm) {
   static const EvpFunction sha256(EVP_MD_fetch(nullptr, "SHA256", nullptr));
   static const EvpFunction sha512(EVP_MD_fetch(nullptr, "SHA512", nullptr));
   return algorithm == DigestAlgorithm::sha512 ? sha512.get() : sha256.get();
-}
-
-std::string randomBytes(std::size_t count) {
-  std::string bytes(count, '\0');
-  std::size_t filled = 0;
-  while (filled < count) {
-    const ssize_t got = ::getrandom(bytes.data() + filled, count - filled, 0);
-    if (got < 0 && errno != EINTR) throwErrno(errno, "getting random bytes");
-    if (got > 0) filled += static_cast<std::size_t>(got);
-  }
-  return bytes;
 }
 
 std::string_view asText(const unsigned char* bytes, std::size_t count) {

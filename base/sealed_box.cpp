@@ -1,13 +1,11 @@
 #include "base/sealed_box.h"
 
 #include <openssl/evp.h>
-#include <sys/random.h>
-
-#include <cerrno>
 
 #include "base/c_handle.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/random_bytes.h"
 #include "base/strings.h"
 
 namespace base {
@@ -30,14 +28,6 @@ const EVP_CIPHER* cipher() {
   static const Cipher gcm(EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr));
   require(gcm != nullptr);
   return gcm.get();
-}
-
-std::string randomBytes(std::size_t count) {
-  std::string bytes(count, '\0');
-  // Up to 256 bytes come whole.
-  if (::getrandom(bytes.data(), count, 0) != static_cast<ssize_t>(count))
-    throwErrno(errno, "getting random bytes");
-  return bytes;
 }
 
 const unsigned char* bytesOf(std::string_view text) {
