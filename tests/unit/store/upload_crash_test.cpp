@@ -8,10 +8,9 @@
 #include <cstring>
 #include <new>
 
-#include "store/upload_store.h"
-#include "tests/support/fake_clock.h"
 #include "tests/support/killer.h"
 #include "tests/support/temp_folder.h"
+#include "tests/unit/store/upload_stores.h"
 
 namespace store {
 namespace {
@@ -23,25 +22,12 @@ struct Acknowledged {
   std::atomic<bool> complete{false};
 };
 
-struct Stores {
-  explicit Stores(const std::filesystem::path& folder)
-      : releases(folder / "fairlead.db", clock),
-        blobs(folder / "blobs"),
-        uploads(rows, blobs, folder / "blobs/sessions", clock) {}
-
-  test::FakeClock clock;
-  ReleaseStore releases;
-  RegistryStore rows{releases};
-  DiskBlobStore blobs;
-  UploadStore uploads;
-};
-
 const std::array<std::string, 3> kPieces = {std::string(5000, 'a'), std::string(70'000, 'b'), "end"};
 const std::string kContent = kPieces[0] + kPieces[1] + kPieces[2];
 const Digest kDigest = Digest::of(kContent);
 
 int upload(const std::filesystem::path& folder, const RepositoryName& repository, Acknowledged& told) {
-  Stores stores(folder);
+  UploadStores stores(folder);
   const std::string uuid = stores.uploads.begin(repository, base::DigestAlgorithm::sha256);
   std::memcpy(told.uuid.data(), uuid.c_str(), uuid.size());
   for (const std::string& piece : kPieces) {
@@ -56,7 +42,7 @@ int upload(const std::filesystem::path& folder, const RepositoryName& repository
 }
 
 /// Goes on where the status says; false when the upload has to be started again.
-bool resume(Stores& stores, const RepositoryName& repository, const Acknowledged& told) {
+bool resume(UploadStores& stores, const RepositoryName& repository, const Acknowledged& told) {
   const std::string uuid = told.uuid.data();
   const auto durable = stores.uploads.durableBytes(repository, uuid);
   if (!durable) return false;
@@ -67,20 +53,11 @@ bool resume(Stores& stores, const RepositoryName& repository, const Acknowledged
   return true;
 }
 
-void push(Stores& stores, const RepositoryName& repository) {
+void push(UploadStores& stores, const RepositoryName& repository) {
   const auto upload =
       stores.uploads.open(repository, stores.uploads.begin(repository, base::DigestAlgorithm::sha256));
   upload->append(kContent);
   EXPECT_TRUE(upload->commit(kDigest));
-}
-
-std::string contentOf(const Stores& stores) {
-  std::string bytes(kContent.size() + 1, '\0');
-  const auto source = stores.blobs.open(kDigest);
-  std::size_t size = 0;
-  while (const std::size_t count = source->read(bytes.data() + size, bytes.size() - size))
-    size += count;
-  return bytes.substr(0, size);
 }
 
 TEST(UploadCrash, LosesNothingThatWasAcknowledged) {
@@ -95,11 +72,11 @@ TEST(UploadCrash, LosesNothingThatWasAcknowledged) {
     ASSERT_LT(step, 400);
     SCOPED_TRACE("step " + std::to_string(step));
     const testing_support::TempFolder folder;
-    { const Stores made(folder.path()); }
+    { const UploadStores made(folder.path()); }
     auto* told = new (memory) Acknowledged;
     const auto result =
         testing_support::runAndKill(step, [&] { return upload(folder.path(), repository, *told); });
-    Stores stores(folder.path());
+    UploadStores stores(folder.path());
     EXPECT_TRUE(result.killed || told->complete);
     const auto held = stores.releases.blobSize(repository, kDigest);
     EXPECT_TRUE(held || !told->complete) << "acknowledged and lost";
@@ -111,7 +88,7 @@ TEST(UploadCrash, LosesNothingThatWasAcknowledged) {
       push(stores, repository);
     }
     EXPECT_EQ(stores.releases.blobSize(repository, kDigest), kContent.size());
-    EXPECT_EQ(contentOf(stores), kContent);
+    EXPECT_EQ(stores.contentOf(kDigest, kContent.size()), kContent);
     EXPECT_TRUE(stores.rows.uploads().empty());
     EXPECT_TRUE(std::filesystem::is_empty(folder / "blobs/sessions"));
     if (!result.killed) break;

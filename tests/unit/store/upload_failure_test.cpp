@@ -8,26 +8,12 @@
 #include <new>
 
 #include "base/error.h"
-#include "store/upload_store.h"
-#include "tests/support/fake_clock.h"
 #include "tests/support/killer.h"
 #include "tests/support/temp_folder.h"
+#include "tests/unit/store/upload_stores.h"
 
 namespace store {
 namespace {
-
-struct Stores {
-  explicit Stores(const std::filesystem::path& folder)
-      : releases(folder / "fairlead.db", clock),
-        blobs(folder / "blobs"),
-        uploads(rows, blobs, folder / "blobs/sessions", clock) {}
-
-  test::FakeClock clock;
-  ReleaseStore releases;
-  RegistryStore rows{releases};
-  DiskBlobStore blobs;
-  UploadStore uploads;
-};
 
 /// What the child saw, in memory that outlives it.
 struct Seen {
@@ -65,12 +51,7 @@ class Pusher {
         return Exit::failedAgain;
       }
     }
-    const auto source = stores_.blobs.open(kDigest);
-    std::string bytes(kContent.size() + 1, '\0');
-    std::size_t size = 0;
-    while (const std::size_t count = source->read(bytes.data() + size, bytes.size() - size))
-      size += count;
-    return bytes.substr(0, size) == kContent ? Exit::done : Exit::otherContent;
+    return stores_.contentOf(kDigest, kContent.size()) == kContent ? Exit::done : Exit::otherContent;
   }
 
  private:
@@ -88,7 +69,7 @@ class Pusher {
     if (!upload || !upload->commit(kDigest)) throw base::Error(base::Errc::conflict, "nothing to commit");
   }
 
-  Stores stores_;
+  UploadStores stores_;
   Seen& seen_;
   const RepositoryName repository_ = RepositoryName::parse("hello");
   std::string uuid_;
@@ -111,7 +92,7 @@ TEST_P(UploadFailure, IsToldAndCostsNothingElse) {
   for (int step = 1;; step += kStride) {
     ASSERT_LT(step, 400);
     const testing_support::TempFolder folder;
-    { const Stores made(folder.path()); }
+    { const UploadStores made(folder.path()); }
     auto* seen = new (memory) Seen;
     const auto result = testing_support::runAndFail(step, GetParam(), [&] {
       try {
@@ -139,7 +120,7 @@ TEST_P(UploadFailure, IsToldAndCostsNothingElse) {
         EXPECT_EQ(seen->durableAfter, seen->acknowledged) << "bytes that were never durable count as such";
       }
     }
-    Stores stores(folder.path());  // nothing keeps a server from starting on what is left
+    UploadStores stores(folder.path());  // nothing keeps a server from starting on what is left
     if (result.exitStatus != 50) {
       EXPECT_EQ(stores.releases.blobSize(RepositoryName::parse("hello"), kDigest), kContent.size());
     }
