@@ -160,15 +160,21 @@ void RestApi::serve(base::HttpRequest& request, base::HttpResponse& response,
             .named = std::nullopt,
             .body = {},
             .origin = originOf(request, parts_.control.urls)};
-  if (const auto app = call.words.find("app"); app != call.words.end())
+  const controller::Access& access = parts_.control.access;
+  const auto app = call.words.find("app");
+  if (bySignature)  // a permission by itself
     call.named = controller::appNamed(parts_.control.store, app->second);
+  else if (controller::isAboutApp(route.action))
+    call.named = access.app(caller, route.action, app->second);
+  else
+    access.require(caller, route.action);
   if (route.body) call.body = readBody(request, *route.body);
   answer(request, response, route.handle(call));
 }
 
 void RestApi::count(const base::HttpRequest& request, base::HttpResponse& response,
                     const controller::Caller& caller) {
-  if (caller.local || !limiter_.limits()) return;
+  if (caller.isLocal() || !limiter_.limits()) return;
   const std::string key = base::Digest::of(request.get("Authorization", "")).str();
   response.set("RateLimit-Remaining", "0");
   response.set("RateLimit-Remaining", std::to_string(limiter_.take(key)));

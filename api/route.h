@@ -68,6 +68,8 @@ struct Route {
   std::string summary;
   Shape answer;
   std::function<Reply(const Call&)> handle;
+  /// Asked before it is handled, about the app when it is about one.
+  controller::Action action = controller::Action::administer;
   std::optional<Shape> body = std::nullopt;
   int status = 200;
   Door door = Door::token;

@@ -6,13 +6,13 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/render.h"
-#include "gitd/ssh_server.h"
 
 namespace api {
 namespace {
 
 using base::Errc;
 using base::Error;
+using controller::Action;
 
 Reply showAccount(const Call& call) {
   auto json = controller::renderUser(call.caller.user);
@@ -27,9 +27,7 @@ Reply showAccount(const Call& call) {
 }
 
 std::vector<store::Key> keysOf(const Call& call) {
-  std::vector<store::Key> keys = call.store().keys();
-  std::erase_if(keys, [&](const store::Key& key) { return key.user != call.caller.user; });
-  return keys;
+  return call.parts.control.keysAndTokens.keys(call.caller, controller::Accounts::Whose::own);
 }
 
 Reply listKeys(const Call& call) {
@@ -53,19 +51,14 @@ Reply showKey(const Call& call) {
 }
 
 Reply addKey(const Call& call) {
-  const gitd::PublicKey parsed = gitd::parsePublicKey(base::jsonString(call.body, "public_key"));
-  const store::Key key{.fingerprint = parsed.fingerprint,
-                       .publicKey = parsed.canonical,
-                       .comment = parsed.comment,
-                       .user = call.caller.user,
-                       .createdAt = call.parts.control.clock.now()};
-  call.store().addKey(key);
+  const store::Key key = call.parts.control.keysAndTokens.addKey(
+      call.caller, {.text = base::jsonString(call.body, "public_key")});
   return reply(controller::renderKey(key), 201);
 }
 
 Reply removeKey(const Call& call) {
   const store::Key key = keyNamed(call);
-  call.store().removeKey(key.fingerprint);
+  call.parts.control.keysAndTokens.removeKey(call.caller, key.fingerprint);
   return reply(controller::renderKey(key));
 }
 
@@ -106,25 +99,26 @@ Reply none(const Call& call) {
 
 std::vector<Route> accountRoutes() {
   return {
-      {"GET", "/account", "Who the token belongs to", accountShape(), showAccount},
-      {"GET", "/users/~", "Who the token belongs to", accountShape(), showAccount},
-      {"GET", "/account/features", "Switches of the account: none", noneShape(), none},
-      {"GET", "/account/keys", "The account's SSH keys", listOf(keyShape()), listKeys},
-      {"POST", "/account/keys", "Add an SSH key", keyShape(), addKey,
+      {"GET", "/account", "Who the token belongs to", accountShape(), showAccount, Action::identify},
+      {"GET", "/users/~", "Who the token belongs to", accountShape(), showAccount, Action::identify},
+      {"GET", "/account/features", "Switches of the account: none", noneShape(), none, Action::identify},
+      {"GET", "/account/keys", "The account's SSH keys", listOf(keyShape()), listKeys, Action::readAccount},
+      {"POST", "/account/keys", "Add an SSH key", keyShape(), addKey, Action::changeAccount,
        object({required("public_key", text())}), 201},
-      {"GET", "/account/keys/{key}", "One key, by id or fingerprint", keyShape(), showKey},
-      {"DELETE", "/account/keys/{key}", "Take a key away", keyShape(), removeKey},
-      {"GET", "/stacks", "The stacks that are here", listOf(stackShape()), listStacks},
-      {"GET", "/stacks/{stack}", "One stack", stackShape(), showStack},
-      {"GET", "/regions", "The regions: one", listOf(regionShape()), listRegions},
-      {"GET", "/regions/{region}", "One region", regionShape(), showRegion},
-      {"GET", "/addons", "Add-ons: none", noneShape(), none},
-      {"GET", "/app-transfers", "App transfers under way: none", noneShape(), none},
-      {"GET", "/account/app-transfers", "App transfers under way: none", noneShape(), none},
-      {"GET", "/pipelines", "Pipelines: none", noneShape(), none},
-      {"GET", "/teams", "Teams: none", noneShape(), none},
-      {"GET", "/apps/{app}/addons", "The app's add-ons: none", noneShape(), none},
-      {"GET", "/apps/{app}/addon-attachments", "The app's add-ons: none", noneShape(), none},
+      {"GET", "/account/keys/{key}", "One key, by id or fingerprint", keyShape(), showKey,
+       Action::readAccount},
+      {"DELETE", "/account/keys/{key}", "Take a key away", keyShape(), removeKey, Action::changeAccount},
+      {"GET", "/stacks", "The stacks that are here", listOf(stackShape()), listStacks, Action::identify},
+      {"GET", "/stacks/{stack}", "One stack", stackShape(), showStack, Action::identify},
+      {"GET", "/regions", "The regions: one", listOf(regionShape()), listRegions, Action::identify},
+      {"GET", "/regions/{region}", "One region", regionShape(), showRegion, Action::identify},
+      {"GET", "/addons", "Add-ons: none", noneShape(), none, Action::identify},
+      {"GET", "/app-transfers", "App transfers under way: none", noneShape(), none, Action::identify},
+      {"GET", "/account/app-transfers", "App transfers under way: none", noneShape(), none, Action::identify},
+      {"GET", "/pipelines", "Pipelines: none", noneShape(), none, Action::identify},
+      {"GET", "/teams", "Teams: none", noneShape(), none, Action::identify},
+      {"GET", "/apps/{app}/addons", "The app's add-ons: none", noneShape(), none, Action::viewApp},
+      {"GET", "/apps/{app}/addon-attachments", "The app's add-ons: none", noneShape(), none, Action::viewApp},
   };
 }
 

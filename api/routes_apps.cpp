@@ -12,10 +12,11 @@ namespace {
 
 using base::Errc;
 using base::Error;
+using controller::Action;
 
 Reply listApps(const Call& call) {
   Listing listing{.fields = {"name", "id", "updated_at"}};
-  for (const store::App& app : call.store().apps())
+  for (const store::App& app : call.parts.control.access.apps(call.caller))
     listing.all.push_back(controller::appJson(call.parts.control, app));
   return page(call, std::move(listing));
 }
@@ -68,15 +69,16 @@ Shape newApp() {
 
 std::vector<Route> appRoutes() {
   return {
-      {"GET", "/apps", "All apps", listOf(appShape()), listApps},
-      {"GET", "/users/~/apps", "All apps", listOf(appShape()), listApps},
-      {"POST", "/apps", "Make an app", appShape(), createApp, newApp(), 201},
-      {"GET", "/apps/{app}", "One app, by name or id", appShape(), showApp},
+      {"GET", "/apps", "All apps", listOf(appShape()), listApps, Action::identify},
+      {"GET", "/users/~/apps", "All apps", listOf(appShape()), listApps, Action::identify},
+      {"POST", "/apps", "Make an app", appShape(), createApp, Action::createApp, newApp(), 201},
+      {"GET", "/apps/{app}", "One app, by name or id", appShape(), showApp, Action::viewApp},
       {"PATCH", "/apps/{app}", "Another name, another stack for the builds to come", appShape(), changeApp,
-       object({{"name", text()}, {"build_stack", text()}})},
-      {"DELETE", "/apps/{app}", "Remove an app and all that is its", appShape(), destroyApp},
+       Action::manageApp, object({{"name", text()}, {"build_stack", text()}})},
+      {"DELETE", "/apps/{app}", "Remove an app and all that is its", appShape(), destroyApp,
+       Action::manageApp},
       {"GET", "/apps/{app}/pipeline-couplings", "The app's pipeline: 404, there are none", anything(),
-       showPipeline},
+       showPipeline, Action::viewApp},
   };
 }
 

@@ -8,6 +8,7 @@
 namespace api {
 namespace {
 
+using controller::Action;
 Reply showConfig(const Call& call) {
   return reply(controller::renderConfig(call.store().currentRelease(call.app().id).config));
 }
@@ -29,9 +30,10 @@ Reply changeConfig(const Call& call) {
 
 std::vector<Route> configRoutes() {
   return {
-      {"GET", "/apps/{app}/config-vars", "The app's config vars", configShape(), showConfig},
+      {"GET", "/apps/{app}/config-vars", "The app's config vars", configShape(), showConfig,
+       Action::operateApp},
       {"PATCH", "/apps/{app}/config-vars", "Set config vars, remove those that are null: one release",
-       configShape(), changeConfig, mapOf(orNull(text()))},
+       configShape(), changeConfig, Action::operateApp, mapOf(orNull(text()))},
   };
 }
 

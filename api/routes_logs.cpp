@@ -15,6 +15,7 @@ namespace {
 
 using base::Errc;
 using base::Error;
+using controller::Action;
 
 constexpr std::int64_t kDefaultLines = 100;
 constexpr std::int64_t kMostLines = 10'000;
@@ -111,7 +112,7 @@ Reply streamLogs(const Call& call) {
 std::vector<Route> logRoutes() {
   return {
       {"POST", "/apps/{app}/log-sessions", "A signed URL that gives log lines", logSessionShape(),
-       createSession,
+       createSession, Action::viewApp,
        object({{"dyno", orNull(text())},
                {"type", orNull(text())},
                {"source", orNull(text())},
@@ -123,6 +124,7 @@ std::vector<Route> logRoutes() {
        .summary = "Log lines, as text or as server-sent events; with \"tail\" until the client goes",
        .answer = anything(),
        .handle = streamLogs,
+       .action = Action::viewApp,
        .door = Door::signature},
   };
 }

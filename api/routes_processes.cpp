@@ -13,6 +13,7 @@ namespace {
 
 using base::Errc;
 using base::Error;
+using controller::Action;
 
 base::JsonObject::Ptr entryJson(const Call& call, const controller::FormationEntry& entry) {
   return controller::renderFormation(call.app(), entry);
@@ -132,20 +133,21 @@ Shape changes() {
 std::vector<Route> processRoutes() {
   return {
       {"GET", "/apps/{app}/formation", "How many processes of each type are to run", listOf(formationShape()),
-       listFormation},
+       listFormation, Action::viewApp},
       {"PATCH", "/apps/{app}/formation", "Scale several process types in one step", listOf(formationShape()),
-       changeFormation, changes()},
-      {"GET", "/apps/{app}/formation/{type}", "One process type", formationShape(), showFormation},
+       changeFormation, Action::operateApp, changes()},
+      {"GET", "/apps/{app}/formation/{type}", "One process type", formationShape(), showFormation,
+       Action::viewApp},
       {"PATCH", "/apps/{app}/formation/{type}", "Scale one process type", formationShape(),
-       changeOneFormation, oneChange()},
-      {"GET", "/apps/{app}/dynos", "The app's processes", listOf(dynoShape()), listDynos},
+       changeOneFormation, Action::operateApp, oneChange()},
+      {"GET", "/apps/{app}/dynos", "The app's processes", listOf(dynoShape()), listDynos, Action::viewApp},
       {"DELETE", "/apps/{app}/dynos", "Replace all processes by new ones", object({}), restartAll,
-       std::nullopt, 202},
-      {"GET", "/apps/{app}/dynos/{dyno}", "One process", dynoShape(), showDyno},
+       Action::operateApp, std::nullopt, 202},
+      {"GET", "/apps/{app}/dynos/{dyno}", "One process", dynoShape(), showDyno, Action::viewApp},
       {"DELETE", "/apps/{app}/dynos/{dyno}", "Replace one process by a new one", object({}), restartOne,
-       std::nullopt, 202},
+       Action::operateApp, std::nullopt, 202},
       {"DELETE", "/apps/{app}/formations/{type}", "Replace all processes of a type by new ones", object({}),
-       restartType, std::nullopt, 202},
+       restartType, Action::operateApp, std::nullopt, 202},
   };
 }
 

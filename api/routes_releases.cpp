@@ -15,6 +15,7 @@ namespace {
 
 using base::Errc;
 using base::Error;
+using controller::Action;
 
 const std::vector<std::string> kFields{"version", "id"};
 
@@ -67,7 +68,10 @@ Reply showConfig(const Call& call) {
 }
 
 store::Slug slugToRelease(const Call& call, const std::string& id) {
-  if (auto slug = call.store().findSlug(id)) return *std::move(slug);
+  auto slug = call.store().findSlug(id);
+  // Of an app that the caller may view, or it would learn what is in others.
+  if (slug && call.parts.control.access.may(call.caller, Action::viewApp, call.store().getApp(slug->app)))
+    return *std::move(slug);
   throw Error(Errc::notFound, "there is no slug " + base::printable(id));
 }
 
@@ -95,13 +99,15 @@ Reply createRelease(const Call& call) {
 
 std::vector<Route> releaseRoutes() {
   return {
-      {"GET", "/apps/{app}/releases", "The app's releases", listOf(releaseShape()), listReleases},
+      {"GET", "/apps/{app}/releases", "The app's releases", listOf(releaseShape()), listReleases,
+       Action::viewApp},
       {"POST", "/apps/{app}/releases", "Go back to a release, or release a slug, also of another app",
-       releaseShape(), createRelease,
+       releaseShape(), createRelease, Action::deployApp,
        object({{"release", text()}, {"slug", text()}, {"description", text()}}), 201},
-      {"GET", "/apps/{app}/releases/{release}", "One release, by number or id", releaseShape(), showRelease},
+      {"GET", "/apps/{app}/releases/{release}", "One release, by number or id", releaseShape(), showRelease,
+       Action::viewApp},
       {"GET", "/apps/{app}/releases/{release}/config-vars", "The release's config vars", configShape(),
-       showConfig},
+       showConfig, Action::operateApp},
   };
 }
 

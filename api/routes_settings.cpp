@@ -14,6 +14,7 @@ namespace {
 
 using base::Errc;
 using base::Error;
+using controller::Action;
 
 Reply listBuildpacks(const Call& call) {
   return reply(controller::renderBuildpacks(call.store().buildpacks(call.app().id)));
@@ -70,14 +71,15 @@ Reply changeFeature(const Call& call) {
 std::vector<Route> settingRoutes() {
   return {
       {"GET", "/apps/{app}/buildpack-installations", "The buildpacks that were set",
-       listOf(installationShape()), listBuildpacks},
+       listOf(installationShape()), listBuildpacks, Action::viewApp},
       {"PUT", "/apps/{app}/buildpack-installations", "Set the list of buildpacks",
-       listOf(installationShape()), setBuildpacks,
+       listOf(installationShape()), setBuildpacks, Action::operateApp,
        object({required("updates", listOf(object({required("buildpack", text())})))})},
-      {"GET", "/apps/{app}/features", "The app's switches", listOf(featureShape()), listFeatures},
-      {"GET", "/apps/{app}/features/{feature}", "One switch", featureShape(), showFeature},
+      {"GET", "/apps/{app}/features", "The app's switches", listOf(featureShape()), listFeatures,
+       Action::viewApp},
+      {"GET", "/apps/{app}/features/{feature}", "One switch", featureShape(), showFeature, Action::viewApp},
       {"PATCH", "/apps/{app}/features/{feature}", "Switch it on or off", featureShape(), changeFeature,
-       object({required("enabled", flag())})},
+       Action::operateApp, object({required("enabled", flag())})},
   };
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 using base::Errc;
 using base::Error;
+using controller::Action;
 
 constexpr std::size_t kListed = 1000;
 
@@ -80,14 +81,15 @@ Reply sendBlob(const Call& call) {
 
 std::vector<Route> slugRoutes() {
   return {
-      {"GET", "/apps/{app}/slugs", "The app's slugs", listOf(slugShape()), listSlugs},
-      {"GET", "/apps/{app}/slugs/{slug}", "One slug, with a signed URL to download it", slugShape(),
-       showSlug},
+      {"GET", "/apps/{app}/slugs", "The app's slugs", listOf(slugShape()), listSlugs, Action::viewApp},
+      {"GET", "/apps/{app}/slugs/{slug}", "One slug, with a signed URL to download it", slugShape(), showSlug,
+       Action::viewApp},
       {.method = "GET",
        .path = "/apps/{app}/slugs/{slug}/blob",
        .summary = "The slug itself: a tar, compressed; Range, ETag, HEAD",
        .answer = anything(),
        .handle = sendBlob,
+       .action = Action::viewApp,
        .door = Door::signature},
   };
 }

@@ -120,8 +120,10 @@ Shape keyShape() {
                                       {"public_key", text()},
                                       {"comment", text()},
                                       {"email", text()},
+                                      {"app", orNull(text())},
                                       {"created_at", text()},
-                                      {"updated_at", text()}})));
+                                      {"updated_at", text()},
+                                      {"last_used_at", orNull(text())}})));
 }
 
 Shape logSessionShape() {

@@ -11,6 +11,7 @@
 #include "controller/build_log.h"
 #include "controller/build_source.h"
 #include "controller/push_options.h"
+#include "store/acting.h"
 #include "store/model.h"
 
 namespace controller {
@@ -34,6 +35,8 @@ class BuildRun {
   const gitd::PushRequest* push() const noexcept { return std::get_if<gitd::PushRequest>(&source_); }
   /// Null for a commit.
   const TarballRequest* tarball() const noexcept { return std::get_if<TarballRequest>(&source_); }
+  /// Who asked for it.
+  const store::Actor& actor() const noexcept { return actor_; }
   const PushOptions& options() const noexcept { return options_; }
   BuildLog& log() noexcept { return log_; }
   std::stop_token stopToken() const { return stop_.get_token(); }
@@ -59,6 +62,7 @@ class BuildRun {
   const store::App app_;
   const BuildSource source_;
   const PushOptions options_;
+  const store::Actor actor_ = store::ActingAs::current();
   const std::chrono::steady_clock::time_point queuedAt_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point startedAt_;
   BuildLog log_;

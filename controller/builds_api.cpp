@@ -63,15 +63,19 @@ void BuildsApi::handle(base::HttpRequest& request, base::HttpResponse& response,
   constexpr std::size_t kOutputParts = 5;
   if (parts[0] == "sources" && parts.size() == 2) return handleSource(call);
   if (parts.size() == kOutputParts && parts[2] == "builds" && parts[4] == "output") {
-    if (UrlSigner::isSigned(request.getURI()))
-      parts_.signer.check(call.method, request.getURI());
-    else
-      authenticate();
-    return sendOutput(call);
+    // A signed URL is a permission by itself.
+    if (!UrlSigner::isSigned(request.getURI()))
+      return sendOutput(call, parts_.access.app(authenticate(), Action::viewApp, parts[1]));
+    parts_.signer.check(call.method, request.getURI());
+    return sendOutput(call, parts_.access.app(localAdministrator(), Action::viewApp, parts[1]));
   }
   const Caller caller = authenticate();
-  if (parts[0] == "sources") return createSource(call);
-  const store::App app = appNamed(parts[1]);
+  if (parts[0] == "sources") {
+    parts_.access.require(caller, Action::createApp);
+    return createSource(call);
+  }
+  const bool changes = call.method == "POST";
+  const store::App app = parts_.access.app(caller, changes ? Action::deployApp : Action::viewApp, parts[1]);
   if (parts[2] == "sources") return createSource(call);
   handleBuilds(call, app, caller);
 }
@@ -139,9 +143,8 @@ void BuildsApi::listBuilds(const Call& call, const store::App& app) {
 }
 
 /// From the first byte: of a build that goes on, until it ends.
-void BuildsApi::sendOutput(const Call& call) {
+void BuildsApi::sendOutput(const Call& call, const store::App& app) {
   if (call.method != "GET" && call.method != "HEAD") throwNothingHere();
-  const store::App app = appNamed(call.parts[1]);
   const store::Build build = buildNamed(app, call.parts[3]);
   const auto run = parts_.deployer.find(build.id);
   const base::Fd file = run ? base::Fd() : base::openFile(parts_.folder.buildLog(app.name, build.number), 0);
@@ -156,15 +159,6 @@ void BuildsApi::sendOutput(const Call& call) {
   std::string buffer(64u << 10, '\0');
   while (const std::size_t count = base::readSome(file, buffer.data(), buffer.size()))
     out.write({buffer.data(), count});
-}
-
-store::App BuildsApi::appNamed(const std::string& nameOrId) {
-  const auto name = store::AppName::tryParse(nameOrId);
-  if (const auto app = name ? parts_.store.findApp(*name) : std::nullopt) return *app;
-  for (store::App& app : parts_.store.apps())
-    if (app.uuid == nameOrId) return std::move(app);
-  throw Error(Errc::notFound,
-              "there is no app \"" + base::printable(nameOrId) + "\": list them with fairlead apps");
 }
 
 store::Build BuildsApi::buildNamed(const store::App& app, const std::string& idOrNumber) {

@@ -23,6 +23,7 @@ struct BuildsApiParts {
   SourceStore& sources;
   const UrlSigner& signer;
   const BuildView& view;
+  const Access& access;
 };
 
 /// POST /sources and /apps/APP/sources, PUT and GET of a source, POST and GET /apps/APP/builds, GET
@@ -32,7 +33,7 @@ class BuildsApi {
   explicit BuildsApi(BuildsApiParts parts) : parts_(parts) {}
 
   static bool serves(const std::string& path);
-  /// Of a path that it serves. `authenticate` throws unauthenticated.
+  /// Of a path that it serves. `authenticate` throws unauthenticated; what the caller may, Access says.
   void handle(base::HttpRequest& request, base::HttpResponse& response,
               const std::function<Caller()>& authenticate);
 
@@ -48,8 +49,7 @@ class BuildsApi {
   void createSource(const Call& call);
   void createBuild(const Call& call, const store::App& app, const Caller& caller);
   void listBuilds(const Call& call, const store::App& app);
-  void sendOutput(const Call& call);
-  store::App appNamed(const std::string& nameOrId);
+  void sendOutput(const Call& call, const store::App& app);
   store::Build buildNamed(const store::App& app, const std::string& idOrNumber);
   std::string origin(const base::HttpRequest& request) const;
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "store/acting.h"
 
 namespace controller {
 namespace {
@@ -89,6 +90,13 @@ std::variant<Parsed, std::string> parse(const CommandSpec& spec, const std::vect
   return parsed;
 }
 
+void requireRight(const CommandSpec& spec, const Invocation& call) {
+  if (!isAboutApp(spec.action)) return call.require(spec.action);
+  const bool named = call.option("app") || !call.io.defaultApp.empty();
+  if (!named && spec.withoutApp) return call.require(*spec.withoutApp);
+  call.app();
+}
+
 }  // namespace
 
 std::optional<std::string> Invocation::option(const std::string& name) const {
@@ -103,11 +111,7 @@ store::App Invocation::app() const {
     throw base::Error(
         base::Errc::invalidArgument,
         "which app? Name it with -a APP, or run this in a folder with a git remote named fairlead");
-  const auto parsed = store::AppName::tryParse(name);
-  if (const auto app = parsed ? parts.store.findApp(*parsed) : std::nullopt) return *app;
-  throw base::Error(base::Errc::notFound,
-                    "there is no app \"" + base::printable(name) +
-                        "\": list them with fairlead apps, or make it with fairlead apps:create NAME");
+  return parts.access.app(caller, isAboutApp(action) ? action : Action::viewApp, name);
 }
 
 std::size_t Invocation::number(const std::string& name, std::size_t otherwise) const {
@@ -129,9 +133,10 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
 
 CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
   for (const auto& group :
-       {appCommands(), configCommands(), domainCommands(), drainCommands(), runCommands(), featureCommands(), limitCommands(),
-        networkCommands(), buildpackCommands(), releaseCommands(), publishCommands(), processCommands(),
-        stackCommands(), collectionCommands(), registryCommands(), scrubCommands(), serverCommands()})
+       {appCommands(), configCommands(), domainCommands(), drainCommands(), runCommands(), featureCommands(),
+        limitCommands(), networkCommands(), buildpackCommands(), releaseCommands(), publishCommands(),
+        processCommands(), stackCommands(), collectionCommands(), registryCommands(), scrubCommands(),
+        accountCommands(), accessCommands(), serverCommands()})
     specs_.insert(specs_.end(), group.begin(), group.end());
 }
 
@@ -172,12 +177,15 @@ int CommandSet::dispatch(const Caller& caller, const std::vector<std::string>& a
     return 2;
   }
   auto& words = std::get<Parsed>(parsed);
-  const Invocation invocation{parts_, caller, io, std::move(words.args), std::move(words.options)};
+  const Invocation invocation{parts_,      caller, io, std::move(words.args), std::move(words.options),
+                              spec->action};
   if (invocation.flag("help")) return help(io, spec->name);
+  requireRight(*spec, invocation);
   return spec->run(invocation);
 }
 
 int CommandSet::run(const Caller& caller, const std::vector<std::string>& argv, CommandIo io) {
+  const store::ActingAs acting({caller.user, caller.via});
   try {
     return dispatch(caller, argv, io);
   } catch (const base::Error& error) {

@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/interaction.h"
 #include "base/json.h"
+#include "controller/access.h"
+#include "controller/accounts.h"
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
 #include "controller/build_view.h"
@@ -37,11 +39,8 @@ namespace controller {
 
 class LogDrains;
 
-/// Who asks. `local`: over the unix socket, the machine's administrator.
-struct Caller {
-  std::string user;
-  bool local = false;
-};
+/// Who asks.
+using Caller = Identity;
 
 /// What a command reads and writes.
 struct CommandIo {
@@ -53,7 +52,8 @@ struct CommandIo {
   std::string input;       ///< text given with the command (a public key)
   std::string defaultApp;  ///< from the client's git remote
   std::stop_token stop;
-  base::Interaction* interaction = nullptr;  ///< the client, where the door has one that a command can talk with
+  base::Interaction* interaction =
+      nullptr;  ///< the client, where the door has one that a command can talk with
 };
 
 /// Everything that commands work with; all outlive the set.
@@ -61,6 +61,9 @@ struct CommandParts {
   const DataFolder& folder;
   const PublicUrls& urls;
   store::ReleaseStore& store;
+  store::AccountStore& accounts;
+  const Access& access;
+  const Accounts& keysAndTokens;
   Deployer& deployer;
   Releases& releases;
   StackService& stacks;
@@ -91,11 +94,15 @@ struct Invocation {
   CommandIo& io;
   std::vector<std::string> args;
   std::map<std::string, std::string> options;  ///< "app" -> "hello"; flags have ""
+  Action action = Action::administer;          ///< that the command needs
 
   bool flag(const std::string& name) const { return options.count(name) != 0; }
   std::optional<std::string> option(const std::string& name) const;
-  /// The app named by -a or the client's git remote; throws invalidArgument or notFound.
+  /// The app named by -a or the client's git remote, with which the caller may do what the command needs;
+  /// throws invalidArgument, notFound (also for an app that the caller may not view) or permissionDenied.
   store::App app() const;
+  /// Throws permissionDenied.
+  void require(Action other) const { parts.access.require(caller, other); }
   /// A whole number option; throws invalidArgument naming it.
   std::size_t number(const std::string& name, std::size_t otherwise) const;
   void print(std::string_view text) const { io.out.write(text); }
@@ -112,6 +119,10 @@ struct CommandSpec {
   std::size_t maxArgs = 0;
   std::vector<std::string> options;  ///< beside json, app and help: "lines=" takes a value, "tail" is a flag
   std::function<int(const Invocation&)> run;
+  /// Asked before it runs, about the app when it is about one.
+  Action action = Action::administer;
+  /// Asked instead when the action is about an app and the call names none; nullopt: it has to name one.
+  std::optional<Action> withoutApp = std::nullopt;
   /// free: behind the first word, what is no option here is a word as well: they are a command line.
   enum class Words { fixed, free } words = Words::fixed;
 };
@@ -122,6 +133,7 @@ class CommandSet {
  public:
   explicit CommandSet(CommandParts parts);
   int run(const Caller& caller, const std::vector<std::string>& argv, CommandIo io);
+  const std::vector<CommandSpec>& specs() const noexcept { return specs_; }
 
  private:
   int dispatch(const Caller& caller, const std::vector<std::string>& argv, CommandIo& io);
@@ -131,6 +143,8 @@ class CommandSet {
 };
 
 /// The groups, each in a file of its own.
+std::vector<CommandSpec> accessCommands();
+std::vector<CommandSpec> accountCommands();
 std::vector<CommandSpec> appCommands();
 std::vector<CommandSpec> buildpackCommands();
 std::vector<CommandSpec> collectionCommands();

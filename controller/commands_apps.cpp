@@ -12,7 +12,7 @@ namespace {
 int listApps(const Invocation& call) {
   auto json = base::makeJsonArray();
   std::vector<std::vector<std::string>> rows;
-  for (const store::App& app : call.parts.store.apps()) {
+  for (const store::App& app : call.parts.access.apps(call.caller)) {
     json->add(appJson(call.parts, app));
     rows.push_back({app.name.str(), call.parts.urls.web(app.name)});
   }
@@ -89,23 +89,25 @@ int destroy(const Invocation& call) {
 
 std::vector<CommandSpec> appCommands() {
   return {
-      {"apps", "", "list the apps", 0, 0, {}, listApps},
+      {"apps", "", "list the apps", 0, 0, {}, listApps, Action::identify},
       {"apps:create",
        "[NAME] [--stack STACK] [--object-format sha1|sha256]",
        "make an app",
        0,
        1,
        {"stack=", "object-format="},
-       create},
-      {"apps:info", "-a APP", "show an app", 0, 0, {}, appInfo},
-      {"apps:rename", "NEWNAME -a APP", "give an app another name", 1, 1, {}, rename},
+       create,
+       Action::createApp},
+      {"apps:info", "-a APP", "show an app", 0, 0, {}, appInfo, Action::viewApp},
+      {"apps:rename", "NEWNAME -a APP", "give an app another name", 1, 1, {}, rename, Action::manageApp},
       {"apps:destroy",
        "-a APP --confirm APP",
        "remove an app and all that is its",
        0,
        0,
        {"confirm="},
-       destroy},
+       destroy,
+       Action::manageApp},
   };
 }
 

@@ -41,9 +41,16 @@ int remove(const Invocation& call) {
 
 std::vector<CommandSpec> drainCommands() {
   return {
-      {"drains", "-a APP", "show where the app's log goes", 0, 0, {}, listDrains},
-      {"drains:add", "URL -a APP", "send the app's log to a syslog or HTTPS receiver", 1, 1, {}, add},
-      {"drains:remove", "URL|ID -a APP", "send it there no more", 1, 1, {}, remove},
+      {"drains", "-a APP", "show where the app's log goes", 0, 0, {}, listDrains, Action::operateApp},
+      {"drains:add",
+       "URL -a APP",
+       "send the app's log to a syslog or HTTPS receiver",
+       1,
+       1,
+       {},
+       add,
+       Action::operateApp},
+      {"drains:remove", "URL|ID -a APP", "send it there no more", 1, 1, {}, remove, Action::operateApp},
   };
 }
 

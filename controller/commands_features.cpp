@@ -57,9 +57,9 @@ int disableFeature(const Invocation& call) {
 
 std::vector<CommandSpec> featureCommands() {
   return {
-      {"features", "-a APP", "list an app's switches", 0, 0, {}, listFeatures},
-      {"features:enable", "NAME -a APP", "switch one on", 1, 1, {}, enableFeature},
-      {"features:disable", "NAME -a APP", "switch one off", 1, 1, {}, disableFeature},
+      {"features", "-a APP", "list an app's switches", 0, 0, {}, listFeatures, Action::viewApp},
+      {"features:enable", "NAME -a APP", "switch one on", 1, 1, {}, enableFeature, Action::operateApp},
+      {"features:disable", "NAME -a APP", "switch one off", 1, 1, {}, disableFeature, Action::operateApp},
   };
 }
 

@@ -51,8 +51,14 @@ int collectGarbage(const Invocation& call) {
 }  // namespace
 
 std::vector<CommandSpec> collectionCommands() {
-  return {
-      {"gc", "[--plan]", "remove what no release, image or upload needs", 0, 0, {"plan"}, collectGarbage}};
+  return {{"gc",
+           "[--plan]",
+           "remove what no release, image or upload needs",
+           0,
+           0,
+           {"plan"},
+           collectGarbage,
+           Action::administer}};
 }
 
 }  // namespace controller

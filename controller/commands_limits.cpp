@@ -68,15 +68,23 @@ int unsetLimits(const Invocation& call) {
 
 std::vector<CommandSpec> limitCommands() {
   return {
-      {"limits", "-a APP", "what a build of an app may use", 0, 0, {}, listLimits},
+      {"limits", "-a APP", "what a build of an app may use", 0, 0, {}, listLimits, Action::viewApp},
       {"limits:set",
        "NAME=VALUE... -a APP",
        "for the next builds: sizes like 2G",
        1,
        kMaxWords,
        {},
-       setLimits},
-      {"limits:unset", "NAME... -a APP", "as the server's settings say", 1, kMaxWords, {}, unsetLimits},
+       setLimits,
+       Action::manageApp},
+      {"limits:unset",
+       "NAME... -a APP",
+       "as the server's settings say",
+       1,
+       kMaxWords,
+       {},
+       unsetLimits,
+       Action::manageApp},
   };
 }
 

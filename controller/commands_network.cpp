@@ -37,14 +37,15 @@ int setNetworkPolicy(const Invocation& call) {
 
 std::vector<CommandSpec> networkCommands() {
   return {
-      {"network", "-a APP", "what builds of an app may reach", 0, 0, {}, showNetworkPolicy},
+      {"network", "-a APP", "what builds of an app may reach", 0, 0, {}, showNetworkPolicy, Action::viewApp},
       {"network:set",
        "full|none|allow HOST... -a APP",
        "for the next builds: *.NAME and NAME:PORT too",
        1,
        kMaxWords,
        {},
-       setNetworkPolicy},
+       setNetworkPolicy,
+       Action::manageApp},
   };
 }
 

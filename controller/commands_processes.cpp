@@ -99,22 +99,24 @@ int showLogs(const Invocation& call) {
 
 std::vector<CommandSpec> processCommands() {
   return {
-      {"ps", "-a APP", "show the processes", 0, 0, {}, showProcesses},
+      {"ps", "-a APP", "show the processes", 0, 0, {}, showProcesses, Action::viewApp},
       {"ps:scale",
        "[TYPE=COUNT|TYPE+COUNT|TYPE-COUNT...] -a APP",
        "show or set how many processes of a type run",
        0,
        50,
        {},
-       scale},
-      {"ps:restart", "[NAME] -a APP", "replace processes by new ones", 0, 1, {}, restart},
+       scale,
+       Action::operateApp},
+      {"ps:restart", "[NAME] -a APP", "replace processes by new ones", 0, 1, {}, restart, Action::operateApp},
       {"logs",
        "-a APP [-n N] [--tail] [--ps NAME]",
        "show what processes and platform said",
        0,
        0,
        {"num=", "tail", "ps=", "source="},
-       showLogs},
+       showLogs,
+       Action::viewApp},
   };
 }
 

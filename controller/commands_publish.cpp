@@ -82,6 +82,8 @@ int publishNow(const Invocation& call) {
         "where to? Name a repository with --to HOST/NAME, or one for all releases with fairlead "
         "publish:to HOST/NAME -a " +
             app.name.str());
+  // It goes there with the server's own logins.
+  if (to) call.parts.access.require(call.caller, Action::manageApp, app);
   const store::Publication job =
       call.parts.publisher.publish(release, to ? ImagePublisher::checkTarget(*to) : *own);
   if (!call.flag("detach")) return follow(call, job);
@@ -150,25 +152,42 @@ std::vector<CommandSpec> publishCommands() {
        0,
        0,
        {"num="},
-       showPublications},
-      {"publish:to", "HOST/NAME -a APP", "push each release to another registry, too", 1, 1, {}, publishTo},
-      {"publish:off", "-a APP", "no longer", 0, 0, {}, publishOff},
+       showPublications,
+       Action::viewApp},
+      {"publish:to",
+       "HOST/NAME -a APP",
+       "push each release to another registry, too",
+       1,
+       1,
+       {},
+       publishTo,
+       Action::manageApp},
+      {"publish:off", "-a APP", "no longer", 0, 0, {}, publishOff, Action::manageApp},
       {"publish:now",
        "[vN] -a APP [--to HOST/NAME] [--detach]",
        "push one release to another registry",
        0,
        1,
        {"to=", "detach"},
-       publishNow},
-      {"registries", "", "list the registries that the server logs in to", 0, 0, {}, listRegistries},
+       publishNow,
+       Action::deployApp},
+      {"registries",
+       "",
+       "list the registries that the server logs in to",
+       0,
+       0,
+       {},
+       listRegistries,
+       Action::readServer},
       {"registries:add",
        "HOST --username NAME",
        "log in to a registry; the password is read from the standard input",
        1,
        1,
        {"username=", "password-stdin"},
-       addLogin},
-      {"registries:remove", "HOST", "forget a registry's login", 1, 1, {}, removeLogin},
+       addLogin,
+       Action::administer},
+      {"registries:remove", "HOST", "forget a registry's login", 1, 1, {}, removeLogin, Action::administer},
   };
 }
 

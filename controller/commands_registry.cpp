@@ -1,4 +1,4 @@
-// tokens, tokens:create, tokens:remove, registry:login
+// tokens, tokens:create, tokens:revoke, registry:login
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/command_set.h"
@@ -27,14 +27,22 @@ std::optional<std::chrono::seconds> parseLifetime(const std::string& text) {
 }
 
 TokenKind kindOf(const Invocation& call, TokenKind otherwise) {
-  if (call.flag("pull") && call.flag("push"))
-    throw base::Error(base::Errc::invalidArgument, "--pull and --push: choose one; --push may pull, too");
-  if (call.flag("pull")) return TokenKind::pull;
-  return call.flag("push") ? TokenKind::push : otherwise;
+  std::vector<TokenKind> asked;
+  for (const TokenKind kind : {TokenKind::read, TokenKind::deploy, TokenKind::push, TokenKind::pull})
+    if (call.flag(std::string(name(kind)))) asked.push_back(kind);
+  if (asked.size() > 1)
+    throw base::Error(base::Errc::invalidArgument, "--" + std::string(name(asked[0])) + " and --" +
+                                                       std::string(name(asked[1])) +
+                                                       ": choose one; --push may pull, too");
+  return asked.empty() ? otherwise : asked[0];
 }
 
 std::string mayText(const store::Token& token) {
   switch (token.kind) {
+    case TokenKind::read:
+      return "look";
+    case TokenKind::deploy:
+      return "deploy";
     case TokenKind::pull:
       return "pull images";
     case TokenKind::push:
@@ -45,7 +53,8 @@ std::string mayText(const store::Token& token) {
 }
 
 std::string whereText(const store::Token& token) {
-  return token.app ? "of " + token.app->str() : token.kind == TokenKind::full ? "" : "of all";
+  if (token.app) return "of " + token.app->str();
+  return token.kind == TokenKind::push || token.kind == TokenKind::pull ? "of all" : "";
 }
 
 std::string untilText(const store::Token& token, base::Time now) {
@@ -64,29 +73,33 @@ base::JsonObject::Ptr renderToken(const store::Token& token, base::Time now) {
   json->set("expires_at",
             token.expiresAt ? Poco::Dynamic::Var(base::toRfc3339(*token.expiresAt)) : Poco::Dynamic::Var());
   json->set("expired", isExpired(token, now));
+  json->set("last_used_at",
+            token.lastUsedAt ? Poco::Dynamic::Var(base::toRfc3339(*token.lastUsedAt)) : Poco::Dynamic::Var());
   json->set("created_at", base::toRfc3339(token.createdAt));
   return json;
 }
 
 /// What the options say; `lifetime` where they say nothing. -a counts only when it was given: the client's
 /// own app must not narrow a token silently.
-store::NewToken tokenAsked(const Invocation& call, TokenKind kind,
-                           std::optional<std::chrono::seconds> lifetime) {
-  store::NewToken token{.user = call.caller.user, .description = "", .secretHash = "", .kind = kind};
-  if (call.option("app")) token.app = call.app().id;
+TokenRequest tokenAsked(const Invocation& call, TokenKind kind,
+                        std::optional<std::chrono::seconds> lifetime) {
+  TokenRequest request{.kind = kind, .description = ""};
+  if (call.option("app")) request.app = call.app().id;
   if (const auto text = call.option("expires")) lifetime = parseLifetime(*text);
-  if (lifetime) token.expiresAt = call.parts.clock.now() + *lifetime;
-  return token;
+  if (lifetime) request.expiresAt = call.parts.clock.now() + *lifetime;
+  return request;
 }
 
 int listTokens(const Invocation& call) {
   auto json = base::makeJsonArray();
   std::vector<std::vector<std::string>> rows;
   const base::Time now = call.parts.clock.now();
-  for (const store::Token& token : call.parts.store.tokens()) {
+  const auto whose = call.flag("all") ? Accounts::Whose::all : Accounts::Whose::own;
+  for (const store::Token& token : call.parts.keysAndTokens.tokens(call.caller, whose)) {
     json->add(renderToken(token, now));
-    rows.push_back({std::to_string(token.id), token.user, mayText(token), whereText(token),
-                    untilText(token, now), token.description});
+    rows.push_back(
+        {std::to_string(token.id), token.user, mayText(token), whereText(token), untilText(token, now),
+         token.lastUsedAt ? "used " + base::toRfc3339(*token.lastUsedAt) : "never used", token.description});
   }
   call.print(json,
              rows.empty() ? "There are no tokens yet: make one with fairlead tokens:create\n" : table(rows));
@@ -95,33 +108,31 @@ int listTokens(const Invocation& call) {
 
 int createToken(const Invocation& call) {
   const TokenKind otherwise = call.option("app") ? TokenKind::push : TokenKind::full;
-  store::NewToken asked = tokenAsked(call, kindOf(call, otherwise), std::nullopt);
+  TokenRequest asked = tokenAsked(call, kindOf(call, otherwise), std::nullopt);
   asked.description = call.args.empty() ? call.option("description").value_or("") : call.args[0];
-  const std::string secret = newTokenSecret();
-  asked.secretHash = hashOfSecret(secret);
-  auto json = renderToken(call.parts.store.addToken(asked), call.parts.clock.now());
-  json->set("token", secret);
-  call.print(json, secret + "\n");
+  const NewSecret made = call.parts.keysAndTokens.createToken(call.caller, asked);
+  auto json = renderToken(made.token, call.parts.clock.now());
+  json->set("token", made.secret);
+  call.print(json, made.secret + "\n");
   return 0;
 }
 
-int removeToken(const Invocation& call) {
+int revokeToken(const Invocation& call) {
   std::uint64_t id = 0;
   if (!base::parseNumber(call.args[0], id))
     throw base::Error(base::Errc::invalidArgument, "a token is named by its number: see fairlead tokens");
-  call.parts.store.removeToken(static_cast<std::int64_t>(id));
-  call.print("Token " + call.args[0] + " removed; what was logged in with it is no more\n");
+  call.parts.keysAndTokens.removeToken(call.caller, static_cast<std::int64_t>(id));
+  call.print("Token " + call.args[0] + " revoked; what was logged in with it is no more\n");
   return 0;
 }
 
 int logIn(const Invocation& call) {
   constexpr std::chrono::days kLifetime{90};
-  store::NewToken asked = tokenAsked(call, kindOf(call, TokenKind::pull), kLifetime);
-  const std::string url = call.option("url") ? parsePublicUrl(*call.option("url")) : call.parts.urls.registry();
+  TokenRequest asked = tokenAsked(call, kindOf(call, TokenKind::pull), kLifetime);
+  const std::string url =
+      call.option("url") ? parsePublicUrl(*call.option("url")) : call.parts.urls.registry();
   asked.description = "registry:login";
-  const std::string secret = newTokenSecret();
-  asked.secretHash = hashOfSecret(secret);
-  const store::Token token = call.parts.store.addToken(asked);
+  const auto [token, secret] = call.parts.keysAndTokens.createToken(call.caller, asked);
   const LoginTexts texts = loginTexts({.url = url, .secret = secret});
   auto json = renderToken(token, call.parts.clock.now());
   json->set("token", secret);
@@ -130,7 +141,7 @@ int logIn(const Invocation& call) {
   const std::string until = untilText(token, call.parts.clock.now());
   call.print(json, "Token " + std::to_string(token.id) + " may " + mayText(token) + " " + whereText(token) +
                        (until.empty() ? "" : ", " + until) +
-                       ". It is shown this once; fairlead tokens:remove " + std::to_string(token.id) +
+                       ". It is shown this once; fairlead tokens:revoke " + std::to_string(token.id) +
                        " ends it.\n\n" + explain(texts));
   return 0;
 }
@@ -139,22 +150,38 @@ int logIn(const Invocation& call) {
 
 std::vector<CommandSpec> registryCommands() {
   return {
-      {"tokens", "", "list the tokens: what each may do, and until when", 0, 0, {}, listTokens},
+      {"tokens",
+       "[--all]",
+       "list your tokens, or everybody's: what each may do, and until when",
+       0,
+       0,
+       {"all"},
+       listTokens,
+       Action::readAccount},
       {"tokens:create",
-       "[NAME] [--pull | --push] [--expires 90d] [-a APP]",
-       "make a token; shown once. With --pull, --push or -a it is for the registry only",
+       "[NAME] [--read | --deploy | --pull | --push] [--expires 90d] [-a APP]",
+       "make a token; shown once. With --pull, --push or only -a it is for the registry only",
        0,
        1,
-       {"pull", "push", "expires=", "description="},
-       createToken},
-      {"tokens:remove", "ID", "take a token's right away, at once", 1, 1, {}, removeToken},
+       {"read", "deploy", "pull", "push", "expires=", "description="},
+       createToken,
+       Action::changeAccount},
+      {"tokens:revoke",
+       "ID",
+       "take a token's right away, at once",
+       1,
+       1,
+       {},
+       revokeToken,
+       Action::changeAccount},
       {"registry:login",
        "[--push] [--expires 90d] [-a APP] [--url URL]",
        "make a token to pull with, and show how docker, podman, containerd and Kubernetes use it",
        0,
        0,
        {"pull", "push", "expires=", "url="},
-       logIn},
+       logIn,
+       Action::changeAccount},
   };
 }
 

@@ -107,8 +107,10 @@ std::vector<CommandSpec> runCommands() {
        1000,
        {"detached", "timeout=", "env=", "no-tty"},
        run,
+       Action::operateApp,
+       std::nullopt,
        CommandSpec::Words::free},
-      {"run:stop", "NAME -a APP", "end a one-off process", 1, 1, {}, stopRun},
+      {"run:stop", "NAME -a APP", "end a one-off process", 1, 1, {}, stopRun, Action::operateApp},
   };
 }
 

@@ -92,7 +92,8 @@ std::vector<CommandSpec> scrubCommands() {
            0,
            0,
            {"rate="},
-           scrub}};
+           scrub,
+           Action::administer}};
 }
 
 }  // namespace controller

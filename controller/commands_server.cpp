@@ -4,47 +4,12 @@
 #include "base/version.h"
 #include "builder/available_buildpacks.h"
 #include "controller/command_set.h"
+#include "controller/events_api.h"
 #include "controller/render.h"
 #include "gitd/ssh_server.h"
 
 namespace controller {
 namespace {
-
-int listKeys(const Invocation& call) {
-  auto json = base::makeJsonArray();
-  std::vector<std::vector<std::string>> rows;
-  for (const store::Key& key : call.parts.store.keys()) {
-    json->add(renderKey(key));
-    rows.push_back({key.user, key.fingerprint, key.comment});
-  }
-  call.print(json,
-             rows.empty() ? "There are no keys yet: add one with fairlead keys:add FILE.pub\n" : table(rows));
-  return 0;
-}
-
-int addKey(const Invocation& call) {
-  // The words of a key may come as one argument, as several, or as text beside the command.
-  std::string line = base::join(call.args, " ");
-  if (line.empty() || line == "-") line = call.io.input;
-  const gitd::PublicKey parsed = gitd::parsePublicKey(line);
-  const store::Key key{.fingerprint = parsed.fingerprint,
-                       .publicKey = parsed.canonical,
-                       .comment = parsed.comment,
-                       .user = call.option("user").value_or(call.caller.user),
-                       .createdAt = call.parts.clock.now()};
-  call.parts.store.addKey(key);
-  call.print(renderKey(key), "Key " + key.fingerprint + " added for " + key.user + "\n");
-  return 0;
-}
-
-int removeKey(const Invocation& call) {
-  if (!call.parts.store.findKey(call.args[0]))
-    throw base::Error(base::Errc::notFound,
-                      "there is no key " + base::printable(call.args[0]) + ": see fairlead keys");
-  call.parts.store.removeKey(call.args[0]);
-  call.print("Key " + call.args[0] + " removed\n");
-  return 0;
-}
 
 int listAvailableBuildpacks(const Invocation& call) {
   auto json = base::makeJsonArray();
@@ -64,6 +29,43 @@ int listAvailableBuildpacks(const Invocation& call) {
   return 0;
 }
 
+std::string eventLine(const store::Event& event) {
+  constexpr std::size_t kShown = 500;
+  std::string line = base::toRfc3339(event.at) + "  " + (event.actor.empty() ? "fairlead" : event.actor);
+  if (!event.via.empty()) line += " (" + event.via + ")";
+  line += "  " + (event.appName.empty() ? "-" : event.appName) + "  " + event.kind + "  ";
+  return line + base::printable(event.sentence, kShown) + "\n";
+}
+
+int showEvents(const Invocation& call) {
+  constexpr std::size_t kShown = 100;
+  const bool ofApp = call.option("app") || !call.io.defaultApp.empty();
+  const auto app = ofApp ? std::optional(call.app().id) : std::nullopt;
+  const auto show = [&](const store::Event& event) {
+    call.print(call.flag("json") ? base::toJson(renderEvent(event)) + "\n" : eventLine(event));
+  };
+  store::EventStore events(call.parts.store);
+  const auto latest = events.newest(std::nullopt, 1);
+  std::int64_t last = latest.empty() ? 0 : latest.back().id;
+  const auto newest = events.newest(app, call.number("num", kShown));
+  if (call.flag("json") && !call.flag("tail")) {
+    auto json = base::makeJsonArray();
+    for (const store::Event& event : newest)
+      json->add(renderEvent(event));
+    call.print(json, "");
+    return 0;
+  }
+  for (const store::Event& event : newest) {
+    show(event);
+    last = event.id;
+  }
+  if (!call.flag("tail")) return 0;
+  events.follow(last, app,
+                {.show = show, .check = [&] { app ? void(call.app()) : call.require(Action::readServer); }},
+                call.io.stop);
+  return 0;
+}
+
 int showVersion(const Invocation& call) {
   auto json = base::makeJsonObject();
   json->set("version", std::string(base::kVersion));
@@ -73,7 +75,7 @@ int showVersion(const Invocation& call) {
 }
 
 int stopServer(const Invocation& call) {
-  if (!call.caller.local)
+  if (!call.caller.isLocal())
     throw base::Error(base::Errc::permissionDenied, "server:stop works on the server's own machine only");
   call.print(call.flag("all") ? "Stopping the server, its apps and the router\n"
                               : "Stopping the server; the apps keep running\n");
@@ -85,24 +87,32 @@ int stopServer(const Invocation& call) {
 
 std::vector<CommandSpec> serverCommands() {
   return {
-      {"keys", "", "list the keys that may push", 0, 0, {}, listKeys},
-      {"keys:add", "[FILE.pub] [--user NAME]", "let a key push", 0, 8, {"user="}, addKey},
-      {"keys:remove", "FINGERPRINT", "take a key's right away", 1, 1, {}, removeKey},
       {"buildpacks:available",
        "",
        "list the buildpacks at hand, in the order of detection",
        0,
        0,
        {},
-       listAvailableBuildpacks},
-      {"version", "", "show the server's version", 0, 0, {}, showVersion},
+       listAvailableBuildpacks,
+       Action::identify},
+      {"events",
+       "[-a APP] [-n N] [--tail]",
+       "who changed what, when; with --tail as it happens",
+       0,
+       0,
+       {"num=", "tail"},
+       showEvents,
+       Action::viewApp,
+       Action::readServer},
+      {"version", "", "show the server's version", 0, 0, {}, showVersion, Action::identify},
       {"server:stop",
        "[--all]",
        "end the server; with --all the apps and the router too",
        0,
        0,
        {"all"},
-       stopServer},
+       stopServer,
+       Action::administer},
   };
 }
 

@@ -89,7 +89,7 @@ int importStack(const Invocation& call) {
   if (!run || !build)
     throw base::Error(base::Errc::invalidArgument,
                       "a stack is two images: name them with --run REF and --build REF");
-  if (!call.caller.local && (registry::isLocalReference(*run) || registry::isLocalReference(*build)))
+  if (!call.caller.isLocal() && (registry::isLocalReference(*run) || registry::isLocalReference(*build)))
     throw base::Error(base::Errc::permissionDenied,
                       "files are imported on the server's own machine only: name an image in a registry");
   const auto before = call.parts.store.findStack(name);
@@ -138,6 +138,7 @@ std::vector<store::App> appsToRebase(const Invocation& call) {
   if (call.args.empty()) return {call.app()};
   stackNamed(call, call.args[0]);
   if (call.option("app")) return {call.app()};
+  call.require(Action::administer);
   return call.parts.store.apps();
 }
 
@@ -238,25 +239,56 @@ int rebase(const Invocation& call) {
 
 std::vector<CommandSpec> stackCommands() {
   return {
-      {"stacks", "", "list the stacks", 0, 0, {}, listStacks},
-      {"stacks:create", "NAME", "make a stack from Debian's packages", 1, 1, {}, createStack},
+      {"stacks", "", "list the stacks", 0, 0, {}, listStacks, Action::identify},
+      {"stacks:create",
+       "NAME",
+       "make a stack from Debian's packages",
+       1,
+       1,
+       {},
+       createStack,
+       Action::administer},
       {"stacks:import",
        "NAME --run REF --build REF",
        "take a stack's images from a registry or an OCI layout",
        1,
        1,
        {"run=", "build="},
-       importStack},
-      {"stacks:update", "NAME", "make a stack anew, of the packages of today", 1, 1, {}, updateStack},
-      {"stacks:alias", "NAME VALUE", "what builds on a stack see as STACK", 2, 2, {}, aliasStack},
-      {"stacks:set", "NAME", "build an app on another stack from its next push on", 1, 1, {}, setStack},
+       importStack,
+       Action::administer},
+      {"stacks:update",
+       "NAME",
+       "make a stack anew, of the packages of today",
+       1,
+       1,
+       {},
+       updateStack,
+       Action::administer},
+      {"stacks:alias",
+       "NAME VALUE",
+       "what builds on a stack see as STACK",
+       2,
+       2,
+       {},
+       aliasStack,
+       Action::administer},
+      {"stacks:set",
+       "NAME",
+       "build an app on another stack from its next push on",
+       1,
+       1,
+       {},
+       setStack,
+       Action::operateApp},
       {"rebase",
        "[STACK] [--plan]",
        "release apps on their stack's newest run image, without a build",
        0,
        1,
        {"plan"},
-       rebase},
+       rebase,
+       Action::operateApp,
+       Action::administer},
   };
 }
 

@@ -169,6 +169,7 @@ void Deployer::endCancelled(BuildRun& run) {
 
 void Deployer::work(const std::shared_ptr<BuildRun>& run) {
   const base::Log log("controller");
+  const store::ActingAs acting(run->actor());
   try {
     run->noteStart();
     parts_.store.startBuild(run->build().id);

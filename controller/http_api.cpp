@@ -6,6 +6,8 @@
 #include "base/strings.h"
 #include "base/version.h"
 #include "controller/disconnect_watch.h"
+#include "controller/events_api.h"
+#include "store/acting.h"
 
 namespace controller {
 namespace {
@@ -49,6 +51,19 @@ std::vector<std::string> stringArray(const base::JsonObject::Ptr& object, const 
   return values;
 }
 
+/// Who logs in while a request is handled acts until its end, and no longer.
+class ActingHandler : public Poco::Net::HTTPRequestHandler {
+ public:
+  explicit ActingHandler(std::unique_ptr<Poco::Net::HTTPRequestHandler> inner) : inner_(std::move(inner)) {}
+  void handleRequest(base::HttpRequest& request, base::HttpResponse& response) override {
+    const store::ActingAs acting;
+    inner_->handleRequest(request, response);
+  }
+
+ private:
+  const std::unique_ptr<Poco::Net::HTTPRequestHandler> inner_;
+};
+
 }  // namespace
 
 HttpApi::HttpApi(const HttpApiParts& parts)
@@ -58,19 +73,26 @@ HttpApi::HttpApi(const HttpApiParts& parts)
       metrics_(parts.metrics),
       registry_(parts.registry),
       tokenApi_(parts.tokenApi),
-      tokens_(parts.tokens) {}
+      tokens_(parts.tokens),
+      store_(parts.store),
+      access_(parts.access) {}
 
 base::HttpRouter HttpApi::router(Door door) {
-  return [this, door](const base::HttpRequest& request) { return route(door, request); };
+  return [this, door](const base::HttpRequest& request) {
+    return std::make_unique<ActingHandler>(route(door, request));
+  };
 }
 
 Caller HttpApi::authenticate(Door door, const base::HttpRequest& request) {
-  if (door == Door::unixSocket) return {.user = "admin", .local = true};
+  const auto known = [](Caller caller) {
+    store::ActingAs::become({caller.user, caller.via});
+    return caller;
+  };
+  if (door == Door::unixSocket) return known(localAdministrator());
   if (const auto token = tokens_.ofHeader(request.get("Authorization", ""))) {
-    if (reachesApi(*token)) return {.user = token->user, .local = false};
-    throw base::Error(
-        base::Errc::permissionDenied,
-        "this token is for the registry only: make one for the API with fairlead tokens:create");
+    Caller caller = access_.ofToken(*token);
+    access_.require(caller, Action::identify);
+    return known(std::move(caller));
   }
   throw base::Error(base::Errc::unauthenticated,
                     "this needs a token: make one on the server with fairlead tokens:create, and send it as "
@@ -95,6 +117,10 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
                      "Fairlead " + std::string(base::kVersion) + "\nImages: /v2/  Health: /healthz\n");
     });
   }
+  if (path == "/fairlead/events")
+    return base::makeHandler([this, door](auto& in, auto& out) {
+      sendEvents({in, out, store_, access_, [&] { return authenticate(door, in); }});
+    });
   if (path == "/fairlead/commands")
     return base::makeHandler([this, door](auto& in, auto& out) { runCommand(door, in, out); });
   if (BuildsApi::serves(path)) {
@@ -139,7 +165,7 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
 
 /// For Prometheus, which asks from this machine or with a token.
 void HttpApi::sendMetrics(Door door, base::HttpRequest& request, base::HttpResponse& response) {
-  if (!registry::isFromLoopback(request)) authenticate(door, request);
+  if (!registry::isFromLoopback(request)) access_.require(authenticate(door, request), Action::readServer);
   base::sendBody(request, response, 200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text());
 }
 

@@ -33,12 +33,14 @@ struct HttpApiParts {
   registry::RegistryApi& registry;
   const registry::TokenApi& tokenApi;
   const TokenBook& tokens;
+  store::ReleaseStore& store;
+  const Access& access;
 };
 
 /// Thread-safe. Over TCP everything but /healthz, / and signed URLs asks for a token (Bearer, or Basic with
-/// the token as password), and one that is not for the registry only; the registry has rules of its own, and
-/// /metrics serves the loopback interface without a token. Over the unix
-/// socket the caller is the machine's administrator.
+/// the token as password), and one that is not for the registry only; what its user may do is Access's to
+/// say. The registry has rules of its own, and /metrics serves the loopback interface without a token. Over
+/// the unix socket the caller is the machine's administrator.
 class HttpApi {
  public:
   enum class Door { unixSocket, tcp };
@@ -59,6 +61,8 @@ class HttpApi {
   registry::RegistryApi& registry_;
   const registry::TokenApi& tokenApi_;
   const TokenBook& tokens_;
+  store::ReleaseStore& store_;
+  const Access& access_;
 };
 
 }  // namespace controller

@@ -11,6 +11,8 @@
 namespace controller {
 namespace {
 
+constexpr const char* kKeyGone = "this key was removed: ask for another one to be added";
+
 constexpr std::array kDeployBranches{"refs/heads/main", "refs/heads/master"};
 
 std::string shortName(const std::string& ref) {
@@ -21,22 +23,36 @@ std::string shortName(const std::string& ref) {
 }  // namespace
 
 std::optional<gitd::Identity> PushGateway::findIdentity(const std::string& fingerprint) {
-  const auto key = store_.findKey(fingerprint);
+  const auto key = parts_.store.findKey(fingerprint);
   if (!key) return std::nullopt;
   return gitd::Identity{key->user, key->fingerprint};
 }
 
-std::optional<gitd::RepositoryAccess> PushGateway::openRepository(const gitd::Identity&,
+std::optional<gitd::RepositoryAccess> PushGateway::openRepository(const gitd::Identity& identity,
                                                                   const std::string& name) {
   const auto appName = store::AppName::tryParse(name);
-  if (!appName || !store_.findApp(*appName)) return std::nullopt;
-  return gitd::RepositoryAccess{appName->str(), folder_.repository(*appName)};
+  const auto app = appName ? parts_.store.findApp(*appName) : std::nullopt;
+  const auto caller = parts_.access.ofKey(identity.fingerprint);
+  if (!app || !caller || !parts_.access.may(*caller, Action::viewApp, *app)) return std::nullopt;
+  return gitd::RepositoryAccess{appName->str(), parts_.folder.repository(*appName)};
 }
 
-std::optional<std::string> PushGateway::refuseUpdate(const gitd::Identity&,
+std::optional<std::string> PushGateway::refusePusher(const gitd::Identity& identity, const store::App& app) {
+  const auto caller = parts_.access.ofKey(identity.fingerprint);
+  if (!caller) return kKeyGone;
+  try {
+    parts_.access.require(*caller, Action::deployApp, app);
+    return std::nullopt;
+  } catch (const base::Error& refusal) {
+    return refusal.what();
+  }
+}
+
+std::optional<std::string> PushGateway::refuseUpdate(const gitd::Identity& identity,
                                                      const gitd::RepositoryAccess& repository,
                                                      const gitd::RefUpdate& update) {
-  const store::App app = store_.getApp(store::AppName::parse(repository.name));
+  const store::App app = parts_.store.getApp(store::AppName::parse(repository.name));
+  if (auto refusal = refusePusher(identity, app)) return refusal;
   if (update.isDelete()) return "the deployed branch cannot be deleted: use apps:destroy to remove the app";
   const std::string target = app.deployBranch.empty() ? "main" : shortName(app.deployBranch);
   const bool known = app.deployBranch.empty() ? std::find(kDeployBranches.begin(), kDeployBranches.end(),
@@ -60,7 +76,12 @@ std::optional<std::string> PushGateway::refuseOptions(const std::vector<std::str
 
 gitd::PushOutcome PushGateway::push(const gitd::PushRequest& request, base::ByteSink& output,
                                     std::stop_token clientGone) {
-  const Deployer::Submitted submitted = deployer_.submit(request);
+  // Again: the pack may have taken long.
+  const store::App app = parts_.store.getApp(store::AppName::parse(request.repository.name));
+  if (const auto refusal = refusePusher(request.identity, app))
+    return {.accepted = false, .reason = *refusal};
+  const store::ActingAs acting({request.identity.user, request.identity.fingerprint});
+  const Deployer::Submitted submitted = parts_.deployer.submit(request);
   const BuildRun& run = *submitted.run;
   const std::string number = std::to_string(run.build().number);
   if (parsePushOptions(request.options).detach) {
@@ -72,23 +93,28 @@ gitd::PushOutcome PushGateway::push(const gitd::PushRequest& request, base::Byte
   output.write(submitted.attached
                    ? "-----> This commit is being built already (build " + number + "): following it\n"
                    : "-----> Build " + number + "\n       Ctrl-C cancels it until it launches\n");
-  const bool endsWhenLost = store_.features(run.app().id).contains(std::string(kCancelWhenLost));
+  const bool endsWhenLost = parts_.store.features(run.app().id).contains(std::string(kCancelWhenLost));
   const gitd::PushOutcome outcome =
-      awaitBuild(deployer_, submitted, output, endsWhenLost ? request.clientLost : clientGone);
-  keeper_.look(request.repository.path);
+      awaitBuild(parts_.deployer, submitted, output, endsWhenLost ? request.clientLost : clientGone);
+  parts_.keeper.look(request.repository.path);
   return outcome;
 }
 
 int PushGateway::runCommand(const gitd::Identity& identity, const std::vector<std::string>& argv,
                             gitd::CommandStreams& streams, std::stop_token clientGone) {
-  return commands_.run({.user = identity.user, .local = false}, argv,
-                       {.out = streams.out(),
-                        .err = streams.err(),
-                        .save = nullptr,
-                        .input = "",
-                        .defaultApp = "",
-                        .stop = clientGone,
-                        .interaction = &streams.interaction()});
+  const auto caller = parts_.access.ofKey(identity.fingerprint);
+  if (!caller) {
+    streams.err().write("fairlead: " + std::string(kKeyGone) + "\n");
+    return 1;
+  }
+  return parts_.commands.run(*caller, argv,
+                             {.out = streams.out(),
+                              .err = streams.err(),
+                              .save = nullptr,
+                              .input = "",
+                              .defaultApp = "",
+                              .stop = clientGone,
+                              .interaction = &streams.interaction()});
 }
 
 }  // namespace controller

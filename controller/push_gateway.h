@@ -12,12 +12,21 @@
 
 namespace controller {
 
-/// Thread-safe.
+/// All outlive the gateway.
+struct PushGatewayParts {
+  const DataFolder& folder;
+  store::ReleaseStore& store;
+  const Access& access;
+  Deployer& deployer;
+  CommandSet& commands;
+  RepositoryKeeper& keeper;
+};
+
+/// Each question looks the key up anew: one that was removed, or whose user lost a right, ends what its open
+/// connections may. Thread-safe.
 class PushGateway : public gitd::PushHandler {
  public:
-  PushGateway(const DataFolder& folder, store::ReleaseStore& store, Deployer& deployer, CommandSet& commands,
-              RepositoryKeeper& keeper)
-      : folder_(folder), store_(store), deployer_(deployer), commands_(commands), keeper_(keeper) {}
+  explicit PushGateway(const PushGatewayParts& parts) : parts_(parts) {}
 
   std::optional<gitd::Identity> findIdentity(const std::string& fingerprint) override;
   std::optional<gitd::RepositoryAccess> openRepository(const gitd::Identity& identity,
@@ -32,11 +41,10 @@ class PushGateway : public gitd::PushHandler {
                  gitd::CommandStreams& streams, std::stop_token clientGone) override;
 
  private:
-  const DataFolder& folder_;
-  store::ReleaseStore& store_;
-  Deployer& deployer_;
-  CommandSet& commands_;
-  RepositoryKeeper& keeper_;
+  /// Why this identity may not deploy the app; nullopt: it may.
+  std::optional<std::string> refusePusher(const gitd::Identity& identity, const store::App& app);
+
+  const PushGatewayParts parts_;
 };
 
 }  // namespace controller

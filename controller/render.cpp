@@ -246,13 +246,16 @@ JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus
 
 JsonObject::Ptr renderKey(const store::Key& key) {
   auto json = makeJsonObject();
-  json->set("id", derivedUuid("key", key.fingerprint));
   json->set("fingerprint", key.fingerprint);
   json->set("public_key", key.comment.empty() ? key.publicKey : key.publicKey + " " + key.comment);
   json->set("comment", key.comment);
+  json->set("id", key.uuid);
   json->set("email", key.user);
+  json->set("app", key.app ? Poco::Dynamic::Var(key.app->str()) : Poco::Dynamic::Var());
   setTime(json, "created_at", key.createdAt);
   setTime(json, "updated_at", key.createdAt);
+  json->set("last_used_at",
+            key.lastUsedAt ? Poco::Dynamic::Var(base::toRfc3339(*key.lastUsedAt)) : Poco::Dynamic::Var());
   return json;
 }
 

@@ -15,10 +15,6 @@ std::string hashOfSecret(std::string_view secret) {
   return base::Digest::of(secret).hex();
 }
 
-bool reachesApi(const store::Token& token) noexcept {
-  return token.kind == store::TokenKind::full && !token.app;
-}
-
 bool isExpired(const store::Token& token, base::Time now) noexcept {
   return token.expiresAt && *token.expiresAt <= now;
 }

@@ -12,8 +12,6 @@ namespace controller {
 /// "fl-" and 48 hex digits: shown once, stored as a hash only.
 std::string newTokenSecret();
 std::string hashOfSecret(std::string_view secret);
-/// Whether it opens more than the registry: full, and of no app.
-bool reachesApi(const store::Token& token) noexcept;
 bool isExpired(const store::Token& token, base::Time now) noexcept;
 
 /// Looks tokens up, anew each time: what was removed is gone at once. Thread-safe.

@@ -184,6 +184,7 @@ const std::map<std::string, Setting>& settings() {
       {"gc_interval_s", number(&Config::gcIntervalS)},
       {"scrub_bytes_per_s", number(&Config::scrubBytesPerS)},
       {"scrub_interval_s", number(&Config::scrubIntervalS)},
+      {"events_keep", number(&Config::eventsKeep)},
       {"app_log_max_bytes", number(&Config::appLogMaxBytes)},
       {"upload_idle_s", number(&Config::uploadIdleS)},
       {"upload_max_sessions", number(&Config::uploadMaxSessions)},

@@ -44,6 +44,7 @@
 #include "sandbox/oci_runtime.h"
 #include "server/config.h"
 #include "server/host_environment.h"
+#include "store/event_store.h"
 
 namespace server {
 namespace {
@@ -309,6 +310,10 @@ int run(const Config& config) {
   Console console;
   const base::SystemClock clock;
   store::ReleaseStore store(folder.database(), clock);
+  store::EventStore(store).keep(static_cast<std::size_t>(config.eventsKeep));
+  store::AccountStore accounts(store);
+  const controller::Access access(store, accounts);
+  const controller::Accounts keysAndTokens(store, accounts, access, clock);
   base::Metrics metrics;
   store::DiskBlobStore blobs(folder.blobs());
   blobs.countIn(metrics);
@@ -382,6 +387,7 @@ int run(const Config& config) {
   });
   const controller::CommandParts control{
       folder,    urls,         store,
+      accounts,  access,       keysAndTokens,
       deployer,  releases,     stacks,
       *engine,   appLog,       *runtime,
       locks,     collection,   scrubbing,
@@ -393,21 +399,24 @@ int run(const Config& config) {
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
     keeper.look(folder.repository(app.name));
-  controller::PushGateway gateway(folder, store, deployer, commands, keeper);
+  controller::PushGateway gateway({folder, store, access, deployer, commands, keeper});
   gitd::MeteredHandler metered(gateway, metrics);
-  controller::BuildsApi buildsApi({folder, urls, store, deployer, sources, signer, buildView});
+  controller::BuildsApi buildsApi({folder, urls, store, deployer, sources, signer, buildView, access});
   store::RegistryStore registryRows(store);
   store::UploadStore uploads(registryRows, blobs, folder.uploads(), clock);
   uploads.setLimits(uploadLimits(config));
   const controller::TokenBook tokens(store, clock);
   const controller::Bearers bearers(folder.bearerKey(), clock);
-  const controller::RegistryAccess access(tokens, bearers, clock, anonymousPull(config));
+  const controller::RegistryAccess registryAccess(
+      {store, access, tokens, bearers, clock, anonymousPull(config)});
   registry::RegistryApi registry(
       {store, registryRows, blobs, uploads, metrics},
-      [&access](const auto& question) { return access.judge(question); }, registryOptions(config));
-  const registry::TokenApi tokenApi([&access](const auto& question) { return access.issue(question); });
+      [&registryAccess](const auto& question) { return registryAccess.judge(question); },
+      registryOptions(config));
+  const registry::TokenApi tokenApi(
+      [&registryAccess](const auto& question) { return registryAccess.issue(question); });
   api::RestApi rest({.requestsPerHour = config.apiRequestsPerHour}, {control, signer, blobs});
-  controller::HttpApi api({rest, commands, buildsApi, metrics, registry, tokenApi, tokens});
+  controller::HttpApi api({rest, commands, buildsApi, metrics, registry, tokenApi, tokens, store, access});
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));

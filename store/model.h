@@ -70,13 +70,16 @@ struct App {
   Time createdAt;
 };
 
-/// A public key that may log in; its user is an administrator in this version.
+/// A public key that may log in.
 struct Key {
   std::string fingerprint;  ///< "SHA256:..." as OpenSSH prints it
   std::string publicKey;    ///< "ssh-ed25519 AAAA..." without the comment
   std::string comment;
   std::string user;
   Time createdAt;
+  std::optional<AppName> app = std::nullopt;  ///< may deploy this app and nothing else, and is gone with it
+  std::optional<Time> lastUsedAt = std::nullopt;  ///< to the minute
+  std::string uuid{};                             ///< given by the store
 };
 
 /// A buildpack that took part in a build.

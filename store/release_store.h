@@ -60,10 +60,13 @@ struct NewRelease {
   std::optional<Formation> formation;          ///< replaces the app's when given
 };
 
+/// What of its user's rights a token carries.
 enum class TokenKind {
-  full,  ///< everything, the API too
-  push,  ///< the registry only: to push, pull and delete
-  pull   ///< the registry only: to pull
+  full,    ///< all
+  read,    ///< to look at what its user may look at
+  deploy,  ///< to look at its user's apps and to deploy them
+  push,    ///< the registry only: to push, pull and delete
+  pull     ///< the registry only: to pull
 };
 std::string_view name(TokenKind kind) noexcept;
 
@@ -85,6 +88,7 @@ struct Token {
   std::optional<AppName> app;
   std::optional<Time> expiresAt;
   Time createdAt;
+  std::optional<Time> lastUsedAt = std::nullopt;  ///< to the minute
 };
 
 /// A release as lists show it: without its config vars, with what its slug is called.
@@ -121,7 +125,7 @@ class ReleaseStore : public LayerIndex {
   ReleaseStore& operator=(const ReleaseStore&) = delete;
 
   // Apps. createApp also makes release v1 ("Initial release", succeeded) in the same transaction; throws
-  // alreadyExists ("Name hello is already taken").
+  // alreadyExists ("Name hello is already taken"), and notFound for an owner who is no user.
   App createApp(const NewApp& app);
   std::optional<App> findApp(const AppName& name);
   std::optional<App> findAppByUuid(const std::string& uuid);
@@ -152,8 +156,8 @@ class ReleaseStore : public LayerIndex {
   std::vector<std::string> buildpacks(AppId id);
   void setBuildpacks(AppId id, const std::vector<std::string>& sources);
 
-  // Keys and tokens.
-  void addKey(const Key& key);  ///< alreadyExists names the user who has it
+  // Keys and tokens, of users that there are (notFound); users are AccountStore's.
+  Key addKey(const Key& key);  ///< alreadyExists names the user who has it
   std::optional<Key> findKey(const std::string& fingerprint);
   std::vector<Key> keys();  ///< by user, then time
   void removeKey(const std::string& fingerprint);
@@ -242,10 +246,12 @@ class ReleaseStore : public LayerIndex {
   std::vector<Digest> referencedBlobs();
 
  private:
+  friend class AccountStore;
   friend class RegistryStore;
   friend class Collector;
   friend class DomainStore;
   friend class DrainStore;
+  friend class EventStore;
   friend class PublicationStore;
   friend class Scrubber;
   struct State;

@@ -1,4 +1,4 @@
-// Apps, keys and tokens.
+// Apps.
 #include "store/detail/release_store_state.h"
 
 namespace store {
@@ -16,7 +16,15 @@ constexpr std::string_view kSelectAppByName =
 constexpr std::string_view kSelectApps =
     "SELECT id, uuid, name, stack, owner, deploy_branch, created_at FROM apps ORDER BY name";
 
-App appAt(const Rows& rows) {
+std::optional<App> selectApp(Connection& connection, const AppName& name) {
+  Rows rows = connection.query(kSelectAppByName, name.str());
+  if (!rows.next()) return std::nullopt;
+  return detail::appAt(rows);
+}
+
+}  // namespace
+
+App detail::appAt(const Rows& rows) {
   auto name = AppName::tryParse(rows.text(2));
   if (!name) throw Error(Errc::corrupt, "database: a stored app name is damaged");
   return App{.id = rows.integer(0),
@@ -28,69 +36,16 @@ App appAt(const Rows& rows) {
              .createdAt = detail::timeAt(rows, 6)};
 }
 
-std::optional<App> selectApp(Connection& connection, const AppName& name) {
-  Rows rows = connection.query(kSelectAppByName, name.str());
-  if (!rows.next()) return std::nullopt;
-  return appAt(rows);
-}
-
-Key keyAt(const Rows& rows) {
-  return Key{rows.text(0), rows.text(1), rows.text(2), rows.text(3), detail::timeAt(rows, 4)};
-}
-
-std::optional<Key> selectKey(Connection& connection, const std::string& fingerprint) {
-  Rows rows = connection.query(
-      "SELECT fingerprint, public_key, comment, user, created_at FROM keys WHERE fingerprint = ?1",
-      fingerprint);
-  if (!rows.next()) return std::nullopt;
-  return keyAt(rows);
-}
-
-constexpr std::string_view kSelectTokenByHash =
-    "SELECT t.id, t.user, t.description, t.kind, a.name, t.expires_at, t.created_at FROM tokens t LEFT JOIN "
-    "apps a ON a.id = t.app WHERE t.secret_hash = ?1";
-constexpr std::string_view kSelectTokenById =
-    "SELECT t.id, t.user, t.description, t.kind, a.name, t.expires_at, t.created_at FROM tokens t LEFT JOIN "
-    "apps a ON a.id = t.app WHERE t.id = ?1";
-constexpr std::string_view kSelectTokens =
-    "SELECT t.id, t.user, t.description, t.kind, a.name, t.expires_at, t.created_at FROM tokens t LEFT JOIN "
-    "apps a ON a.id = t.app ORDER BY t.id";
-
-TokenKind tokenKind(const std::string& text) {
-  for (const TokenKind kind : {TokenKind::full, TokenKind::push, TokenKind::pull})
-    if (name(kind) == text) return kind;
-  throw Error(Errc::corrupt, "database: a stored token's kind is damaged");
-}
-
-Token tokenAt(const Rows& rows) {
-  constexpr int kApp = 4;
-  constexpr int kExpires = 5;
-  constexpr int kCreated = 6;
-  Token token{.id = rows.integer(0),
-              .user = rows.text(1),
-              .description = rows.text(2),
-              .kind = tokenKind(rows.text(3)),
-              .app = std::nullopt,
-              .expiresAt = std::nullopt,
-              .createdAt = detail::timeAt(rows, kCreated)};
-  if (!rows.isNull(kApp)) token.app = AppName::parse(rows.text(kApp));
-  if (!rows.isNull(kExpires)) token.expiresAt = detail::timeAt(rows, kExpires);
-  return token;
-}
-
-template <typename Key>
-std::optional<Token> selectToken(Connection& connection, std::string_view sql, const Key& key) {
-  Rows rows = connection.query(sql, key);
-  if (!rows.next()) return std::nullopt;
-  return tokenAt(rows);
-}
-
-}  // namespace
-
 App detail::requireApp(Connection& connection, AppId id) {
   Rows rows = connection.query(kSelectAppById, id);
   if (!rows.next()) throw Error(Errc::notFound, "There is no app with id " + std::to_string(id));
-  return appAt(rows);
+  return detail::appAt(rows);
+}
+
+void detail::recordEvent(Connection& connection, AppId app, std::string_view kind,
+                         std::string_view sentence) {
+  connection.execute("INSERT INTO event_entry (app, kind, sentence) VALUES (?1, ?2, ?3)", app, kind,
+                     sentence);
 }
 
 App ReleaseStore::createApp(const NewApp& app) {
@@ -104,6 +59,7 @@ App ReleaseStore::createApp(const NewApp& app) {
     if (selectApp(connection, app.name)) {
       throw Error(Errc::alreadyExists, "Name " + app.name.str() + " is already taken");
     }
+    detail::requireUser(connection, app.owner);
     connection.execute("INSERT INTO apps (uuid, name, stack, owner, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
                        created.uuid, created.name.str(), created.stack, created.owner, created.createdAt);
     created.id = connection.lastInsertId();
@@ -131,7 +87,7 @@ std::optional<App> ReleaseStore::findAppByUuid(const std::string& uuid) {
     Rows rows = connection.query(
         "SELECT id, uuid, name, stack, owner, deploy_branch, created_at FROM apps WHERE uuid = ?1", uuid);
     if (!rows.next()) return std::nullopt;
-    return appAt(rows);
+    return detail::appAt(rows);
   });
 }
 
@@ -149,7 +105,7 @@ std::vector<App> ReleaseStore::apps() {
     std::vector<App> all;
     Rows rows = connection.query(kSelectApps);
     while (rows.next())
-      all.push_back(appAt(rows));
+      all.push_back(detail::appAt(rows));
     return all;
   });
 }
@@ -242,93 +198,11 @@ void ReleaseStore::setBuildpacks(AppId id, const std::vector<std::string>& sourc
     detail::requireApp(connection, id);
     connection.execute("DELETE FROM app_buildpacks WHERE app = ?1", id);
     int position = 0;
+    detail::recordEvent(connection, id, "buildpacks.set",
+                        "set a list of " + std::to_string(sources.size()) + " buildpacks");
     for (const std::string& source : sources) {
       connection.execute("INSERT INTO app_buildpacks (app, position, source) VALUES (?1, ?2, ?3)", id,
                          position++, source);
-    }
-  });
-}
-
-void ReleaseStore::addKey(const Key& key) {
-  state_->write([&](Connection& connection) {
-    if (const auto present = selectKey(connection, key.fingerprint)) {
-      throw Error(Errc::alreadyExists, "This key is already registered for user " + present->user);
-    }
-    connection.execute(
-        "INSERT INTO keys (fingerprint, public_key, comment, user, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        key.fingerprint, key.publicKey, key.comment, key.user, key.createdAt);
-  });
-}
-
-std::optional<Key> ReleaseStore::findKey(const std::string& fingerprint) {
-  return state_->read([&](Connection& connection) { return selectKey(connection, fingerprint); });
-}
-
-std::vector<Key> ReleaseStore::keys() {
-  return state_->read([](Connection& connection) {
-    std::vector<Key> all;
-    Rows rows = connection.query(
-        "SELECT fingerprint, public_key, comment, user, created_at FROM keys ORDER BY user, created_at, "
-        "fingerprint");
-    while (rows.next())
-      all.push_back(keyAt(rows));
-    return all;
-  });
-}
-
-void ReleaseStore::removeKey(const std::string& fingerprint) {
-  state_->write([&](Connection& connection) {
-    if (connection.execute("DELETE FROM keys WHERE fingerprint = ?1", fingerprint) == 0) {
-      throw Error(Errc::notFound, "There is no key " + fingerprint);
-    }
-  });
-}
-
-std::string_view name(TokenKind kind) noexcept {
-  switch (kind) {
-    case TokenKind::push:
-      return "push";
-    case TokenKind::pull:
-      return "pull";
-    default:
-      return "full";
-  }
-}
-
-Token ReleaseStore::addToken(const NewToken& token) {
-  return state_->write([&](Connection& connection) {
-    connection.execute(
-        "INSERT INTO tokens (user, description, secret_hash, kind, app, expires_at, created_at) VALUES (?1, "
-        "?2, ?3, ?4, ?5, ?6, ?7)",
-        token.user, token.description, token.secretHash, name(token.kind), token.app, token.expiresAt,
-        state_->clock.now());
-    return *selectToken(connection, kSelectTokenById, connection.lastInsertId());
-  });
-}
-
-std::optional<Token> ReleaseStore::findToken(const std::string& secretHash) {
-  return state_->read(
-      [&](Connection& connection) { return selectToken(connection, kSelectTokenByHash, secretHash); });
-}
-
-std::optional<Token> ReleaseStore::findToken(std::int64_t id) {
-  return state_->read([&](Connection& connection) { return selectToken(connection, kSelectTokenById, id); });
-}
-
-std::vector<Token> ReleaseStore::tokens() {
-  return state_->read([](Connection& connection) {
-    std::vector<Token> all;
-    Rows rows = connection.query(kSelectTokens);
-    while (rows.next())
-      all.push_back(tokenAt(rows));
-    return all;
-  });
-}
-
-void ReleaseStore::removeToken(std::int64_t id) {
-  state_->write([&](Connection& connection) {
-    if (connection.execute("DELETE FROM tokens WHERE id = ?1", id) == 0) {
-      throw Error(Errc::notFound, "There is no token " + std::to_string(id));
     }
   });
 }

@@ -1,4 +1,5 @@
 // Releases and formations.
+#include "base/strings.h"
 #include "store/detail/config_sealing.h"
 #include "store/detail/release_store_state.h"
 
@@ -64,6 +65,37 @@ std::int64_t insertRelease(Connection& connection, const Release& release,
   return connection.lastInsertId();
 }
 
+Formation formationOf(Connection& connection, AppId app) {
+  Formation formation;
+  Rows rows = connection.query("SELECT process_type, quantity FROM formations WHERE app = ?1", app);
+  while (rows.next())
+    formation.emplace(rows.text(0), static_cast<int>(rows.integer(1)));
+  return formation;
+}
+
+constexpr std::string_view kSelectCurrent =
+    FAIRLEAD_SELECT_RELEASE "WHERE app = ?1 AND state <> 'failed' ORDER BY version DESC LIMIT 1";
+
+/// Which config vars are others than those that count now: names, never values.
+void recordConfigChange(Connection& connection, const detail::ConfigKeys& keys, const Release& next) {
+  const auto current = collectReleases(connection, keys, connection.query(kSelectCurrent, next.app));
+  const ConfigVars before = current.empty() ? ConfigVars() : current.front().config;
+  const ConfigScopes scopes = current.empty() ? ConfigScopes() : current.front().configScopes;
+  const AppId app = next.app;
+  std::vector<std::string> set, unset;
+  for (const auto& [key, value] : next.config) {
+    const auto old = before.find(key);
+    const bool same = old != before.end() && old->second == value &&
+                      scopeOf(scopes, key) == scopeOf(next.configScopes, key);
+    if (!same) set.push_back(key);
+  }
+  for (const auto& [key, value] : before)
+    if (!next.config.contains(key)) unset.push_back(key);
+  if (!set.empty()) detail::recordEvent(connection, app, "config.set", "set " + base::join(set, ", "));
+  if (!unset.empty())
+    detail::recordEvent(connection, app, "config.unset", "unset " + base::join(unset, ", "));
+}
+
 }  // namespace
 
 Release detail::releaseAt(const Rows& rows) {
@@ -83,11 +115,17 @@ Release detail::releaseAt(const Rows& rows) {
 }
 
 void detail::replaceFormation(Connection& connection, AppId app, const Formation& formation) {
-  connection.execute("DELETE FROM formations WHERE app = ?1", app);
+  // Only what differs: each row that changes is an event.
+  for (const auto& [type, quantity] : formationOf(connection, app)) {
+    if (!formation.contains(type))
+      connection.execute("DELETE FROM formations WHERE app = ?1 AND process_type = ?2", app, type);
+  }
   for (const auto& [type, quantity] : formation) {
     if (quantity < 0) throw Error(Errc::invalidArgument, "The number of processes cannot be negative");
-    connection.execute("INSERT INTO formations (app, process_type, quantity) VALUES (?1, ?2, ?3)", app, type,
-                       quantity);
+    connection.execute(
+        "INSERT INTO formations (app, process_type, quantity) VALUES (?1, ?2, ?3) "
+        "ON CONFLICT (app, process_type) DO UPDATE SET quantity = excluded.quantity",
+        app, type, quantity);
   }
 }
 
@@ -129,6 +167,7 @@ Release ReleaseStore::createRelease(const NewRelease& release) {
   return state_->write([&](Connection& connection) {
     const App app = detail::requireApp(connection, release.app);
     takeVersion(connection, release.app, release.version);
+    recordConfigChange(connection, state_->configKeys, created);
     if (release.slug) requireSlugOfApp(connection, release.app, *release.slug);
     created.id = insertRelease(connection, created, release.succeededBuild);
     detail::insertConfig(connection, state_->configKeys, created);
@@ -173,10 +212,7 @@ Release ReleaseStore::getRelease(AppId app, ReleaseVersion version) {
 Release ReleaseStore::currentRelease(AppId app) {
   return state_->read([&](Connection& connection) {
     return requireRelease(
-        collectReleases(connection, state_->configKeys,
-                        connection.query(FAIRLEAD_SELECT_RELEASE
-                                         "WHERE app = ?1 AND state <> 'failed' ORDER BY version DESC LIMIT 1",
-                                         app)),
+        collectReleases(connection, state_->configKeys, connection.query(kSelectCurrent, app)),
         "app with id " + std::to_string(app));
   });
 }
@@ -211,13 +247,7 @@ std::optional<ReleaseStore::Deployed> ReleaseStore::deployedCommit(AppId app) {
 }
 
 Formation ReleaseStore::formation(AppId app) {
-  return state_->read([&](Connection& connection) {
-    Formation formation;
-    Rows rows = connection.query("SELECT process_type, quantity FROM formations WHERE app = ?1", app);
-    while (rows.next())
-      formation.emplace(rows.text(0), static_cast<int>(rows.integer(1)));
-    return formation;
-  });
+  return state_->read([&](Connection& connection) { return formationOf(connection, app); });
 }
 
 void ReleaseStore::setFormation(AppId app, const Formation& formation) {

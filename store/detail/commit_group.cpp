@@ -55,6 +55,7 @@ bool CommitGroup::tryTogether(Connection& connection, const Members& members) {
     for (Member* member : members) {
       connection.execute("SAVEPOINT member");
       try {
+        const ActingAs acting(member->actor);
         member->body(connection);
       } catch (...) {
         member->failure = std::current_exception();
@@ -72,6 +73,7 @@ bool CommitGroup::tryTogether(Connection& connection, const Members& members) {
 
 void CommitGroup::runAlone(Connection& connection, Member& member) noexcept {
   try {
+    const ActingAs acting(member.actor);
     Transaction transaction(connection, Transaction::Kind::writing);
     member.body(connection);
     transaction.commit();

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "store/acting.h"
 #include "store/detail/sqlite.h"
 
 namespace store::detail {
@@ -33,6 +34,7 @@ class CommitGroup {
  private:
   struct Member {
     const Body& body;
+    Actor actor = ActingAs::current();  // whoever waits for it
     std::exception_ptr failure = nullptr;
     bool done = false;
   };

@@ -20,7 +20,10 @@ namespace store {
 
 struct ReleaseStore::State {
   State(const std::filesystem::path& file, const base::Clock& theClock)
-      : pool(file), clock(theClock), configKeys(file.parent_path() / "keys" / "config_keys") {}
+      : events{.clock = theClock},
+        pool(file, &events),
+        clock(theClock),
+        configKeys(file.parent_path() / "keys" / "config_keys") {}
 
   /// body(connection) sees one state of the database.
   template <typename Body>
@@ -70,6 +73,7 @@ struct ReleaseStore::State {
     body(*writer);
   }
 
+  detail::EventContext events;
   detail::ConnectionPool pool;
   detail::CommitGroup group{pool};
   const base::Clock& clock;
@@ -102,6 +106,20 @@ Time timeAt(const Rows& rows, int column);
 
 /// The app as it is now; throws notFound.
 App requireApp(Connection& connection, AppId id);
+/// Of the columns id, uuid, name, stack, owner, deploy_branch and created_at.
+App appAt(const Rows& rows);
+/// Throws notFound.
+void requireUser(Connection& connection, const std::string& name);
+
+// The columns in their order, with the condition to come.
+inline constexpr std::string_view kSelectKeys =
+    "SELECT k.fingerprint, k.public_key, k.comment, k.user, k.created_at, a.name, k.last_used_at, k.uuid "
+    "FROM keys k LEFT JOIN apps a ON a.id = k.app ";
+inline constexpr std::string_view kSelectTokens =
+    "SELECT t.id, t.user, t.description, t.kind, a.name, t.expires_at, t.created_at, t.last_used_at "
+    "FROM tokens t LEFT JOIN apps a ON a.id = t.app ";
+Key keyAt(const Rows& rows);
+Token tokenAt(const Rows& rows);
 
 /// Of the columns id, uuid, app, version, slug, stack, description, user, manifest, state, created_at,
 /// run_image; without config vars.
@@ -140,6 +158,9 @@ void insertManifest(Connection& connection, const OwnManifest& own);
 /// has ended already.
 void succeedBuild(Connection& connection, AppId app, std::int64_t build, std::optional<std::int64_t> slug,
                   Time now);
+
+/// For what triggers cannot see; in the change's transaction.
+void recordEvent(Connection& connection, AppId app, std::string_view kind, std::string_view sentence);
 
 void replaceFormation(Connection& connection, AppId app, const Formation& formation);
 /// createApp's v1: no slug, no config.

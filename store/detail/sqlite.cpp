@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "store/acting.h"
 
 namespace store::detail {
 namespace {
@@ -59,6 +60,57 @@ bool rollBack(Connection& connection) noexcept {
     return true;
   } catch (const std::exception&) {
     return false;
+  }
+}
+
+const EventContext& contextOf(sqlite3_context* call) {
+  return *static_cast<const EventContext*>(sqlite3_user_data(call));
+}
+
+/// Nothing may be thrown through SQLite: of what could be, only memory can be lacking.
+template <typename Body>
+void answer(sqlite3_context* call, Body body) noexcept {
+  try {
+    body();
+  } catch (const std::exception&) {
+    sqlite3_result_error_nomem(call);
+  }
+}
+
+void eventAt(sqlite3_context* call, int, sqlite3_value**) {
+  const auto now = contextOf(call).clock.now().time_since_epoch();
+  sqlite3_result_int64(call, std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+void eventKeep(sqlite3_context* call, int, sqlite3_value**) {
+  sqlite3_result_int64(call, contextOf(call).keep);
+}
+
+void giveText(sqlite3_context* call, const std::string& text) {
+  sqlite3_result_text64(call, text.c_str(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+void eventActor(sqlite3_context* call, int, sqlite3_value**) {
+  answer(call, [&] { giveText(call, ActingAs::current().user); });
+}
+
+void eventVia(sqlite3_context* call, int, sqlite3_value**) {
+  answer(call, [&] { giveText(call, ActingAs::current().via); });
+}
+
+/// Innocuous: else triggers may not call them, since the schema is not trusted.
+void addEventFunctions(sqlite3* connection, const EventContext& events) {
+  using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
+  const std::pair<const char*, Function> functions[] = {{"event_at", &eventAt},
+                                                        {"event_keep", &eventKeep},
+                                                        {"event_actor", &eventActor},
+                                                        {"event_via", &eventVia}};
+  // SQLite's interface takes a pointer to what may be changed; these only read it.
+  void* context = const_cast<EventContext*>(&events);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  for (const auto& [name, function] : functions) {
+    const int code = sqlite3_create_function_v2(connection, name, 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, context,
+                                                function, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) fail(connection, code);
   }
 }
 
@@ -122,7 +174,7 @@ void Rows::bind(int index, std::chrono::sys_time<std::chrono::milliseconds> valu
   bind(index, static_cast<std::int64_t>(value.time_since_epoch().count()));
 }
 
-Connection::Connection(const std::filesystem::path& file) {
+Connection::Connection(const std::filesystem::path& file, const EventContext* events) {
   // NOMUTEX: the pool lends a connection to one thread at a time.
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   handle_ = base::acquire<ConnectionHandle>(
@@ -132,6 +184,7 @@ Connection::Connection(const std::filesystem::path& file) {
   runScript(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
       "PRAGMA trusted_schema = OFF;");
+  if (events) addEventFunctions(handle_.get(), *events);
 }
 
 void Connection::runScript(const std::string& sql) {
@@ -179,8 +232,8 @@ void Transaction::commit() {
   connection_.execute("COMMIT");
 }
 
-ConnectionPool::ConnectionPool(std::filesystem::path file)
-    : file_(std::move(file)), writer_(std::make_unique<Connection>(file_)) {
+ConnectionPool::ConnectionPool(std::filesystem::path file, const EventContext* events)
+    : file_(std::move(file)), events_(events), writer_(std::make_unique<Connection>(file_, events)) {
   readers_.reserve(kIdleReaders);  // so that takeBackReader() cannot fail
 }
 
@@ -204,6 +257,18 @@ void ConnectionPool::takeBackWriter(std::unique_ptr<Connection> connection) noex
     std::erase_if(readers_, [](const auto& reader) { return !rollBack(*reader); });
   }
   writerReturned_.notify_one();
+  written_.notify_all();
+}
+
+std::uint64_t ConnectionPool::writes() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void ConnectionPool::awaitWrite(std::uint64_t seen, std::chrono::steady_clock::time_point until,
+                                std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  written_.wait_until(lock, stop, until, [&] { return state_ != seen; });
 }
 
 ConnectionPool::Reader ConnectionPool::borrowReader() {
@@ -217,7 +282,7 @@ ConnectionPool::Reader ConnectionPool::borrowReader() {
       readers_.pop_back();
     }
   }
-  if (!reader) reader = std::make_unique<Connection>(file_);
+  if (!reader) reader = std::make_unique<Connection>(file_, events_);
   if (!reader->inTransaction()) reader->execute("BEGIN");
   return {*this, std::move(reader), state};
 }

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -12,11 +13,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/c_handle.h"
+#include "base/clock.h"
 #include "base/digest.h"
 
 namespace store::detail {
@@ -65,10 +68,18 @@ class Rows {
   sqlite3_stmt* statement_;  // null when moved from
 };
 
+/// What the triggers that write events ask for, beside the thread's actor (store/acting.h): event_at() and
+/// event_keep().
+struct EventContext {
+  const base::Clock& clock;
+  std::atomic<std::int64_t> keep{100'000};  ///< events; older ones go
+};
+
 /// One database connection with its prepared statements. One thread at a time.
 class Connection {
  public:
-  explicit Connection(const std::filesystem::path& file);
+  /// `events` outlives it; without one changes that are recorded cannot be made.
+  explicit Connection(const std::filesystem::path& file, const EventContext* events = nullptr);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -159,10 +170,15 @@ class ConnectionPool {
     bool succeeded_ = false;
   };
 
-  explicit ConnectionPool(std::filesystem::path file);
+  /// `events` outlives it.
+  explicit ConnectionPool(std::filesystem::path file, const EventContext* events = nullptr);
   /// Throws unavailable when other writers keep the only writing connection for 10 s.
   Writer borrowWriter();
   Reader borrowReader();
+  /// Counts the times that something may have been written.
+  std::uint64_t writes() const;
+  /// Returns when it is another number, at the time given, or when it is asked to stop.
+  void awaitWrite(std::uint64_t seen, std::chrono::steady_clock::time_point until, std::stop_token stop);
 
  private:
   static constexpr std::uint64_t kNoState = 0;
@@ -171,8 +187,10 @@ class ConnectionPool {
   void takeBackReader(std::unique_ptr<Connection> connection, std::uint64_t state) noexcept;
 
   std::filesystem::path file_;
-  std::mutex mutex_;
+  const EventContext* events_;
+  mutable std::mutex mutex_;
   std::condition_variable writerReturned_;
+  std::condition_variable_any written_;
   std::unique_ptr<Connection> writer_;  // null while lent; guarded by mutex_
   std::uint64_t state_ = 1;             // counts what may have been written; guarded by mutex_
   // Idle ones; guarded by mutex_. One in a transaction looks at the newest state: the next reader is spared

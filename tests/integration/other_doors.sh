@@ -44,14 +44,15 @@ note "the app of the current folder"
 
 note "keys"
 ssh-keygen -q -t ed25519 -N '' -C second@test -f "$work/second"
+fairlead users:create ann --admin >/dev/null
 fairlead keys:add "$work/second.pub" --user ann >/dev/null
-assert_contains "$(fairlead keys)" "ann" "keys"
+assert_contains "$(fairlead keys --all)" "ann" "keys"
 ssh -F "$HOME/.ssh/config" -o IdentityFile="$work/second" -i "$work/second" -p "$ssh_port" git@localhost apps | grep -q hello || fail "ssh with the second key"
 refused 1 fairlead keys:add "$work/second.pub"
 refused any fairlead keys:add "$work/second"
 assert_contains "$refusal" "private key" "answer"
 fairlead keys:remove "$(ssh-keygen -lf "$work/second.pub" | cut -d' ' -f2)" >/dev/null
-assert_lacks "$(fairlead keys)" "ann" "keys"
+assert_lacks "$(fairlead keys --all)" "ann" "keys"
 
 note "logs to the end, and as they come; Ctrl-C ends quietly with 130"
 assert_contains "$(fairlead logs -a hello)" "web starts with page one" "logs"

@@ -156,7 +156,7 @@ rights() {
   assert_contains "$(fairlead tokens)" "expired " "tokens"
   bearer=$(curl -sS -u "me:$(field "$reader" .token)" "$url/token?scope=repository:tools/one:pull" | jq -r .token)
   assert_eq "$(status -H "Authorization: Bearer $bearer" "$url/v2/tools/one/manifests/1.0")" 200 "a bearer"
-  fairlead tokens:remove "$(field "$reader" .id)" >/dev/null
+  fairlead tokens:revoke "$(field "$reader" .id)" >/dev/null
   assert_eq "$(status -H "Authorization: Bearer $bearer" "$url/v2/tools/one/manifests/1.0")" 401 "the removed token's bearer"
   docker rmi "$host/tools/one:1.0" "$host/tools/one:5.0" "$host/tools/one:4.0" >/dev/null
   refused any docker pull -q "$host/tools/one:1.0"

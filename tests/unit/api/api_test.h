@@ -47,18 +47,21 @@ struct Answer {
   }
 };
 
-/// "Bearer good" is ada, and local she is not.
+/// "Bearer good" is ada, and local she is not; "Bearer of bob" is bob.
 class ApiTest : public controller::ControllerTest {
  protected:
   ApiTest() {
-    server_ =
-        base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"),
-                                [this](const base::HttpRequest&) { return rest_.handler(authenticate); });
+    server_ = base::HttpServer::onTcp(
+        base::listenTcp("127.0.0.1:0", "http_listen"), [this](const base::HttpRequest&) {
+          return rest_.handler([this](const base::HttpRequest& request) { return authenticate(request); });
+        });
     urls_.setEndpoints({"127.0.0.1:2222", server_->address(), "127.0.0.1:8080", ""});
   }
 
-  static controller::Caller authenticate(const base::HttpRequest& request) {
-    if (request.get("Authorization", "") == "Bearer good") return {.user = "ada", .local = false};
+  controller::Caller authenticate(const base::HttpRequest& request) {
+    const std::string given = request.get("Authorization", "");
+    if (given == "Bearer good") return identityOf("ada");
+    if (given.starts_with("Bearer of ")) return identityOf(given.substr(10));
     throw base::Error(base::Errc::unauthenticated, "this needs a token");
   }
 
@@ -168,10 +171,11 @@ class ApiTest : public controller::ControllerTest {
   registry::RegistryCredentials credentials_{folder_.registryLogins()};
   registry::WebOptions web_;
   controller::ImagePublisher publisher_{{}, {store_, publications_, blobs_, credentials_, log_, clock_}};
+  const controller::Accounts keysAndTokens_{store_, accounts_, access_, clock_};
   const controller::CommandParts control_{
-      folder_,      urls_,    store_,  deployer_,   releases_,  stacks_,    engine_,
-      log_,         runtime_, locks_,  collection_, scrubbing_, publisher_, publications_,
-      credentials_, web_,     limits_, sources_,    buildView_, clock_,     [](bool) {}};
+      folder_,       urls_,        store_, accounts_, access_,  keysAndTokens_, deployer_,  releases_,
+      stacks_,       engine_,      log_,   runtime_,  locks_,   collection_,    scrubbing_, publisher_,
+      publications_, credentials_, web_,   limits_,   sources_, buildView_,     clock_,     [](bool) {}};
   RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_}};
   std::map<std::string, int> used_;           ///< routes that gave a good answer
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above

@@ -43,7 +43,7 @@ class BuildsApiTest : public ControllerTest {
       return base::makeHandler([this](base::HttpRequest& request, base::HttpResponse& response) {
         if (!BuildsApi::serves(request.getURI())) throw base::Error(base::Errc::notFound, "not served");
         api_.handle(request, response, [&]() -> Caller {
-          if (request.get("Authorization", "") == "Bearer good") return {.user = "ada", .local = false};
+          if (request.get("Authorization", "") == "Bearer good") return identityOf("ada");
           throw base::Error(base::Errc::unauthenticated, "this needs a token");
         });
       });
@@ -100,7 +100,7 @@ class BuildsApiTest : public ControllerTest {
   UrlSigner signer_{temp_ / "url_key", std::chrono::hours(1), clock_};
   SourceStore sources_{folder_.sources(), {.maxBytes = 1u << 20}, signer_, clock_};
   const BuildView view_{store_, signer_, urls_};
-  BuildsApi api_{{folder_, urls_, store_, deployer_, sources_, signer_, view_}};
+  BuildsApi api_{{folder_, urls_, store_, deployer_, sources_, signer_, view_, access_}};
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above
 };
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "gitd/repository.h"
-#include "tests/unit/controller/controller_test.h"
+#include "tests/unit/controller/command_fixture.h"
 
 namespace controller {
 namespace {
@@ -12,76 +12,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class Text : public base::ByteSink {
- public:
-  void write(std::string_view bytes) override { text += bytes; }
-  std::string text;
-};
-
-struct Answer {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-class CommandSetTest : public ControllerTest {
- protected:
-  Answer run(const std::vector<std::string>& argv, const std::string& input = "") {
-    Text out, err;
-    const int code = commands_.run(
-        {.user = "ada", .local = true}, argv,
-        {.out = out, .err = err, .save = nullptr, .input = input, .defaultApp = "", .stop = {}});
-    return {code, out.text, err.text};
-  }
-
-  store::Release current(const std::string& app) {
-    return store_.currentRelease(store_.getApp(store::AppName::parse(app)).id);
-  }
-  store::Digest lowestLayerRunning() const { return engine_.deployments().back().layers[0].blob.digest; }
-
-  /// As a push would leave it: a slug with one layer, released and launched.
-  void deploySlug(const std::string& appName) {
-    const store::App app = store_.getApp(store::AppName::parse(appName));
-    if (!store_.findStack(app.stack)) putStack(app.stack, "base");
-    const store::Build build = store_.createBuild(
-        {.app = app.id, .commit = std::string(40, 'a'), .ref = "refs/heads/main", .user = "ada"});
-    const store::Slug slug = store_.createSlug({.app = app.id,
-                                                .commit = build.commit,
-                                                .stack = app.stack,
-                                                .buildpack = "Test",
-                                                .layers = {layer("slug")},
-                                                .processTypes = {{"web", "serve"}, {"worker", "work"}},
-                                                .defaultConfig = {{"FROM_BUILDPACK", "default"}}});
-    const store::Release release = releases_.create(app, {.description = "Deploy aaaaaaaa",
-                                                          .user = "ada",
-                                                          .slug = slug.id,
-                                                          .config = std::nullopt,
-                                                          .succeededBuild = build.id});
-    releases_.launch(app, release, [](std::string_view) {});
-  }
-
-  Deployer deployer_{{},
-                     {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
-                      limits_, clock_}};
-  UrlSigner signer_{folder_.root() / "url_key", std::chrono::hours(1), clock_};
-  SourceStore sources_{folder_.sources(), {}, signer_, clock_};
-  const BuildView buildView_{store_, signer_, urls_};
-  store::DiskBlobStore diskBlobs_{folder_.blobs()};
-  Collection collection_{{.retention = {}, .interval = {}}, store_, diskBlobs_, layers_};
-  Scrubbing scrubbing_{{.interval = {}, .stateFile = {}}, store_, diskBlobs_, clock_};
-  store::PublicationStore publications_{store_};
-  registry::RegistryCredentials credentials_{folder_.registryLogins()};
-  registry::WebOptions web_;
-  ImagePublisher publisher_{{}, {store_, publications_, blobs_, credentials_, log_, clock_}};
-  bool stopped_ = false;
-  CommandSet commands_{{folder_,    urls_,         store_,
-                        deployer_,  releases_,     stacks_,
-                        engine_,    log_,          runtime_,
-                        locks_,     collection_,   scrubbing_,
-                        publisher_, publications_, credentials_,
-                        web_,       limits_,       sources_,
-                        buildView_, clock_,        [this](bool) { stopped_ = true; }}};
-};
+class CommandSetTest : public CommandFixture {};
 
 TEST_F(CommandSetTest, GcTellsWhatGoesAndWhy) {
   EXPECT_EQ(run({"gc", "--plan"}).out, "Nothing to collect\n");
@@ -293,14 +224,15 @@ TEST_F(CommandSetTest, TokensAreListedWithTheirRightsAndRemoved) {
   run({"apps:create", "hello"});
   run({"tokens:create", "laptop"});
   run({"tokens:create", "node", "--pull", "-a", "hello", "--expires", "1h"});
-  EXPECT_THAT(run({"tokens"}).out, HasSubstr("pull images  of hello  until 2026-01-31T13:00:00Z  node"));
+  EXPECT_THAT(run({"tokens"}).out,
+              HasSubstr("pull images  of hello  until 2026-01-31T13:00:00Z  never used  node"));
   clock_.advance(std::chrono::hours(1));
   EXPECT_THAT(run({"tokens"}).out, HasSubstr("expired 2026-01-31T13:00:00Z"));
   EXPECT_THAT(run({"tokens", "--json"}).out, HasSubstr("\"kind\":\"pull\",\"app\":\"hello\""));
-  EXPECT_EQ(run({"tokens:remove", "2"}).code, 0);
+  EXPECT_EQ(run({"tokens:revoke", "2"}).code, 0);
   EXPECT_THAT(run({"tokens"}).out, Not(HasSubstr("node")));
-  EXPECT_EQ(run({"tokens:remove", "2"}).code, 1);
-  EXPECT_EQ(run({"tokens:remove", "laptop"}).code, 1);
+  EXPECT_EQ(run({"tokens:revoke", "2"}).code, 1);
+  EXPECT_EQ(run({"tokens:revoke", "laptop"}).code, 1);
 }
 
 TEST_F(CommandSetTest, ALoginIsATokenAndWhatToDoWithIt) {
@@ -329,7 +261,7 @@ TEST_F(CommandSetTest, ALoginIsATokenAndWhatToDoWithIt) {
 TEST_F(CommandSetTest, OnlyTheMachinesOwnAdministratorStopsTheServer) {
   Text out, err;
   EXPECT_EQ(
-      commands_.run({.user = "ada", .local = false}, {"server:stop"},
+      commands_.run(identityOf("ada"), {"server:stop"},
                     {.out = out, .err = err, .save = nullptr, .input = "", .defaultApp = "", .stop = {}}),
       1);
   EXPECT_FALSE(stopped_);
@@ -426,8 +358,7 @@ TEST_F(CommandSetTest, AnImportNamesTwoImagesThatTheCallerMayRead) {
               HasSubstr("no name for a stack"));
   Text out, err;
   EXPECT_EQ(
-      commands_.run({.user = "ada", .local = false},
-                    {"stacks:import", "mine", "--run", "oci:/etc", "--build", "y"},
+      commands_.run(identityOf("ada"), {"stacks:import", "mine", "--run", "oci:/etc", "--build", "y"},
                     {.out = out, .err = err, .save = nullptr, .input = "", .defaultApp = "", .stop = {}}),
       1);
   EXPECT_THAT(err.text, HasSubstr("on the server's own machine only"));

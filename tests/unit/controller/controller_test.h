@@ -7,6 +7,7 @@
 #include <string>
 
 #include "builder/builder.h"
+#include "controller/access.h"
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
 #include "controller/data_folder.h"
@@ -31,6 +32,19 @@ class ControllerTest : public ::testing::Test {
   ControllerTest() {
     for (const auto& each : {folder_.repositories(), folder_.appLogs(), folder_.builds()})
       std::filesystem::create_directories(each);
+    accounts_.createUser("ada", store::Role::admin);
+  }
+
+  /// As if by one of the user's keys.
+  Identity identityOf(const std::string& user) {
+    return {
+        .user = user, .role = accounts_.getUser(user).role, .door = Identity::Door::key, .via = "SHA256:x"};
+  }
+  /// On the server's own machine, under a name that tells in what is recorded.
+  static Identity local(const std::string& user) {
+    Identity identity = localAdministrator();
+    identity.user = user;
+    return identity;
   }
 
   store::Layer layer(const std::string& bytes) {
@@ -49,6 +63,8 @@ class ControllerTest : public ::testing::Test {
   DataFolder folder_{temp_.path()};
   test::FakeClock clock_;
   store::ReleaseStore store_{folder_.database(), clock_};
+  store::AccountStore accounts_{store_};
+  const Access access_{store_, accounts_};
   testing_support::MemoryBlobStore blobs_;
   test::ScriptedRuntime runtime_;
   testing_support::FakeEngine engine_;

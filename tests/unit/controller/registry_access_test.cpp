@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "registry/registry_handler.h"
 #include "registry/token_api.h"
+#include "store/account_store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_folder.h"
 
@@ -20,6 +21,7 @@ namespace controller {
 namespace {
 
 using registry::Action;
+using registry::Decision;
 using registry::Verdict;
 using store::TokenKind;
 using ::testing::HasSubstr;
@@ -27,6 +29,7 @@ using ::testing::HasSubstr;
 class RegistryAccessTest : public ::testing::Test {
  protected:
   RegistryAccessTest() {
+    accounts_.createUser("ada", store::Role::admin);
     const auto hello = store_.createApp({store::AppName::parse("hello"), "debian-12", "ada"}).id;
     store_.createApp({store::AppName::parse("other"), "debian-12", "ada"});
     add("full", {.kind = TokenKind::full});
@@ -67,9 +70,11 @@ class RegistryAccessTest : public ::testing::Test {
   testing_support::TempFolder folder_;
   test::FakeClock clock_;
   store::ReleaseStore store_{folder_ / "fairlead.db", clock_};
+  store::AccountStore accounts_{store_};
   TokenBook tokens_{store_, clock_};
   Bearers bearers_{folder_ / "key", clock_};
-  RegistryAccess access_{tokens_, bearers_, clock_, AnonymousPull::loopback};
+  Access rights_{store_, accounts_};
+  RegistryAccess access_{{store_, rights_, tokens_, bearers_, clock_, AnonymousPull::loopback}};
   std::map<std::string, std::int64_t> ids_;
 };
 
@@ -104,6 +109,50 @@ TEST_F(RegistryAccessTest, ATokensKindAndAppSayWhatItMay) {
       EXPECT_EQ(issue(row.secret, "repository:" + name + ":*"), granted);
     }
   }
+}
+
+TEST_F(RegistryAccessTest, AMembersTokenMayWhatItsUserMay) {
+  const auto hello = store_.getApp(store::AppName::parse("hello")).id;
+  for (const char* user : {"stranger", "viewer", "deployer"})
+    accounts_.createUser(user, store::Role::member);
+  accounts_.addCollaborator(hello, "viewer", store::Permission::view);
+  accounts_.addCollaborator(hello, "deployer", store::Permission::deploy);
+  struct Row {
+    const char* user;
+    TokenKind kind;
+    const char* pull;  ///< of these repositories, what it may
+    const char* push;
+  };
+  const char* const repositories[] = {"hello", "hello/web", "helloworld", "other", "other/web", "tools"};
+  const Row rows[] = {
+      {"stranger", TokenKind::full, "000000", "000000"},   {"viewer", TokenKind::full, "010000", "000000"},
+      {"viewer", TokenKind::push, "010000", "000000"},     {"deployer", TokenKind::full, "110000", "110000"},
+      {"deployer", TokenKind::pull, "110000", "000000"},   {"deployer", TokenKind::read, "010000", "000000"},
+      {"deployer", TokenKind::deploy, "110000", "110000"}, {"ada", TokenKind::read, "010010", "000000"},
+      {"ada", TokenKind::deploy, "111111", "111111"},
+  };
+  for (const Row& row : rows) {
+    const std::string secret = std::string(row.user) + " " + std::string(name(row.kind));
+    store_.addToken(
+        {.user = row.user, .description = "", .secretHash = hashOfSecret(secret), .kind = row.kind});
+    EXPECT_EQ(judge(basic(secret), Action::check, ""), Verdict::allowed);
+    EXPECT_EQ(judge(basic(secret), Action::list, "") == Verdict::allowed, std::string(row.user) == "ada");
+    for (std::size_t i = 0; i < std::size(repositories); ++i) {
+      SCOPED_TRACE(secret + " " + repositories[i]);
+      const auto verdict = [](char allowed) { return allowed == '1' ? Verdict::allowed : Verdict::denied; };
+      EXPECT_EQ(judge(basic(secret), Action::pull, repositories[i]), verdict(row.pull[i]));
+      EXPECT_EQ(judge(basic(secret), Action::mount, repositories[i]), verdict(row.pull[i]));
+      EXPECT_EQ(judge(basic(secret), Action::push, repositories[i]), verdict(row.push[i]));
+      EXPECT_EQ(judge(basic(secret), Action::remove, repositories[i]), verdict(row.push[i]));
+    }
+  }
+  const auto judged = access_.judge(
+      {.action = Action::pull, .repository = "hello/web", .authorization = basic("viewer full")});
+  EXPECT_EQ(judged.user, "viewer");
+  const std::string text = bearer("viewer full", "repository:hello/web:pull");
+  EXPECT_EQ(judge(text, Action::pull, "hello/web"), Verdict::allowed);
+  accounts_.removeCollaborator(hello, "viewer");
+  EXPECT_EQ(judge(text, Action::pull, "hello/web"), Verdict::insufficient);
 }
 
 TEST_F(RegistryAccessTest, GrantsWhatIsAskedAndAllowed) {
@@ -164,18 +213,18 @@ TEST_F(RegistryAccessTest, ATokenWhoseTimeIsOverSaysSo) {
 }
 
 TEST_F(RegistryAccessTest, LetsLoopbackReadOnly) {
-  const RegistryAccess closed(tokens_, bearers_, clock_, AnonymousPull::none);
+  const RegistryAccess closed({store_, rights_, tokens_, bearers_, clock_, AnonymousPull::none});
   for (const char* nothing : {"", "Basic Og=="}) {
     registry::AccessQuestion question{
         .action = Action::pull, .repository = "a", .authorization = nothing, .fromLoopback = true};
-    EXPECT_EQ(access_.judge(question), Verdict::allowed);
-    EXPECT_EQ(closed.judge(question), Verdict::logIn);
+    EXPECT_EQ(access_.judge(question).verdict, Verdict::allowed);
+    EXPECT_EQ(closed.judge(question).verdict, Verdict::logIn);
     for (const Action action : {Action::push, Action::remove, Action::check}) {
       question.action = action;
-      EXPECT_EQ(access_.judge(question), Verdict::logIn);
+      EXPECT_EQ(access_.judge(question).verdict, Verdict::logIn);
     }
     question = {.action = Action::pull, .repository = "a", .authorization = nothing, .fromLoopback = false};
-    EXPECT_EQ(access_.judge(question), Verdict::logIn);
+    EXPECT_EQ(access_.judge(question).verdict, Verdict::logIn);
   }
 }
 
@@ -192,13 +241,13 @@ TEST_F(RegistryAccessTest, NobodysBearerReadsFromLoopbackOnly) {
                                     .repository = "a",
                                     .authorization = "Bearer " + answer.bearer,
                                     .fromLoopback = true};
-  EXPECT_EQ(access_.judge(question), Verdict::allowed);
+  EXPECT_EQ(access_.judge(question).verdict, Verdict::allowed);
   question.action = Action::push;
-  EXPECT_EQ(access_.judge(question), Verdict::insufficient);
+  EXPECT_EQ(access_.judge(question).verdict, Verdict::insufficient);
   question.fromLoopback = false;
   for (const Action action : {Action::pull, Action::check}) {
     question.action = action;
-    EXPECT_NE(access_.judge(question), Verdict::allowed);
+    EXPECT_NE(access_.judge(question).verdict, Verdict::allowed);
   }
   asked.fromLoopback = false;
   EXPECT_THROW(access_.issue(asked), base::Error);
@@ -215,9 +264,11 @@ TEST_F(RegistryAccessTest, TakesNoWrongCredentials) {
   for (const std::string& wrong :
        {basic("wrong"), basic(""), std::string("Bearer wrong"), std::string("Bearer a.b"),
         std::string("Basic"), std::string("Basic !!!"), std::string("Digest x")}) {
-    EXPECT_EQ(access_.judge(
-                  {.action = Action::pull, .repository = "a", .authorization = wrong, .fromLoopback = true}),
-              Verdict::logIn)
+    EXPECT_EQ(
+        access_
+            .judge({.action = Action::pull, .repository = "a", .authorization = wrong, .fromLoopback = true})
+            .verdict,
+        Verdict::logIn)
         << wrong;
   }
   EXPECT_THROW(issue("wrong", ""), base::Error);
@@ -263,7 +314,7 @@ class RegistryTokensTest : public RegistryAccessTest {
     return "Bearer " + base::jsonString(base::parseJsonObject(answer.body, "the answer"), "token");
   }
 
-  RegistryAccess closed_{tokens_, bearers_, clock_, AnonymousPull::none};
+  RegistryAccess closed_{{store_, rights_, tokens_, bearers_, clock_, AnonymousPull::none}};
   store::RegistryStore rows_{store_};
   store::DiskBlobStore blobs_{folder_ / "blobs"};
   store::UploadStore uploads_{rows_, blobs_, folder_ / "blobs/sessions", clock_};

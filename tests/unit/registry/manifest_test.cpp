@@ -1,5 +1,6 @@
 // Manifests, tags and referrers as clients push and delete them. (OCI distribution-spec, Pushing Manifests,
 // Listing Referrers, Content Management.)
+#include "store/account_store.h"
 #include "tests/unit/registry/registry_site.h"
 
 namespace registry {
@@ -159,6 +160,7 @@ TEST_F(ManifestTest, Deletes) {
 
 TEST_F(ManifestTest, KeepsWhatSaysWhatReleasesAre) {
   putManifest("v7", image_);
+  store::AccountStore(site_->releases).createUser("ada", store::Role::member);
   const store::App app = site_->releases.createApp({store::AppName::parse("hello"), "debian-12", "ada"});
   EXPECT_EQ(outcomeOf(get("manifests/v7")), "404 MANIFEST_UNKNOWN");  // no release made it
   for (const char* tag : {"v1", "v12", "latest", "git-1a2b3c4d5e6f"}) {

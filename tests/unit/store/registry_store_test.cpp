@@ -69,7 +69,8 @@ TEST_F(RegistryStoreTest, PutsTheSameManifestAgain) {
 
 // The plans, not the clock: each step looks up keys.
 TEST_F(RegistryStoreTest, NeedsNoScanForAPush) {
-  detail::Connection connection(file());
+  const detail::EventContext events{clock_};
+  detail::Connection connection(file(), &events);
   const char* statements[] = {
       "SELECT size_bytes FROM repository_blobs WHERE repository = 1 AND digest = 'x'",
       "SELECT name FROM tags WHERE repository = 1 AND name > 'x' ORDER BY name LIMIT 9",

@@ -185,6 +185,8 @@ TEST_F(StoreTest, KeepsKeys) {
   EXPECT_EQ(messageOf([&] { store_->addKey(again); }), "This key is already registered for user ada");
   again.fingerprint = "SHA256:def";
   again.user = "Zoe";
+  EXPECT_THAT(messageOf([&] { store_->addKey(again); }), HasSubstr("fairlead users:create Zoe"));
+  AccountStore(*store_).createUser("Zoe", Role::member);
   store_->addKey(again);
   EXPECT_EQ(store_->keys().size(), 2u);
   EXPECT_EQ(store_->keys().front().user, "Zoe");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "store/account_store.h"
 #include "store/release_store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_folder.h"
@@ -53,6 +54,8 @@ std::string messageOf(Body body) {
 
 class StoreTest : public ::testing::Test {
  protected:
+  StoreTest() { AccountStore(*store_).createUser("ada", Role::admin); }
+
   std::filesystem::path file() const { return folder_ / "fairlead.db"; }
   void reopen() {
     store_.reset();
