@@ -76,9 +76,12 @@ struct Route {
 };
 
 /// The groups, each in a file of its own.
+std::vector<Route> accessRoutes();
 std::vector<Route> accountRoutes();
 std::vector<Route> appRoutes();
 std::vector<Route> configRoutes();
+std::vector<Route> domainRoutes();
+std::vector<Route> drainRoutes();
 std::vector<Route> logRoutes();
 std::vector<Route> processRoutes();
 std::vector<Route> releaseRoutes();

@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "controller/app_operations.h"
 #include "controller/app_rename.h"
+#include "controller/domain_operations.h"
 #include "controller/render.h"
 
 namespace api {
@@ -13,6 +14,7 @@ namespace {
 using base::Errc;
 using base::Error;
 using controller::Action;
+using Maintenance = store::DomainStore::Maintenance;
 
 Reply listApps(const Call& call) {
   Listing listing{.fields = {"name", "id", "updated_at"}};
@@ -49,9 +51,13 @@ Reply destroyApp(const Call& call) {
 
 Reply changeApp(const Call& call) {
   store::App app = call.app();
+  const std::string name = base::jsonString(call.body, "name");
+  if (!name.empty()) call.parts.control.access.require(call.caller, Action::manageApp, app);
   const std::string stack = base::jsonString(call.body, "build_stack");
   if (!stack.empty()) controller::setStack(call.parts.control, app, stack);
-  const std::string name = base::jsonString(call.body, "name");
+  if (call.body->has("maintenance"))
+    controller::setMaintenance(call.parts.control, app,
+                               call.body->getValue<bool>("maintenance") ? Maintenance::on : Maintenance::off);
   if (!name.empty()) app = controller::renameApp(call.parts.control, call.caller.user, app, name);
   return reply(controller::appJson(call.parts.control, call.store().getApp(app.id)));
 }
@@ -73,8 +79,10 @@ std::vector<Route> appRoutes() {
       {"GET", "/users/~/apps", "All apps", listOf(appShape()), listApps, Action::identify},
       {"POST", "/apps", "Make an app", appShape(), createApp, Action::createApp, newApp(), 201},
       {"GET", "/apps/{app}", "One app, by name or id", appShape(), showApp, Action::viewApp},
-      {"PATCH", "/apps/{app}", "Another name, another stack for the builds to come", appShape(), changeApp,
-       Action::manageApp, object({{"name", text()}, {"build_stack", text()}})},
+      {"PATCH", "/apps/{app}",
+       "Another name (for who may manage it), another stack for the builds to come, maintenance", appShape(),
+       changeApp, Action::operateApp,
+       object({{"name", text()}, {"build_stack", text()}, {"maintenance", flag()}})},
       {"DELETE", "/apps/{app}", "Remove an app and all that is its", appShape(), destroyApp,
        Action::manageApp},
       {"GET", "/apps/{app}/pipeline-couplings", "The app's pipeline: 404, there are none", anything(),

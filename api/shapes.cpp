@@ -64,12 +64,40 @@ Shape collaboratorShape() {
                                                {"user", userShape()},
                                                {"role", text()},
                                                {"permissions", listOf(object({required("name", text())}))},
+                                               {"permission", text()},
                                                {"created_at", text()},
                                                {"updated_at", text()}})));
 }
 
 Shape configShape() {
   return titled("ConfigVars", mapOf(text()));
+}
+
+Shape domainShape() {
+  return titled("Domain", always(object({{"id", text()},
+                                         {"app", idAndName()},
+                                         {"hostname", text()},
+                                         {"kind", text()},
+                                         {"cname", orNull(text())},
+                                         {"status", text()},
+                                         {"acm_status", orNull(text())},
+                                         {"acm_status_reason", orNull(text())},
+                                         {"sni_endpoint", orNull(anything())},
+                                         {"created_at", text()},
+                                         {"updated_at", text()}})));
+}
+
+Shape drainShape() {
+  return titled("LogDrain", always(object({{"id", text()},
+                                           {"url", text()},
+                                           {"token", text()},
+                                           {"addon", orNull(anything())},
+                                           {"sent", whole()},
+                                           {"dropped", whole()},
+                                           {"waiting", whole()},
+                                           {"failure", text()},
+                                           {"created_at", text()},
+                                           {"updated_at", text()}})));
 }
 
 Shape dynoShape() {

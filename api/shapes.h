@@ -9,6 +9,8 @@ Shape accountShape();
 Shape appShape();
 Shape collaboratorShape();
 Shape configShape();
+Shape domainShape();
+Shape drainShape();
 Shape dynoShape();
 Shape featureShape();
 Shape formationShape();

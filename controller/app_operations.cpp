@@ -10,6 +10,7 @@
 #include "controller/log_drains.h"
 #include "controller/render.h"
 #include "gitd/repository.h"
+#include "store/domain_store.h"
 
 namespace controller {
 namespace {
@@ -88,7 +89,9 @@ store::App appNamed(store::ReleaseStore& store, const std::string& nameOrId) {
 }
 
 base::JsonObject::Ptr appJson(const CommandParts& parts, const store::App& app) {
-  return renderApp(app, parts.store.currentHead(app.id), parts.urls);
+  auto json = renderApp(app, parts.store.currentHead(app.id), parts.urls);
+  json->set("maintenance", store::DomainStore(parts.store).maintenance(app.id));
+  return json;
 }
 
 }  // namespace controller

@@ -8,16 +8,6 @@
 namespace controller {
 namespace {
 
-base::JsonObject::Ptr renderCollaborator(const store::Collaborator& collaborator, const store::App& app) {
-  auto json = base::makeJsonObject();
-  json->set("id", collaborator.uuid);
-  json->set("app", app.name.str());
-  json->set("user", collaborator.user);
-  json->set("permission", std::string(name(collaborator.permission)));
-  json->set("created_at", base::toRfc3339(collaborator.createdAt));
-  return json;
-}
-
 store::Permission permissionOf(const Invocation& call) {
   const auto word = call.option("permissions");
   const auto permission = word ? store::parsePermission(*word) : std::nullopt;
@@ -32,14 +22,10 @@ store::Permission permissionOf(const Invocation& call) {
 int listAccess(const Invocation& call) {
   const store::App app = call.app();
   auto json = base::makeJsonArray();
-  auto owner = base::makeJsonObject();
-  owner->set("app", app.name.str());
-  owner->set("user", app.owner);
-  owner->set("permission", "owner");
-  json->add(owner);
+  json->add(renderOwner(app));
   std::vector<std::vector<std::string>> rows{{"=== " + app.name.str() + " Access"}, {app.owner, "owner"}};
   for (const auto& each : call.parts.accounts.collaborators(app.id)) {
-    json->add(renderCollaborator(each, app));
+    json->add(renderCollaborator(app, each));
     rows.push_back({each.user, std::string(name(each.permission))});
   }
   call.print(json, table(rows));
@@ -49,7 +35,7 @@ int listAccess(const Invocation& call) {
 int addAccess(const Invocation& call) {
   const store::App app = call.app();
   const auto added = call.parts.accounts.addCollaborator(app.id, call.args[0], permissionOf(call));
-  call.print(renderCollaborator(added, app),
+  call.print(renderCollaborator(app, added),
              added.user + " may " + std::string(name(added.permission)) + " " + app.name.str() + "\n");
   return 0;
 }
@@ -57,7 +43,7 @@ int addAccess(const Invocation& call) {
 int updateAccess(const Invocation& call) {
   const store::App app = call.app();
   const auto now = call.parts.accounts.updateCollaborator(app.id, call.args[0], permissionOf(call));
-  call.print(renderCollaborator(now, app), now.user + " may " + std::string(name(now.permission)) + " " +
+  call.print(renderCollaborator(app, now), now.user + " may " + std::string(name(now.permission)) + " " +
                                                app.name.str() + " from now on\n");
   return 0;
 }

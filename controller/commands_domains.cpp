@@ -11,11 +11,10 @@ using Maintenance = store::DomainStore::Maintenance;
 int listDomains(const Invocation& call) {
   const store::App app = call.app();
   auto json = base::makeJsonArray();
-  std::string text =
-      "=== " + app.name.str() + " Domains\n" + app.name.str() + "." + call.parts.urls.domain() + "\n";
-  for (const store::Domain& domain : store::DomainStore(call.parts.store).ofApp(app.id)) {
-    json->add(renderDomain(app, domain));
-    text += domain.host + "\n";
+  std::string text = "=== " + app.name.str() + " Domains\n";
+  for (const auto& domain : domainsJson(call.parts, app)) {
+    json->add(domain);
+    text += base::jsonString(domain, "hostname") + "\n";
   }
   call.print(json, text);
   return 0;
@@ -24,7 +23,7 @@ int listDomains(const Invocation& call) {
 int addDomains(const Invocation& call) {
   const store::App app = call.app();
   const store::Domain domain = addDomain(call.parts, app, call.args[0]);
-  call.print(renderDomain(app, domain),
+  call.print(renderDomain(call.parts, app, domain),
              "Added " + domain.host + " to " + app.name.str() + ": let its DNS name point to this machine\n");
   return 0;
 }
@@ -32,7 +31,8 @@ int addDomains(const Invocation& call) {
 int removeDomains(const Invocation& call) {
   const store::App app = call.app();
   const store::Domain domain = removeDomain(call.parts, app, call.args[0]);
-  call.print(renderDomain(app, domain), "Removed " + domain.host + " from " + app.name.str() + "\n");
+  call.print(renderDomain(call.parts, app, domain),
+             "Removed " + domain.host + " from " + app.name.str() + "\n");
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "controller/host_name.h"
+#include "controller/render.h"
 
 namespace controller {
 namespace {
@@ -39,6 +40,32 @@ runner::AppRoutes routesOf(store::DomainStore& domains, store::AppId app) {
   for (const store::Domain& domain : domains.ofApp(app))
     routes.hosts.push_back(domain.host);
   return routes;
+}
+
+/// The one that it has without anybody's doing.
+std::string ownHost(const CommandParts& parts, const store::App& app) {
+  return app.name.str() + "." + parts.urls.domain();
+}
+
+struct DomainView {
+  std::string id;
+  std::string host;
+  std::string kind;    ///< "custom", or "heroku" for the platform's own
+  std::string target;  ///< or empty
+};
+base::JsonObject::Ptr domainJson(const store::App& app, const DomainView& view, base::Time since) {
+  auto json = base::makeJsonObject();
+  json->set("id", view.id);
+  json->set("app", renderAppName(app));
+  json->set("hostname", view.host);
+  json->set("kind", view.kind);
+  json->set("cname", view.target.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(view.target));
+  json->set("status", "none");  // nothing is under way: it is served from now on
+  for (const char* absent : {"acm_status", "acm_status_reason", "sni_endpoint"})
+    json->set(absent, Poco::Dynamic::Var());
+  json->set("created_at", base::toRfc3339(since));
+  json->set("updated_at", base::toRfc3339(since));
+  return json;
 }
 
 }  // namespace
@@ -85,20 +112,21 @@ std::map<store::AppName, runner::AppRoutes> storedRoutes(store::ReleaseStore& st
   return all;
 }
 
-base::JsonObject::Ptr renderDomain(const store::App& app, const store::Domain& domain) {
-  auto owner = base::makeJsonObject();
-  owner->set("id", app.uuid);
-  owner->set("name", app.name.str());
-  auto json = base::makeJsonObject();
-  json->set("id", domain.uuid);
-  json->set("app", owner);
-  json->set("hostname", domain.host);
-  json->set("kind", "custom");
-  json->set("cname", Poco::Dynamic::Var());
-  json->set("status", "succeeded");
-  json->set("created_at", base::toRfc3339(domain.createdAt));
-  json->set("updated_at", base::toRfc3339(domain.createdAt));
-  return json;
+base::JsonObject::Ptr renderDomain(const CommandParts& parts, const store::App& app,
+                                   const store::Domain& domain) {
+  return domainJson(app,
+                    {.id = domain.uuid, .host = domain.host, .kind = "custom", .target = ownHost(parts, app)},
+                    domain.createdAt);
+}
+
+std::vector<base::JsonObject::Ptr> domainsJson(const CommandParts& parts, const store::App& app) {
+  const std::string own = ownHost(parts, app);
+  std::vector<base::JsonObject::Ptr> all{
+      domainJson(app, {.id = derivedUuid("domain", app.uuid), .host = own, .kind = "heroku", .target = ""},
+                 app.createdAt)};
+  for (const store::Domain& domain : store::DomainStore(parts.store).ofApp(app.id))
+    all.push_back(renderDomain(parts, app, domain));
+  return all;
 }
 
 }  // namespace controller

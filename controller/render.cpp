@@ -61,6 +61,25 @@ std::string buildStatus(store::BuildState state) {
   return "failed";
 }
 
+struct Party {
+  std::string id;
+  std::string user;
+  std::string role;
+};
+/// Each permission holds those before it, and clients are told all of them.
+JsonObject::Ptr access(const store::App& app, const Party& party, store::Permission strongest) {
+  auto json = named("id", party.id);
+  json->set("app", renderAppName(app));
+  json->set("user", renderUser(party.user));
+  json->set("role", party.role);
+  auto permissions = makeJsonArray();
+  for (const auto each : {store::Permission::view, store::Permission::deploy, store::Permission::operate,
+                          store::Permission::manage})
+    if (each <= strongest) permissions->add(named("name", std::string(store::name(each))));
+  json->set("permissions", permissions);
+  return json;
+}
+
 }  // namespace
 
 std::string derivedUuid(const std::string& kind, const std::string& name) {
@@ -84,6 +103,26 @@ JsonObject::Ptr renderAppName(const store::App& app) {
   return json;
 }
 
+JsonObject::Ptr renderCollaborator(const store::App& app, const store::Collaborator& collaborator) {
+  const auto permission = std::string(store::name(collaborator.permission));
+  auto json = access(app, {.id = collaborator.uuid, .user = collaborator.user, .role = "collaborator"},
+                     collaborator.permission);
+  json->set("permission", permission);
+  setTime(json, "created_at", collaborator.createdAt);
+  setTime(json, "updated_at", collaborator.createdAt);
+  return json;
+}
+
+JsonObject::Ptr renderOwner(const store::App& app) {
+  auto json =
+      access(app, {.id = derivedUuid("owner " + app.uuid, app.owner), .user = app.owner, .role = "owner"},
+             store::Permission::manage);
+  json->set("permission", "owner");
+  setTime(json, "created_at", app.createdAt);
+  setTime(json, "updated_at", app.createdAt);
+  return json;
+}
+
 JsonObject::Ptr renderRegion() {
   auto json = named("id", derivedUuid("region", "us"));
   json->set("name", "us");  // clients of Heroku's call this the default, and say nothing of it
@@ -101,7 +140,6 @@ JsonObject::Ptr renderApp(const store::App& app, const store::ReleaseHead& curre
   json->set("build_stack", stackName(app.stack));
   json->set("region", renderRegion());
   setText(json, "buildpack_provided_description", current.buildpack);
-  json->set("maintenance", false);
   json->set("acm", false);
   json->set("create_status", "complete");
   for (const char* absent : {"archived_at", "internal_routing", "organization", "repo_size", "space", "team"})

@@ -9,6 +9,7 @@
 #include "controller/app_features.h"
 #include "controller/public_urls.h"
 #include "runner/engine.h"
+#include "store/account_store.h"
 #include "store/model.h"
 #include "store/publication_store.h"
 #include "store/release_store.h"
@@ -22,6 +23,9 @@ enum class Serving { yes, no };
 base::JsonObject::Ptr renderRelease(const store::App& app, const store::ReleaseHead& head, Serving serving);
 /// {"id", "email"} of a user.
 base::JsonObject::Ptr renderUser(const std::string& user);
+/// One who may do something with an app; the owner in the same form, though it is no row.
+base::JsonObject::Ptr renderCollaborator(const store::App& app, const store::Collaborator& collaborator);
+base::JsonObject::Ptr renderOwner(const store::App& app);
 /// {"id", "name"} of an app.
 base::JsonObject::Ptr renderAppName(const store::App& app);
 /// The one size that processes have: limits are settings of the server.

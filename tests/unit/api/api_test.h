@@ -121,10 +121,18 @@ class ApiTest : public controller::ControllerTest {
 
   /// A route's path with the things that a test has.
   static std::string filled(std::string path, const std::string& key, const std::string& slug) {
-    const std::map<std::string, std::string> words{
-        {"{app}", "hello"},       {"{key}", key},      {"{slug}", slug},
-        {"{stack}", "debian-12"}, {"{region}", "us"},  {"{release}", "v2"},
-        {"{type}", "web"},        {"{dyno}", "web.1"}, {"{feature}", "cancel-running"}};
+    const std::map<std::string, std::string> words{{"{app}", "hello"},
+                                                   {"{key}", key},
+                                                   {"{slug}", slug},
+                                                   {"{stack}", "debian-12"},
+                                                   {"{region}", "us"},
+                                                   {"{release}", "v2"},
+                                                   {"{type}", "web"},
+                                                   {"{dyno}", "web.1"},
+                                                   {"{feature}", "cancel-running"},
+                                                   {"{user}", "bob"},
+                                                   {"{domain}", "www.example.com"},
+                                                   {"{drain}", "https:%2F%2Flogs.example.com%2F"}};
     for (const auto& [word, value] : words)
       if (const auto at = path.find(word); at != std::string::npos) path.replace(at, word.size(), value);
     return path;

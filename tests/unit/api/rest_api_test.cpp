@@ -102,6 +102,11 @@ TEST_F(ApiTest, EveryRouteAnswersWhatItDeclares) {
   ask("POST", "/apps/hello/log-sessions", "{}");
   ask("PUT", "/apps/hello/buildpack-installations", R"({"updates": []})");
   ask("PATCH", "/apps/hello/features/cancel-running", R"({"enabled": true})");
+  accounts_.createUser("bob", store::Role::member);
+  ask("POST", "/apps/hello/collaborators", R"({"user": "bob"})");
+  ask("PATCH", "/apps/hello/collaborators/bob", R"({"permissions": ["view"]})");
+  ask("POST", "/apps/hello/domains", R"({"hostname": "www.example.com"})");
+  ask("POST", "/apps/hello/log-drains", R"({"url": "https://logs.example.com/"})");
   std::vector<const Route*> last;
   for (const Route& route : rest_.routes()) {
     if (route.method == "DELETE") {
