@@ -111,9 +111,9 @@ class RestApi::Handler : public base::HttpHandler {
 
 RestApi::RestApi(Config config, const Parts& parts)
     : parts_(parts), limiter_(config.requestsPerHour, parts.control.clock) {
-  for (auto&& group : {accountRoutes(), appRoutes(), accessRoutes(), configRoutes(), domainRoutes(),
-                       drainRoutes(), releaseRoutes(), slugRoutes(), processRoutes(), logRoutes(),
-                       settingRoutes()})
+  for (auto&& group :
+       {accountRoutes(), appRoutes(), accessRoutes(), configRoutes(), domainRoutes(), drainRoutes(),
+        releaseRoutes(), slugRoutes(), processRoutes(), dynoRoutes(), logRoutes(), settingRoutes()})
     routes_.insert(routes_.end(), group.begin(), group.end());
   for (const Route& route : routes_)
     patterns_.push_back(pieces(route.path));

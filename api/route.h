@@ -82,6 +82,7 @@ std::vector<Route> appRoutes();
 std::vector<Route> configRoutes();
 std::vector<Route> domainRoutes();
 std::vector<Route> drainRoutes();
+std::vector<Route> dynoRoutes();
 std::vector<Route> logRoutes();
 std::vector<Route> processRoutes();
 std::vector<Route> releaseRoutes();

@@ -1,10 +1,9 @@
-// /apps/A/formation and /apps/A/dynos.
+// /apps/A/formation.
 #include "api/route.h"
 #include "api/shapes.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/process_operations.h"
-#include "controller/run_operations.h"
 #include "controller/release_operations.h"
 #include "controller/render.h"
 
@@ -49,14 +48,6 @@ std::string quantityOf(const base::JsonObject::Ptr& update) {
   throw Error(Errc::invalidArgument, "quantity must be a whole number, or a string as \"+1\"");
 }
 
-void checkSize(const base::JsonObject::Ptr& update) {
-  const std::string size = base::jsonString(update, "size");
-  if (!size.empty() && size != controller::kProcessSize)
-    throw Error(Errc::invalidArgument,
-                "there is no size " + base::printable(size) + ": every process has the same here, " +
-                    std::string(controller::kProcessSize) + ", whose limits are the server's settings");
-}
-
 void scale(const Call& call, const controller::ScaleWish& wish) {
   const auto scaled = controller::scaleApp(call.parts.control, call.app(), wish, call.caller.user);
   controller::requireLaunched(scaled.result);
@@ -67,7 +58,7 @@ Reply changeFormation(const Call& call) {
   const auto updates = call.body->getArray("updates");
   for (unsigned i = 0; i < updates->size(); ++i) {
     const auto update = updates->getObject(i);
-    checkSize(update);
+    controller::requireSize(base::jsonString(update, "size"));
     if (update->has("quantity")) wish.emplace_back(base::jsonString(update, "type"), quantityOf(update));
   }
   if (!wish.empty()) scale(call, wish);
@@ -78,44 +69,16 @@ Reply changeFormation(const Call& call) {
 }
 
 Reply changeOneFormation(const Call& call) {
-  checkSize(call.body);
+  controller::requireSize(base::jsonString(call.body, "size"));
   if (call.body->has("quantity")) scale(call, {{call.word("type"), quantityOf(call.body)}});
   return formationNamed(call, call.word("type"));
 }
 
-Reply listDynos(const Call& call) {
-  Listing listing{.fields = {"name", "id"}};
-  for (const auto& process : controller::processesOf(call.parts.control, call.app()))
-    listing.all.push_back(controller::renderProcess(call.app(), process));
-  return page(call, std::move(listing));
-}
-
-Reply showDyno(const Call& call) {
-  for (const auto& process : controller::processesOf(call.parts.control, call.app())) {
-    auto json = controller::renderProcess(call.app(), process);
-    if (process.name == call.word("dyno") || base::jsonString(json, "id") == call.word("dyno"))
-      return reply(json);
-  }
-  throw Error(Errc::notFound, "there is no process " + base::printable(call.word("dyno")) + " of " +
-                                  call.app().name.str() + ": see fairlead ps");
-}
-
-Reply restart(const Call& call, const std::string& processOrType) {
-  controller::requireLaunched(controller::restartProcesses(call.parts.control, call.app(), processOrType));
-  return reply(base::makeJsonObject(), 202);
-}
-
-Reply restartAll(const Call& call) {
-  return restart(call, "");
-}
-
-Reply restartOne(const Call& call) {
-  return restart(call, base::jsonString(base::parseJsonObject(showDyno(call).json, "the process"), "name"));
-}
-
 Reply restartType(const Call& call) {
   formationNamed(call, call.word("type"));
-  return restart(call, call.word("type"));
+  controller::requireLaunched(
+      controller::restartProcesses(call.parts.control, call.app(), call.word("type")));
+  return reply(base::makeJsonObject(), 202);
 }
 
 Shape oneChange() {
@@ -140,12 +103,6 @@ std::vector<Route> processRoutes() {
        Action::viewApp},
       {"PATCH", "/apps/{app}/formation/{type}", "Scale one process type", formationShape(),
        changeOneFormation, Action::operateApp, oneChange()},
-      {"GET", "/apps/{app}/dynos", "The app's processes", listOf(dynoShape()), listDynos, Action::viewApp},
-      {"DELETE", "/apps/{app}/dynos", "Replace all processes by new ones", object({}), restartAll,
-       Action::operateApp, std::nullopt, 202},
-      {"GET", "/apps/{app}/dynos/{dyno}", "One process", dynoShape(), showDyno, Action::viewApp},
-      {"DELETE", "/apps/{app}/dynos/{dyno}", "Replace one process by a new one", object({}), restartOne,
-       Action::operateApp, std::nullopt, 202},
       {"DELETE", "/apps/{app}/formations/{type}", "Replace all processes of a type by new ones", object({}),
        restartType, Action::operateApp, std::nullopt, 202},
   };

@@ -1,4 +1,4 @@
-// ps, ps:scale, ps:restart, logs
+// ps, ps:scale, ps:restart, ps:stop, logs
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/command_set.h"
@@ -69,6 +69,13 @@ int restart(const Invocation& call) {
                       "Restarted " + (call.args.empty() ? app.name.str() : call.args[0]) + "\n");
 }
 
+int stop(const Invocation& call) {
+  const store::App app = call.app();
+  stopProcesses(call.parts, app, call.args[0], call.caller.user);
+  call.print(processesJson(call, app), "Stopping " + call.args[0] + "\n");
+  return 0;
+}
+
 std::string logLineJson(const runner::LogLine& line) {
   auto json = base::makeJsonObject();
   json->set("time", line.time);
@@ -109,6 +116,14 @@ std::vector<CommandSpec> processCommands() {
        scale,
        Action::operateApp},
       {"ps:restart", "[NAME] -a APP", "replace processes by new ones", 0, 1, {}, restart, Action::operateApp},
+      {"ps:stop",
+       "NAME|TYPE -a APP",
+       "end processes until the next release, scaling or restart",
+       1,
+       1,
+       {},
+       stop,
+       Action::operateApp},
       {"logs",
        "-a APP [-n N] [--tail] [--ps NAME]",
        "show what processes and platform said",

@@ -87,4 +87,11 @@ std::vector<FormationEntry> formationOf(const CommandParts& parts, const store::
   return entries;
 }
 
+void requireSize(const std::string& size) {
+  if (size.empty() || size == kProcessSize) return;
+  throw Error(Errc::invalidArgument, "there is no size " + base::printable(size) +
+                                         ": every process has the same here, " + std::string(kProcessSize) +
+                                         ", whose limits are the server's settings");
+}
+
 }  // namespace controller

@@ -28,4 +28,7 @@ runner::LaunchResult restartProcesses(const CommandParts& parts, const store::Ap
 /// The types of the current slug with their counts, by name; none before the first deploy.
 std::vector<FormationEntry> formationOf(const CommandParts& parts, const store::App& app);
 
+/// Throws invalidArgument for a size that is neither empty nor the one there is.
+void requireSize(const std::string& size);
+
 }  // namespace controller

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/strings.h"
 
 namespace controller {
 namespace {
@@ -16,7 +17,8 @@ runner::OneOff oneOffOf(const CommandParts& parts, const store::App& app, const 
           .command = wish.command,
           .environment = wish.environment,
           .timeout = std::min(wish.timeout.value_or(most), most),
-          .user = wish.user};
+          .user = wish.user,
+          .shown = wish.shown};
 }
 
 runner::OneOffRunner& runnerOf(const CommandParts& parts) {
@@ -33,6 +35,36 @@ runner::OneOffEnd runAttached(const CommandParts& parts, const store::App& app, 
 
 std::string runDetached(const CommandParts& parts, const store::App& app, const RunWish& wish) {
   return runnerOf(parts).runDetached(oneOffOf(parts, app, wish));
+}
+
+std::vector<std::string> shellCommand(const CommandParts& parts, const store::App& app,
+                                      const std::string& line) {
+  const std::string_view text = base::trim(line);
+  if (text.empty() || text.find('\0') != std::string_view::npos)
+    throw base::Error(base::Errc::invalidArgument, "what shall run? Give a command");
+  const store::ReleaseHead current = parts.store.currentHead(app.id);
+  const std::string first(text.substr(0, text.find_first_of(" \t\n;|&")));
+  const bool isType =
+      current.release.slug && parts.store.getSlug(*current.release.slug).processTypes.contains(first);
+  return {"/bin/bash", "-c", (isType ? "/fairlead/start " : "") + std::string(text)};
+}
+
+void stopProcesses(const CommandParts& parts, const store::App& app, const std::string& processOrType,
+                   const std::string& user) {
+  const auto named = [&](const std::vector<runner::ProcessStatus>& all) {
+    return std::any_of(all.begin(), all.end(), [&](const runner::ProcessStatus& each) {
+      return each.name == processOrType || each.type == processOrType;
+    });
+  };
+  const bool isOneOff = parts.oneOffs != nullptr && named(parts.oneOffs->processes(app.name));
+  if (isOneOff && !named(parts.engine.processes(app.name))) {
+    for (const auto& each : parts.oneOffs->processes(app.name))
+      if (each.name == processOrType || each.type == processOrType) parts.oneOffs->stop(app.name, each.name);
+  } else {
+    const auto lease = parts.locks.lock(app.id);
+    parts.engine.stop(app.name, processOrType);
+  }
+  parts.appLog.append(app.name, "api", processOrType + " stopped by " + user);
 }
 
 std::vector<runner::ProcessStatus> processesOf(const CommandParts& parts, const store::App& app) {

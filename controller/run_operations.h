@@ -17,6 +17,7 @@ struct RunWish {
   store::ConfigVars environment = {};                          ///< over the app's
   std::optional<std::chrono::seconds> timeout = std::nullopt;  ///< nullopt, or more than it: run_timeout_s
   std::string user;
+  std::string shown = {};  ///< what people see of the command; empty: its words
 };
 
 /// With the current release's slug and environment. Blocks until it has ended; a stop ends it. Throws
@@ -25,6 +26,14 @@ runner::OneOffEnd runAttached(const CommandParts& parts, const store::App& app, 
                               base::Interaction& client, std::stop_token stop);
 /// The same with its output in the app's log; returns its name, "run.1".
 std::string runDetached(const CommandParts& parts, const store::App& app, const RunWish& wish);
+/// The words that run a line of a shell, as it is typed behind `heroku run`: its first word may be one of the
+/// app's process types. Throws invalidArgument for an empty one.
+std::vector<std::string> shellCommand(const CommandParts& parts, const store::App& app,
+                                      const std::string& line);
+/// Ends processes of a type ("web", "run"), or one ("web.1", "run.1"). Those of the formation come back with
+/// the app's next release, scaling or restart, one-off ones never. Throws notFound when there is none.
+void stopProcesses(const CommandParts& parts, const store::App& app, const std::string& processOrType,
+                   const std::string& user);
 /// All that runs of the app: the engine's processes, then one-off ones.
 std::vector<runner::ProcessStatus> processesOf(const CommandParts& parts, const store::App& app);
 

@@ -74,6 +74,9 @@ class Engine {
   /// Replaces processes one for one by new ones of the same release; all, those of a type ("web"), or one
   /// ("web.1"). Throws notFound for a name that is not there.
   virtual LaunchResult restart(const store::AppName& app, const std::string& processOrType) = 0;
+  /// Ends those of a type ("web") or one ("web.1"), and brings them back with the app's next change or
+  /// restart only. Returns before they are gone; throws notFound for a name that is not there.
+  virtual void stop(const store::AppName& app, const std::string& processOrType) = 0;
   /// Stops everything of the app and forgets it, its route too. Unknown apps are fine.
   virtual void remove(const store::AppName& app) = 0;
   /// Replaces what was set before, in one step; kept until remove(), not over a restart of the daemon. An app

@@ -47,9 +47,11 @@ class LocalEngine : public Engine {
 
   LaunchResult restart(const store::AppName& app, const std::string& processOrType) override {
     const auto hold = parts_.locks.acquire(app, {});
-    const auto plan = detail::planRestart(processOrType, parts_.table.of(app));
-    if (plan.start.empty()) return Launched{};
     const auto desired = parts_.table.desired(app);
+    const auto plan =
+        detail::planRestart(processOrType, parts_.table.of(app),
+                            desired ? detail::wantedSlots(*desired) : std::vector<detail::Slot>());
+    if (plan.start.empty()) return Launched{};
     if (!desired)
       throw Error(
           Errc::unavailable,
@@ -57,6 +59,18 @@ class LocalEngine : public Engine {
     LaunchResult result = detail::launch(parts_, *desired, plan, [](std::string_view) {}, {});
     note(*desired, plan, result);
     return result;
+  }
+
+  void stop(const store::AppName& app, const std::string& processOrType) override {
+    const auto hold = parts_.locks.acquire(app, {});
+    const std::vector<std::uint64_t> keys = detail::planStop(processOrType, parts_.table.of(app));
+    parts_.table.update(keys, [](Process& process) { process.serving = false; });
+    parts_.publisher.publish();
+    detail::retire(parts_, keys, detail::Drain::first);
+    for (const std::uint64_t key : keys) {
+      const auto process = parts_.table.find(key);
+      if (process && !process->container.empty()) parts_.state.save(*process);
+    }
   }
 
   void remove(const store::AppName& app) override {

@@ -190,7 +190,8 @@ class LocalOneOffs : public OneOffRunner {
   /// One of the sessions, while it lives.
   class Place {
    public:
-    Place(LocalOneOffs& owner, const OneOff& wanted) : owner_(owner), key_(wanted.deployment.app, 1) {
+    Place(LocalOneOffs& owner, const OneOff& wanted)
+        : owner_(owner), type_(wanted.type), key_(wanted.deployment.app, 1) {
       if (wanted.command.empty()) throw Error(Errc::invalidArgument, "what shall run? Give a command");
       owner_.state_.with([&](State& state) {
         if (state.closed) throw Error(Errc::unavailable, "the server is shutting down");
@@ -201,11 +202,11 @@ class LocalOneOffs : public OneOffRunner {
         while (state.sessions.contains(key_))
           ++key_.second;
         state.sessions.emplace(key_, Session{.status = {.name = name(),
-                                                        .type = "run",
+                                                        .type = wanted.type,
                                                         .release = wanted.deployment.release,
                                                         .state = ProcessState::up,
                                                         .since = owner_.clock_.now(),
-                                                        .command = base::join(wanted.command, " "),
+                                                        .command = wanted.title(),
                                                         .lastExit = "",
                                                         .address = ""},
                                              .stop = stop_});
@@ -216,12 +217,13 @@ class LocalOneOffs : public OneOffRunner {
     }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
-    std::string name() const { return "run." + std::to_string(key_.second); }
+    std::string name() const { return type_ + "." + std::to_string(key_.second); }
     int index() const { return key_.second; }
     std::stop_source stop() const { return stop_; }
 
    private:
     LocalOneOffs& owner_;
+    const std::string type_;
     Key key_;
     std::stop_source stop_;
   };
@@ -233,7 +235,7 @@ class LocalOneOffs : public OneOffRunner {
     std::vector<std::filesystem::path> layers;
     for (const store::Layer& layer : deployment.layers)
       layers.push_back(layerFolder_(layer));
-    const detail::Slot slot{"run", place.index()};
+    const detail::Slot slot{wanted.type, place.index()};
     sandbox::ContainerSpec spec = detail::makeSpec(deployment, slot, std::move(layers), engine_);
     // Not the form of the app's other processes: a deploy removes those that it does not know.
     spec.id =
@@ -265,8 +267,7 @@ class LocalOneOffs : public OneOffRunner {
                      base::ByteSink& output) {
     const store::AppName& app = wanted.deployment.app;
     log_.append(app, "run",
-                place.name() + " started by " + wanted.user + ": " +
-                    base::printable(base::join(wanted.command, " "), 200));
+                place.name() + " started by " + wanted.user + ": " + base::printable(wanted.title(), 200));
     const sandbox::RunResult result = runtime_.run(
         spec, output, {.timeout = wanted.timeout, .stop = place.stop().get_token(), .killGrace = kKillGrace});
     OneOffEnd end{

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/interaction.h"
+#include "base/strings.h"
 #include "runner/engine.h"
 
 namespace runner {
@@ -17,7 +18,10 @@ struct OneOff {
   std::vector<std::string> command;
   store::ConfigVars environment;  ///< over the deployment's
   std::chrono::seconds timeout{0};
-  std::string user;  ///< who asks, for the app's log
+  std::string user;          ///< who asks, for the app's log
+  std::string type = "run";  ///< of its name
+  std::string shown = {};    ///< what people see of the command; empty: its words
+  std::string title() const { return shown.empty() ? base::join(command, " ") : shown; }
 };
 
 /// How it ended, and as what it ran.

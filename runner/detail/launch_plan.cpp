@@ -1,6 +1,7 @@
 #include "runner/detail/launch_plan.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/digest.h"
@@ -41,6 +42,16 @@ std::vector<std::pair<std::string, std::string>> environmentOf(const Deployment&
   vars["DYNO"] = slot.name();
   if (slot.type == "web") vars["PORT"] = std::to_string(port);
   return {vars.begin(), vars.end()};
+}
+
+/// Whether `wish` is the type, the process, or empty: all.
+bool isNamed(const std::string& wish, const std::string& type, const std::string& process) {
+  return wish.empty() || wish == type || wish == process;
+}
+
+[[noreturn]] void throwNotRunning(const std::string& processOrType) {
+  throw base::Error(base::Errc::notFound, "no process \"" + base::printable(processOrType) +
+                                              "\" is running: fairlead ps lists them");
 }
 
 }  // namespace
@@ -93,20 +104,31 @@ LaunchPlan planDeploy(const Deployment& deployment, const std::vector<Process>& 
   return plan;
 }
 
-LaunchPlan planRestart(const std::string& processOrType, const std::vector<Process>& present) {
+LaunchPlan planRestart(const std::string& processOrType, const std::vector<Process>& present,
+                       const std::vector<Slot>& wanted) {
   LaunchPlan plan;
+  std::set<std::string> there;
   for (const Process& process : present) {
-    const bool named =
-        processOrType.empty() || processOrType == process.type || processOrType == process.name();
-    if (process.phase == Phase::stopping || !named) continue;
+    if (process.phase == Phase::stopping) continue;
+    there.insert(process.name());
+    if (!isNamed(processOrType, process.type, process.name())) continue;
     plan.start.push_back({process.type, process.index});
     plan.retire.push_back(process.key);
   }
-  if (plan.start.empty() && !processOrType.empty()) {
-    throw base::Error(base::Errc::notFound, "no process \"" + base::printable(processOrType) +
-                                                "\" is running: fairlead ps lists them");
-  }
+  for (const Slot& slot : wanted)
+    if (!there.contains(slot.name()) && isNamed(processOrType, slot.type, slot.name()))
+      plan.start.push_back(slot);
+  if (plan.start.empty() && !processOrType.empty()) throwNotRunning(processOrType);
   return plan;
+}
+
+std::vector<std::uint64_t> planStop(const std::string& processOrType, const std::vector<Process>& present) {
+  std::vector<std::uint64_t> keys;
+  for (const Process& process : present)
+    if (process.phase != Phase::stopping && isNamed(processOrType, process.type, process.name()))
+      keys.push_back(process.key);
+  if (keys.empty()) throwNotRunning(processOrType);
+  return keys;
 }
 
 std::string newContainerId(const Deployment& deployment, const Slot& slot) {

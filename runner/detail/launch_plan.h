@@ -31,9 +31,13 @@ std::vector<Slot> wantedSlots(const Deployment& deployment);
 /// Compares what is asked with what is there. What is stopping already is not counted.
 LaunchPlan planDeploy(const Deployment& deployment, const std::vector<Process>& present);
 
-/// Replacement of the processes that `processOrType` names ("web.1", "web", "" for all); throws notFound when
-/// there is none.
-LaunchPlan planRestart(const std::string& processOrType, const std::vector<Process>& present);
+/// Replacement of the processes that `processOrType` names ("web.1", "web", "" for all), and a start of those
+/// among the `wanted` that were stopped; throws notFound when there is none.
+LaunchPlan planRestart(const std::string& processOrType, const std::vector<Process>& present,
+                       const std::vector<Slot>& wanted = {});
+
+/// The processes that `processOrType` names; throws notFound when there is none.
+std::vector<std::uint64_t> planStop(const std::string& processOrType, const std::vector<Process>& present);
 
 /// "APP.vN.web.1.<4 hex>", at most 64 of [a-z0-9_.-].
 std::string newContainerId(const Deployment& deployment, const Slot& slot);

@@ -40,6 +40,14 @@ class FakeEngine : public runner::Engine {
   runner::LaunchResult restart(const store::AppName&, const std::string&) override {
     return runner::Launched{};
   }
+  void stop(const store::AppName&, const std::string& processOrType) override {
+    const std::lock_guard lock(mutex_);
+    stopped_.push_back(processOrType);
+  }
+  std::vector<std::string> stopped() const {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+  }
   void remove(const store::AppName& app) override {
     const std::lock_guard lock(mutex_);
     removed_.push_back(app.str());
@@ -76,6 +84,7 @@ class FakeEngine : public runner::Engine {
   std::vector<runner::Deployment> deployments_;
   std::deque<runner::LaunchFailed> failures_;
   std::vector<std::string> removed_;
+  std::vector<std::string> stopped_;
   std::map<std::string, runner::AppRoutes> routes_;
 };
 

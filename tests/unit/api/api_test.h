@@ -15,6 +15,7 @@
 #include "api/rest_api.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "tests/support/fake_one_offs.h"
 #include "tests/unit/controller/controller_test.h"
 
 namespace api {
@@ -180,10 +181,12 @@ class ApiTest : public controller::ControllerTest {
   registry::WebOptions web_;
   controller::ImagePublisher publisher_{{}, {store_, publications_, blobs_, credentials_, log_, clock_}};
   const controller::Accounts keysAndTokens_{store_, accounts_, access_, clock_};
+  testing_support::FakeOneOffs oneOffs_;
   const controller::CommandParts control_{
-      folder_,       urls_,        store_, accounts_, access_,  keysAndTokens_, deployer_,  releases_,
-      stacks_,       engine_,      log_,   runtime_,  locks_,   collection_,    scrubbing_, publisher_,
-      publications_, credentials_, web_,   limits_,   sources_, buildView_,     clock_,     [](bool) {}};
+      folder_,    urls_,      store_,        accounts_,    access_,  keysAndTokens_, deployer_,
+      releases_,  stacks_,    engine_,       log_,         runtime_, locks_,         collection_,
+      scrubbing_, publisher_, publications_, credentials_, web_,     limits_,        sources_,
+      buildView_, clock_,     [](bool) {},   {},           &oneOffs_};
   RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_}};
   std::map<std::string, int> used_;           ///< routes that gave a good answer
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above

@@ -169,6 +169,39 @@ TEST_F(ApiTest, ProcessesAreScaledInOneStep) {
   EXPECT_EQ(ask("DELETE", "/apps/hello/formations/nosuch").status, 404);
 }
 
+TEST_F(ApiTest, ACommandRunsOnceAsItIsTyped) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  EXPECT_EQ(ask("POST", "/apps/hello/dynos", R"({"command": "ls"})").status, 409) << "nothing deployed";
+  deploy();
+  const Answer made = ask("POST", "/apps/hello/dynos",
+                          R"({"command": "echo $A | wc -c", "attach": false, "env": {"A": "b", "LINES": 24},
+                              "force_no_tty": null, "size": "Standard", "time_to_live": 60})");
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(made.at("name"), "run.1");
+  EXPECT_EQ(made.at("command"), "echo $A | wc -c");
+  EXPECT_EQ(made.at("attach_url"), "");
+  const runner::OneOff asked = oneOffs_.asked().at(0);
+  EXPECT_THAT(asked.command, ElementsAre("/bin/bash", "-c", "echo $A | wc -c"));
+  EXPECT_EQ(asked.environment, (store::ConfigVars{{"A", "b"}, {"LINES", "24"}}));
+  EXPECT_EQ(asked.timeout, std::chrono::seconds(60));
+  ask("POST", "/apps/hello/dynos", R"({"command": "worker --once ; true"})");
+  EXPECT_EQ(oneOffs_.asked().at(1).command.at(2), "/fairlead/start worker --once ; true") << "a process type";
+  for (const std::string bad :
+       {R"({})", R"({"command": " "})", R"({"command": "ls", "attach": true})", R"({"command": 1})",
+        R"({"command": "ls", "size": "2X"})", R"({"command": "ls", "type": "web"})",
+        R"({"command": "ls", "env": {"A": []}})", R"({"command": "ls", "env": {"A=B": "c"}})",
+        R"({"command": "ls", "time_to_live": 0})"})
+    EXPECT_EQ(ask("POST", "/apps/hello/dynos", bad).status, 422) << bad;
+  EXPECT_THAT(get("/apps/hello/dynos").each("name"), ElementsAre("run.1", "run.2", "web.1"));
+  EXPECT_EQ(ask("POST", "/apps/hello/dynos/run.1/actions/stop").status, 202);
+  EXPECT_EQ(ask("DELETE", "/apps/hello/dynos/run.2").status, 202) << "none takes its place";
+  EXPECT_THAT(get("/apps/hello/dynos").each("name"), ElementsAre("web.1"));
+  EXPECT_EQ(ask("POST", "/apps/hello/dynos/web.1/actions/stop").status, 202);
+  EXPECT_EQ(ask("POST", "/apps/hello/formations/web/actions/stop").status, 202);
+  EXPECT_THAT(engine_.stopped(), ElementsAre("web.1", "web"));
+  EXPECT_EQ(ask("POST", "/apps/hello/dynos/run.9/actions/stop").status, 404);
+}
+
 TEST_F(ApiTest, LogsComeByAUrlAsTextOrAsEvents) {
   ask("POST", "/apps", R"({"name": "hello"})");
   log_.append(app().name, "deploy", "line one");

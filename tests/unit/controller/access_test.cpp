@@ -85,6 +85,7 @@ const std::map<std::string, std::string> kCommands{
     {"network:set", kManage},
     {"ps", kView},
     {"ps:restart", kOperate},
+    {"ps:stop", kOperate},
     {"ps:scale", kOperate},
     {"publish", kView},
     {"publish:now", kDeploy},

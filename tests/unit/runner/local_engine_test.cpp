@@ -374,6 +374,21 @@ TEST_F(LocalEngineTest, RestartReplacesWithoutAGap) {
   EXPECT_THROW(engine_->restart(app_, "clock"), base::Error);
 }
 
+TEST_F(LocalEngineTest, WhatWasStoppedComesBackWithTheNextChangeOrRestart) {
+  mustDeploy(2, {{"web", 2}, {"worker", 1}});
+  engine_->stop(app_, "worker.1");
+  EXPECT_TRUE(settlesAt({"web.1", "web.2"}, 2));
+  EXPECT_THAT(backends(), SizeIs(2));
+  EXPECT_THROW(engine_->stop(app_, "worker.1"), base::Error) << "it does not run";
+  engine_->stop(app_, "web");
+  EXPECT_TRUE(settlesAt({}, 2));
+  EXPECT_EQ(router_.routes(), (std::vector<Route>{{{"hello.localhost"}, {}}}));
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->restart(app_, "web.2")));
+  EXPECT_TRUE(settlesAt({"web.2"}, 2));
+  mustDeploy(2, {{"web", 2}, {"worker", 1}});
+  EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
+}
+
 TEST_F(LocalEngineTest, ContainerThatCannotBeMadeChangesNothing) {
   mustDeploy(2, {{"web", 1}});
   runtime_.failNext(base::Error(base::Errc::unavailable, "runc: no space left"));

@@ -1,0 +1,159 @@
+// /apps/A/dynos: what runs, one-off processes, and the ends of both.
+#include "api/route.h"
+#include "api/shapes.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "controller/process_operations.h"
+#include "controller/release_operations.h"
+#include "controller/render.h"
+#include "controller/run_operations.h"
+
+namespace api {
+namespace {
+
+using base::Errc;
+using base::Error;
+using controller::Action;
+
+Reply listDynos(const Call& call) {
+  Listing listing{.fields = {"name", "id"}};
+  for (const auto& process : controller::processesOf(call.parts.control, call.app()))
+    listing.all.push_back(controller::renderProcess(call.app(), process));
+  return page(call, std::move(listing));
+}
+
+runner::ProcessStatus dynoNamed(const Call& call) {
+  for (auto& process : controller::processesOf(call.parts.control, call.app())) {
+    const auto json = controller::renderProcess(call.app(), process);
+    if (process.name == call.word("dyno") || base::jsonString(json, "id") == call.word("dyno"))
+      return std::move(process);
+  }
+  throw Error(Errc::notFound, "there is no process " + base::printable(call.word("dyno")) + " of " +
+                                  call.app().name.str() + ": see fairlead ps");
+}
+
+Reply showDyno(const Call& call) {
+  return reply(controller::renderProcess(call.app(), dynoNamed(call)));
+}
+
+/// Values of the shell are strings, whatever they look like.
+store::ConfigVars environmentIn(const Call& call) {
+  store::ConfigVars environment;
+  if (!call.body->isObject("env")) return environment;
+  const auto env = call.body->getObject("env");
+  for (const std::string& name : env->getNames()) {
+    const Poco::Dynamic::Var value = env->get(name);
+    const bool plain = value.isString() || value.isNumeric() || value.isBoolean();
+    const std::string text = plain ? value.convert<std::string>() : "";
+    if (!plain || name.empty() || (name + text).find('\0') != std::string::npos ||
+        name.find('=') != std::string::npos)
+      throw Error(Errc::invalidArgument, "env." + base::printable(name) + " must be a string");
+    environment[name] = text;
+  }
+  return environment;
+}
+
+controller::RunWish wishOf(const Call& call) {
+  const std::string line = base::jsonString(call.body, "command");
+  controller::RunWish wish{.command = controller::shellCommand(call.parts.control, call.app(), line),
+                           .environment = environmentIn(call),
+                           .user = call.caller.user,
+                           .shown = line};
+  const Poco::Dynamic::Var seconds = call.body->get("time_to_live");
+  if (seconds.isEmpty()) return wish;
+  wish.timeout = std::chrono::seconds(seconds.convert<std::int64_t>());
+  if (wish.timeout->count() <= 0) throw Error(Errc::invalidArgument, "time_to_live is in seconds, from 1 on");
+  return wish;
+}
+
+/// It may have ended before anybody looked.
+runner::ProcessStatus statusOf(const Call& call, const std::string& name, const controller::RunWish& wish) {
+  for (auto& process : controller::processesOf(call.parts.control, call.app()))
+    if (process.name == name) return std::move(process);
+  return {.name = name,
+          .type = "run",
+          .release = call.store().currentHead(call.app().id).release.version,
+          .state = runner::ProcessState::down,
+          .since = call.parts.control.clock.now(),
+          .command = wish.shown,
+          .lastExit = "",
+          .address = ""};
+}
+
+Reply run(const Call& call) {
+  if (const auto attach = call.body->get("attach"); !attach.isEmpty() && attach.convert<bool>())
+    throw Error(Errc::invalidArgument,
+                "a process cannot be attached to over this API: use fairlead run, ssh -t git@HOST run, or "
+                "heroku run:detached");
+  controller::requireSize(base::jsonString(call.body, "size"));
+  if (const std::string type = base::jsonString(call.body, "type"); !type.empty() && type != "run")
+    throw Error(Errc::invalidArgument, "one-off processes are of the type run: leave type out");
+  const controller::RunWish wish = wishOf(call);
+  const std::string name = controller::runDetached(call.parts.control, call.app(), wish);
+  return reply(controller::renderProcess(call.app(), statusOf(call, name, wish)), 201);
+}
+
+Reply accepted() {
+  return reply(base::makeJsonObject(), 202);
+}
+
+Reply restartAll(const Call& call) {
+  controller::requireLaunched(controller::restartProcesses(call.parts.control, call.app(), ""));
+  return accepted();
+}
+
+/// A one-off process has no other to take its place.
+Reply restartOne(const Call& call) {
+  const runner::ProcessStatus process = dynoNamed(call);
+  if (process.type == "run")
+    controller::stopProcesses(call.parts.control, call.app(), process.name, call.caller.user);
+  else
+    controller::requireLaunched(controller::restartProcesses(call.parts.control, call.app(), process.name));
+  return accepted();
+}
+
+Reply stop(const Call& call, const std::string& processOrType) {
+  controller::stopProcesses(call.parts.control, call.app(), processOrType, call.caller.user);
+  return accepted();
+}
+
+Reply stopOne(const Call& call) {
+  return stop(call, dynoNamed(call).name);
+}
+
+Reply stopType(const Call& call) {
+  return stop(call, call.word("type"));
+}
+
+Shape oneOff() {
+  return object({required("command", text()),
+                 {"attach", orNull(flag())},
+                 {"env", orNull(mapOf(anything()))},
+                 {"force_no_tty", orNull(flag())},
+                 {"size", orNull(text())},
+                 {"type", orNull(text())},
+                 {"time_to_live", orNull(whole())}});
+}
+
+}  // namespace
+
+std::vector<Route> dynoRoutes() {
+  return {
+      {"GET", "/apps/{app}/dynos", "The app's processes", listOf(dynoShape()), listDynos, Action::viewApp},
+      {"POST", "/apps/{app}/dynos", "Run a command once, its output in the log", dynoShape(), run,
+       Action::operateApp, oneOff(), 201},
+      {"DELETE", "/apps/{app}/dynos", "Replace all processes by new ones", object({}), restartAll,
+       Action::operateApp, std::nullopt, 202},
+      {"GET", "/apps/{app}/dynos/{dyno}", "One process", dynoShape(), showDyno, Action::viewApp},
+      {"DELETE", "/apps/{app}/dynos/{dyno}", "Replace one process by a new one; a one-off one ends",
+       object({}), restartOne, Action::operateApp, std::nullopt, 202},
+      {"POST", "/apps/{app}/dynos/{dyno}/actions/stop",
+       "End one process until the next release, scaling or restart", object({}), stopOne, Action::operateApp,
+       std::nullopt, 202},
+      {"POST", "/apps/{app}/formations/{type}/actions/stop",
+       "End those of a type until the next release, scaling or restart", object({}), stopType,
+       Action::operateApp, std::nullopt, 202},
+  };
+}
+
+}  // namespace api
