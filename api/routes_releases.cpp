@@ -5,9 +5,12 @@
 #include "api/range.h"
 #include "api/route.h"
 #include "api/shapes.h"
+#include "api/stream_sink.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "controller/disconnect_watch.h"
 #include "controller/release_operations.h"
+#include "controller/release_phase.h"
 #include "controller/render.h"
 
 namespace api {
@@ -44,6 +47,17 @@ store::ReleaseRange rowsOf(const ListRange& range) {
   return rows;
 }
 
+/// With the URL of what its release command said, if it has one.
+base::JsonObject::Ptr withOutput(const Call& call, base::JsonObject::Ptr json,
+                                 store::ReleaseVersion version) {
+  const auto* phase = call.parts.control.releasePhase;
+  if (phase != nullptr && phase->hasOutput(call.app(), version))
+    json->set("output_stream_url",
+              call.origin + call.parts.signer.sign("GET", "/apps/" + call.app().name.str() + "/releases/" +
+                                                              version.str() + "/output"));
+  return json;
+}
+
 Reply listReleases(const Call& call) {
   const store::App& app = call.app();
   const ListRange range = parseListRange(call.request.get("Range", ""), kFields);
@@ -51,15 +65,35 @@ Reply listReleases(const Call& call) {
   Listing listing{.fields = kFields};
   for (const store::ReleaseHead& head : call.store().releaseHeads(app.id, rowsOf(range))) {
     const bool serving = head.release.id == current;
-    listing.all.push_back(
-        controller::renderRelease(app, head, serving ? controller::Serving::yes : controller::Serving::no));
+    listing.all.push_back(withOutput(
+        call,
+        controller::renderRelease(app, head, serving ? controller::Serving::yes : controller::Serving::no),
+        head.release.version));
   }
   return page(call, std::move(listing));
 }
 
+/// Live, as a build's output is.
+Reply sendOutput(const Call& call) {
+  const auto version = store::ReleaseVersion::parse(call.word("release"));
+  const auto* phase = call.parts.control.releasePhase;
+  if (phase == nullptr || !phase->hasOutput(call.app(), version))
+    throw Error(Errc::notFound, version.str() + " has no release output");
+  return {
+      .send = [phase, app = call.app(), version](base::HttpRequest& request, base::HttpResponse& response) {
+        response.setContentType("text/plain; charset=utf-8");
+        response.setChunkedTransferEncoding(true);
+        StreamSink out(response.send());
+        if (request.getMethod() == "HEAD") return;
+        const controller::DisconnectWatch watch(request);
+        phase->copyOutput(app, version, out, watch.token());
+      }};
+}
+
 Reply showRelease(const Call& call) {
   const store::Release release = controller::releaseNamed(call.store(), call.app(), call.word("release"));
-  return reply(controller::releaseJson(call.parts.control, call.app(), release));
+  return reply(
+      withOutput(call, controller::releaseJson(call.parts.control, call.app(), release), release.version));
 }
 
 Reply showConfig(const Call& call) {
@@ -92,7 +126,9 @@ controller::Released makeRelease(const Call& call) {
 Reply createRelease(const Call& call) {
   const controller::Released released = makeRelease(call);
   controller::requireLaunched(released);
-  return reply(controller::releaseJson(call.parts.control, call.app(), released.release), 201);
+  return reply(withOutput(call, controller::releaseJson(call.parts.control, call.app(), released.release),
+                          released.release.version),
+               201);
 }
 
 }  // namespace
@@ -108,6 +144,13 @@ std::vector<Route> releaseRoutes() {
        Action::viewApp},
       {"GET", "/apps/{app}/releases/{release}/config-vars", "The release's config vars", configShape(),
        showConfig, Action::operateApp},
+      {.method = "GET",
+       .path = "/apps/{app}/releases/{release}/output",
+       .summary = "What its release command said, live",
+       .answer = anything(),
+       .handle = sendOutput,
+       .action = Action::viewApp,
+       .door = Door::signature},
   };
 }
 

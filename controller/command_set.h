@@ -38,6 +38,7 @@
 namespace controller {
 
 class LogDrains;
+class ReleasePhase;
 
 /// Who asks.
 using Caller = Identity;
@@ -85,6 +86,7 @@ struct CommandParts {
   ServiceLimits serviceLimits = {};
   runner::OneOffRunner* oneOffs = nullptr;
   LogDrains* drains = nullptr;
+  ReleasePhase* releasePhase = nullptr;
 };
 
 /// One call of a command, parsed.

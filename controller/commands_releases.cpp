@@ -10,6 +10,7 @@
 #include "controller/build_watch.h"
 #include "controller/command_set.h"
 #include "controller/release_operations.h"
+#include "controller/release_phase.h"
 #include "controller/render.h"
 #include "controller/report.h"
 #include "controller/source_request.h"
@@ -252,10 +253,28 @@ int downloadSlug(const Invocation& call) {
   return 0;
 }
 
+int releaseOutput(const Invocation& call) {
+  const store::App app = call.app();
+  const store::ReleaseVersion version =
+      call.args.empty() ? call.parts.store.releaseHeads(app.id, {.limit = 1}).at(0).release.version
+                        : releaseNamed(call.parts.store, app, call.args[0]).version;
+  CHECK(call.parts.releasePhase != nullptr);
+  call.parts.releasePhase->copyOutput(app, version, call.io.out, call.io.stop);
+  return 0;
+}
+
 }  // namespace
 
 std::vector<CommandSpec> releaseCommands() {
   return {
+      {"releases:output",
+       "[vN] -a APP",
+       "print what a release's release command said",
+       0,
+       1,
+       {},
+       releaseOutput,
+       Action::viewApp},
       {"releases", "-a APP", "list the releases", 0, 0, {"num="}, listReleases, Action::viewApp},
       {"releases:info", "[vN] -a APP", "show a release", 0, 1, {}, releaseInfo, Action::viewApp},
       {"rollback",

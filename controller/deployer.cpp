@@ -384,7 +384,8 @@ gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release,
   if (released.failed) {
     run.log().error("Release " + release.version.str() + " failed: " + released.failed->process + " " +
                     released.failed->reason);
-    for (const std::string& line : released.failed->lastLines)
+    const bool said = released.failed->process.starts_with(std::string(kReleaseType) + ".");  // as it ran
+    for (const std::string& line : said ? std::vector<std::string>() : released.failed->lastLines)
       run.log().detail(line);
     run.log().error("The release before serves on; see: fairlead logs -a " + app.name.str());
     return {false, "release " + release.version.str() + " failed: " + released.failed->process + " " +

@@ -31,6 +31,8 @@ int countAfter(const std::string& word, int before) {
 void apply(const std::pair<std::string, std::string>& wish, const store::ProcessTypes& types,
            store::Formation& formation) {
   const auto& [type, count] = wish;
+  if (type == kReleaseType)
+    throw Error(Errc::invalidArgument, "release runs once with each release: it cannot be scaled");
   if (!types.contains(type)) {
     std::vector<std::string> known;
     for (const auto& [name, command] : types)
@@ -81,6 +83,7 @@ std::vector<FormationEntry> formationOf(const CommandParts& parts, const store::
   if (!current.release.slug) return entries;
   const store::Formation counts = parts.store.formation(app.id);
   for (const auto& [type, command] : parts.store.getSlug(*current.release.slug).processTypes) {
+    if (type == kReleaseType) continue;
     const auto count = counts.find(type);
     entries.push_back({type, command, count == counts.end() ? 0 : count->second});
   }

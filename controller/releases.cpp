@@ -12,6 +12,7 @@ store::Formation nextFormation(const store::Formation& now, const store::Process
                                const store::Formation& first) {
   store::Formation next;
   for (const auto& [type, command] : types) {
+    if (type == kReleaseType) continue;
     const auto kept = now.find(type);
     const auto wished = first.find(type);
     if (kept != now.end())
@@ -148,7 +149,10 @@ Released Releases::launch(const store::App& app, store::Release release, const P
   if (!deployment) return {release, std::nullopt};
   runner::LaunchResult result = runner::Launched{};
   try {
-    result = engine_.deploy(*deployment, progress, {});
+    if (auto failed = beforeLaunch_(app, *deployment, progress))
+      result = std::move(*failed);
+    else
+      result = engine_.deploy(*deployment, progress, {});
   } catch (...) {
     store_.setReleaseState(release.id,
                            store::ReleaseState::failed);  // or it would stay pending, and be the current one

@@ -46,6 +46,9 @@ struct Released {
 /// One line of progress, without newline.
 using ProgressLine = std::function<void(std::string_view)>;
 
+/// The process type that runs once with each release and is no part of the formation (ReleasePhase).
+inline constexpr std::string_view kReleaseType = "release";
+
 /// Thread-safe; each call is for an app whose lease (AppLocks) the caller holds.
 class Releases {
  public:
@@ -58,9 +61,15 @@ class Releases {
     onServing_ = std::move(tell);
   }
 
+  /// Called before the processes of a release start; what it returns fails the release. Set before the first
+  /// call of another function.
+  using BeforeLaunch = std::function<std::optional<runner::LaunchFailed>(
+      const store::App&, const runner::Deployment&, const ProgressLine&)>;
+  void beforeLaunch(BeforeLaunch phase) { beforeLaunch_ = std::move(phase); }
+
   /// Row, image, tags and formation in one transaction; nothing is launched yet.
   store::Release create(const store::App& app, const ReleaseChange& change);
-  /// Starts the release's processes and marks it succeeded or failed.
+  /// Runs its release command, starts the release's processes, and marks it succeeded or failed.
   Released launch(const store::App& app, store::Release release, const ProgressLine& progress);
   /// Brings what runs in line with the current release and formation (scale, start of the daemon).
   runner::LaunchResult reconcile(const store::App& app);
@@ -85,6 +94,7 @@ class Releases {
   const base::Clock& clock_;
   std::function<void(const store::App&, const store::Release&)> onServing_ = [](const store::App&,
                                                                                 const store::Release&) {};
+  BeforeLaunch beforeLaunch_ = [](const auto&, const auto&, const auto&) { return std::nullopt; };
 };
 
 /// The formation that goes with these types: kept counts, `first` for types without one, else web=1 and the

@@ -195,7 +195,7 @@ class LocalOneOffs : public OneOffRunner {
       if (wanted.command.empty()) throw Error(Errc::invalidArgument, "what shall run? Give a command");
       owner_.state_.with([&](State& state) {
         if (state.closed) throw Error(Errc::unavailable, "the server is shutting down");
-        if (state.sessions.size() >= owner_.config_.maxSessions)
+        if (wanted.type == "run" && state.sessions.size() >= owner_.config_.maxSessions)
           throw Error(Errc::overloaded,
                       "as many one-off processes run as the setting run_max_sessions allows: "
                       "wait for one to end");

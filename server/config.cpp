@@ -201,6 +201,7 @@ const std::map<std::string, Setting>& settings() {
       {"drains_max", number(&Config::drainsMax)},
       {"run_max_sessions", number(&Config::runMaxSessions)},
       {"run_timeout_s", number(&Config::runTimeoutS)},
+      {"release_timeout_s", number(&Config::releaseTimeoutS)},
       {"registry_anonymous_pull", oneOf({"loopback", "none"}, &Config::registryAnonymousPull)},
   };
   return table;

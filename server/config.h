@@ -100,6 +100,7 @@ struct Config {
   std::uint64_t drainsMax = 10;
   std::uint64_t runMaxSessions = 20;
   std::uint64_t runTimeoutS = 24ull * 3600;
+  std::uint64_t releaseTimeoutS = 3600;
   bool printConfig = false;
 };
 

@@ -32,6 +32,7 @@
 #include "controller/domain_operations.h"
 #include "controller/http_api.h"
 #include "controller/log_drains.h"
+#include "controller/release_phase.h"
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
 #include "controller/registry_access.h"
@@ -356,6 +357,12 @@ int run(const Config& config) {
   controller::AppLocks locks;
   controller::StackService stacks(store, blobs, clock);
   controller::Releases releases(store, blobs, *engine, appLog, clock);
+  controller::ReleasePhase releasePhase({.maxOutputBytes = config.buildLogMaxBytes,
+                                         .timeout = std::chrono::seconds(config.releaseTimeoutS)},
+                                        folder, store, *oneOffs);
+  releases.beforeLaunch([&releasePhase](const auto& app, const auto& deployment, const auto& progress) {
+    return releasePhase.run(app, deployment, progress);
+  });
   const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks};
   controller::recoverBuilds(recovery);
   const controller::AppLimits limits = appLimits(config);
@@ -394,7 +401,7 @@ int run(const Config& config) {
       publisher, publications, credentials,
       web,       limits,       sources,
       buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); },
-      serviceLimits(config), oneOffs.get(), &drains};
+      serviceLimits(config), oneOffs.get(), &drains, &releasePhase};
   controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())

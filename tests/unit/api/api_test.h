@@ -15,6 +15,7 @@
 #include "api/rest_api.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "controller/release_phase.h"
 #include "tests/support/fake_one_offs.h"
 #include "tests/unit/controller/controller_test.h"
 
@@ -52,6 +53,9 @@ struct Answer {
 class ApiTest : public controller::ControllerTest {
  protected:
   ApiTest() {
+    releases_.beforeLaunch([this](const auto& app, const auto& deployment, const auto& progress) {
+      return releasePhase_.run(app, deployment, progress);
+    });
     server_ = base::HttpServer::onTcp(
         base::listenTcp("127.0.0.1:0", "http_listen"), [this](const base::HttpRequest&) {
           return rest_.handler([this](const base::HttpRequest& request) { return authenticate(request); });
@@ -141,7 +145,8 @@ class ApiTest : public controller::ControllerTest {
 
   store::App app(const std::string& name = "hello") { return store_.getApp(store::AppName::parse(name)); }
   /// As a push would leave it: a slug of one layer, released and launched.
-  store::Slug deploy(const std::string& name = "hello") {
+  store::Slug deploy(const std::string& name = "hello",
+                     const store::ProcessTypes& types = {{"web", "serve"}, {"worker", "work"}}) {
     const store::App target = app(name);
     if (!store_.findStack(target.stack)) putStack(target.stack, "base");
     const store::Build build = store_.createBuild(
@@ -155,7 +160,7 @@ class ApiTest : public controller::ControllerTest {
                                                 .stack = target.stack,
                                                 .buildpack = "Test",
                                                 .layers = {slugLayer},
-                                                .processTypes = {{"web", "serve"}, {"worker", "work"}},
+                                                .processTypes = types,
                                                 .defaultConfig = {}});
     const store::Release release = releases_.create(target, {.description = "Deploy aaaaaaaa",
                                                              .user = "ada",
@@ -182,11 +187,12 @@ class ApiTest : public controller::ControllerTest {
   controller::ImagePublisher publisher_{{}, {store_, publications_, blobs_, credentials_, log_, clock_}};
   const controller::Accounts keysAndTokens_{store_, accounts_, access_, clock_};
   testing_support::FakeOneOffs oneOffs_;
+  controller::ReleasePhase releasePhase_{{}, folder_, store_, oneOffs_};
   const controller::CommandParts control_{
-      folder_,    urls_,      store_,        accounts_,    access_,  keysAndTokens_, deployer_,
-      releases_,  stacks_,    engine_,       log_,         runtime_, locks_,         collection_,
-      scrubbing_, publisher_, publications_, credentials_, web_,     limits_,        sources_,
-      buildView_, clock_,     [](bool) {},   {},           &oneOffs_};
+      folder_,    urls_,      store_,        accounts_,    access_,   keysAndTokens_, deployer_,
+      releases_,  stacks_,    engine_,       log_,         runtime_,  locks_,         collection_,
+      scrubbing_, publisher_, publications_, credentials_, web_,      limits_,        sources_,
+      buildView_, clock_,     [](bool) {},   {},           &oneOffs_, nullptr,        &releasePhase_};
   RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_}};
   std::map<std::string, int> used_;           ///< routes that gave a good answer
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above

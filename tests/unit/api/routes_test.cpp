@@ -99,6 +99,40 @@ TEST_F(ApiTest, RollingBackAppendsARelease) {
   EXPECT_EQ(get("/apps/hello/config-vars").body, "{}");
 }
 
+TEST_F(ApiTest, TheReleaseCommandRunsBeforeTheProcessesAndItsOutputIsKept) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  ask("PATCH", "/apps/hello/config-vars", R"({"KEY": "a-secret-value"})");
+  oneOffs_.output = "migrating with a-secret-value\nno end of line";
+  deploy("hello", {{"web", "serve"}, {"release", "migrate"}});
+  const runner::OneOff asked = oneOffs_.asked().at(0);
+  EXPECT_THAT(asked.command, ElementsAre("release"));
+  EXPECT_EQ(asked.deployment.release.number, 3);
+  EXPECT_THAT(get("/apps/hello/formation").each("type"), ElementsAre("web"));
+  EXPECT_EQ(ask("PATCH", "/apps/hello/formation/release", R"({"quantity": 1})").status, 422);
+  std::string url = get("/apps/hello/releases/3").at("output_stream_url");
+  ASSERT_THAT(url, StartsWith("http://"));
+  url = url.substr(url.find('/', 7));
+  const Answer output = send("GET", url, "", {});
+  EXPECT_EQ(output.status, 200);
+  EXPECT_THAT(output.body, StartsWith("migrating with "));
+  EXPECT_THAT(output.body, ::testing::EndsWith("\nno end of line"));
+  EXPECT_THAT(output.body, ::testing::Not(HasSubstr("a-secret-value")));
+  EXPECT_EQ(send("GET", url + "x", "", {}).status, 403);
+  EXPECT_EQ(get("/apps/hello/releases/2").at("output_stream_url"), "") << "it had no slug";
+  EXPECT_EQ(get("/apps/hello/releases/2/output").status, 404);
+
+  const std::size_t launched = engine_.deployments().size();
+  oneOffs_.exitCode = 3;
+  oneOffs_.output = "no such table\n";
+  const Answer failed = ask("PATCH", "/apps/hello/config-vars", R"({"B": "2"})");
+  EXPECT_EQ(failed.status, 409);
+  EXPECT_THAT(failed.at("message"), HasSubstr("release v4 failed: release.1 exited with status 3"));
+  EXPECT_EQ(engine_.deployments().size(), launched) << "the old ones serve on";
+  EXPECT_EQ(get("/apps/hello/releases/4").at("status"), "failed");
+  EXPECT_EQ(get("/apps/hello/releases/4/output").body, "no such table\n");
+  EXPECT_FALSE(get("/apps/hello/config-vars").json()->has("B"));
+}
+
 TEST_F(ApiTest, ASlugIsDownloadedByItsSignedUrl) {
   ask("POST", "/apps", R"({"name": "hello"})");
   const store::Slug slug = deploy();

@@ -97,6 +97,7 @@ const std::map<std::string, std::string> kCommands{
     {"registries:remove", kAdminister},
     {"registry:login", kOwnAccount},
     {"registry:scrub", kAdminister},
+    {"releases:output", kView},
     {"releases", kView},
     {"releases:info", kView},
     {"rollback", kDeploy},
