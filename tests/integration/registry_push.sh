@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Images that people push: skopeo, podman, buildah and docker, an upload in chunks that goes on after kill -9, and what is refused.
+# Images that people push: skopeo, umoci, podman, buildah and docker, an upload in chunks that goes on after kill -9, and what is refused.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -64,6 +64,20 @@ with_skopeo() {
   refused any skopeo copy -q --dest-tls-verify=false --dest-creds me:wrong "oci:$work/layout:one" "docker://$http_address/tools/one:2.0"
   skopeo delete --tls-verify=false --creds "me:$token" "docker://$http_address/other:1.0"
   refused any skopeo inspect --tls-verify=false "docker://$http_address/other:1.0"
+}
+
+# umoci works on layouts only: what the registry gave is changed by it, pushed, and taken apart again.
+with_umoci() {
+  note "umoci"
+  umoci unpack --image "$work/back:one" "$work/bundle"
+  cmp "$work/bundle/rootfs/data" "$work/layer/data"
+  echo added >"$work/bundle/rootfs/added"
+  umoci repack --image "$work/back:two" "$work/bundle"
+  skopeo copy -q --dest-tls-verify=false --dest-creds "me:$token" "oci:$work/back:two" "docker://$http_address/by/umoci:x"
+  skopeo copy -q --src-tls-verify=false "docker://$http_address/by/umoci:x" "oci:$work/again:two"
+  umoci unpack --image "$work/again:two" "$work/unpacked"
+  assert_eq "$(cat "$work/unpacked/rootfs/added")" added "a file of the second layer"
+  cmp "$work/unpacked/rootfs/data" "$work/layer/data"
 }
 
 with_podman() {
@@ -146,6 +160,7 @@ start_server
 token=$(fairlead tokens:create --json | jq -r .token)
 make_image "$work/layout"
 with_skopeo
+with_umoci
 with_podman
 resumed_after_kill
 refusals
