@@ -79,7 +79,7 @@ void Releases::attachImage(store::NewRelease& release, const store::App& app, co
     environment.emplace(key, value);
   const auto build = release.succeededBuild ? std::optional(store_.getBuild(*release.succeededBuild))
                                             : store_.findBuildOfSlug(slug.id);
-  const store::Layer startLayer = registry::storeStartLayer(blobs_, slug.processTypes);
+  const store::Layer startLayer = startLayers_.get(slug.processTypes);
   release.image = registry::assembleReleaseImage(blobs_, {.stackName = release.stack,
                                                           .runImage = base,
                                                           .slug = slug,
@@ -136,7 +136,7 @@ std::optional<runner::Deployment> Releases::deployment(const store::App& app, co
   runner::Deployment deployment{.app = app.name, .release = release.version};
   deployment.layers = runImage(release.stack, release.runImage).layers;
   deployment.layers.insert(deployment.layers.end(), slug.layers.begin(), slug.layers.end());
-  deployment.layers.push_back(registry::storeStartLayer(blobs_, slug.processTypes));
+  deployment.layers.push_back(startLayers_.get(slug.processTypes));
   deployment.environment = environment(release);
   addMetadata(deployment.environment, app, release, slug);
   deployment.types = slug.processTypes;
@@ -162,19 +162,12 @@ Released Releases::launch(const store::App& app, store::Release release, const P
   release.state = failed ? store::ReleaseState::failed : store::ReleaseState::succeeded;
   store_.setReleaseState(release.id, release.state);
   if (!failed) {
-    tagLatest(app, release);
     onServing_(app, release);
     return {release, std::nullopt};
   }
   log_.append(app.name, "release",
               release.version.str() + " failed: " + failed->process + " " + failed->reason);
   return {release, std::move(*failed)};
-}
-
-void Releases::tagLatest(const store::App& app, const store::Release& release) {
-  const auto repository = store::RepositoryName::parse(app.name.str());
-  if (const auto image = store_.findManifest(repository, *release.manifest))
-    store_.putManifest(repository, *image, {"latest"});
 }
 
 runner::LaunchResult Releases::reconcile(const store::App& app) {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "controller/app_locks.h"
+#include "registry/start_layers.h"
 #include "runner/app_log.h"
 #include "runner/engine.h"
 #include "store/blob_store.h"
@@ -79,8 +80,6 @@ class Releases {
   store::ConfigVars environment(const store::Release& release);
 
  private:
-  /// "latest" is what serves: it moves when the launch succeeded, "vN" comes with the row.
-  void tagLatest(const store::App& app, const store::Release& release);
   void addMetadata(store::ConfigVars& environment, const store::App& app, const store::Release& release,
                    const store::Slug& slug);
   /// The release's base, looked up; throws notFound.
@@ -92,6 +91,7 @@ class Releases {
   runner::Engine& engine_;
   runner::AppLog& log_;
   const base::Clock& clock_;
+  registry::StartLayers startLayers_{blobs_};
   std::function<void(const store::App&, const store::Release&)> onServing_ = [](const store::App&,
                                                                                 const store::Release&) {};
   BeforeLaunch beforeLaunch_ = [](const auto&, const auto&, const auto&) { return std::nullopt; };

@@ -19,27 +19,20 @@ struct ReleaseImageInput {
   std::string commit;
   store::Time createdAt;
   const std::optional<store::Build>& build;  ///< that made the slug, when it is known
-  const store::Layer& startLayer;            ///< from storeStartLayer()
+  const store::Layer& startLayer;            ///< from StartLayers
 };
 
 /// This machine's, as OCI image-spec's platform names it (Go's GOARCH).
 std::string architecture();
 
-/// Stores the small layer with the entrypoint /fairlead/start (a bash script) and /fairlead/types/TYPE (one
-/// file per process type: its command, verbatim). Same types, same bytes. `start TYPE` runs a process type as
-/// Heroku does: cwd /app, sources /app/.profile.d/*.sh sorted by name and then /app/.profile (no `set -e`
-/// around them), then execs `bash -c COMMAND`; `start CMD ARG...` whose first word is no type execs that
-/// command, quoting kept, in the same environment; `start` alone is `start web`. The local engine and `docker
-/// run IMAGE web` start a process the same way, from the same layer.
-store::Layer storeStartLayer(store::BlobStore& blobs, const store::ProcessTypes& types);
-
 /// Writes the image's config into `blobs` and returns the manifest; the caller commits it with the release's
-/// row. Layers: run image, slug, start. Media types are OCI's, layers are as they were packed (gzip, since docker 20.10 reads no zstd).
-/// Annotations and labels: org.opencontainers.image.revision, .created, .version, .base.digest, .base.name;
-/// fairlead.build, .pusher, .stack.build (digest of the build image), .buildpacks (JSON: name, description,
-/// url, version, report of each) and .build.phases (JSON: milliseconds by name).
-/// User "1000:1000", working dir /app, Entrypoint ["/fairlead/start"], Cmd ["web"] (the only type when there
-/// is no web), Env = PATH, HOME=/app, then environment. Deterministic. (OCI image-spec: config, manifest.)
+/// row. Layers: run image, slug, start. Media types are OCI's, layers are as they were packed (gzip, since
+/// docker 20.10 reads no zstd). Annotations and labels: org.opencontainers.image.revision, .created,
+/// .version, .base.digest, .base.name; fairlead.build, .pusher, .stack.build (digest of the build image),
+/// .buildpacks (JSON: name, description, url, version, report of each) and .build.phases (JSON: milliseconds
+/// by name). User "1000:1000", working dir /app, Entrypoint ["/fairlead/start"], Cmd ["web"] (the only type
+/// when there is no web), Env = PATH, HOME=/app, then environment. Deterministic. (OCI image-spec: config,
+/// manifest.)
 store::Manifest assembleReleaseImage(store::BlobStore& blobs, const ReleaseImageInput& input);
 
 /// Config + manifest of a stack's image made of `layers`, stored and ready for ReleaseStore::putManifest.

@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/archive.h"
 #include "base/json.h"
+#include "registry/start_layers.h"
 #include "store/layer_writer.h"
 #include "tests/support/memory_blob_store.h"
-#include "tests/support/temp_folder.h"
 
 namespace registry {
 namespace {
@@ -15,7 +14,6 @@ namespace {
 using store::Digest;
 using store::Layer;
 using testing_support::MemoryBlobStore;
-using testing_support::TempFolder;
 
 Layer putLayer(store::BlobStore& blobs, const std::string& content) {
   store::LayerWriter writer(blobs);
@@ -38,7 +36,7 @@ struct Fixture {
                    .buildpack = "python",
                    .layers = {putLayer(blobs, "deps"), putLayer(blobs, "source")},
                    .processTypes = {{"web", "python app.py"}, {"worker", "python work.py"}}};
-  Layer start = storeStartLayer(blobs, slug.processTypes);
+  Layer start = StartLayers(blobs).get(slug.processTypes);
   store::ConfigVars environment{{"FOO", "b\"a\nr"}, {"LANG", "C.UTF-8"}};
   std::optional<store::Build> build;
 
@@ -168,38 +166,6 @@ TEST(StackImage, NamesItsLayersAndAPath) {
   const auto config = fixture.configOf(manifest);
   EXPECT_EQ(config->getObject("rootfs")->getArray("diff_ids")->size(), 1u);
   EXPECT_EQ(config->getObject("config")->getArray("Env")->size(), 1u);
-}
-
-TEST(StartLayer, HoldsTheScriptAndOneFilePerType) {
-  MemoryBlobStore blobs;
-  const std::string command = "exec bin/server --name 'a b' \\\n  --port $PORT\n";
-  const Layer layer = storeStartLayer(blobs, {{"web", command}, {"release", "./migrate"}});
-  TempFolder folder;
-  base::unpackTar(*blobs.open(layer.blob.digest), folder.path(), {.keepOwners = false});
-  EXPECT_EQ(folder.read("fairlead/types/web"), command);
-  EXPECT_EQ(folder.read("fairlead/types/release"), "./migrate");
-  EXPECT_THAT(folder.read("fairlead/start"), ::testing::StartsWith("#!/bin/bash\n"));
-  using std::filesystem::perms;
-  const auto modeOf = [&](const char* name) { return std::filesystem::status(folder / name).permissions(); };
-  EXPECT_EQ(modeOf("fairlead/start"), perms(0755));
-  EXPECT_EQ(modeOf("fairlead/types/web"), perms(0644));
-  EXPECT_EQ(modeOf("fairlead/types"), perms(0755));
-  EXPECT_EQ(modeOf("fairlead"), perms(0755));
-}
-
-TEST(StartLayer, IsTheSameForTheSameTypes) {
-  MemoryBlobStore blobs;
-  const store::ProcessTypes types = {{"web", "a"}, {"worker", "b"}};
-  EXPECT_EQ(storeStartLayer(blobs, types).blob.digest, storeStartLayer(blobs, types).blob.digest);
-  EXPECT_NE(storeStartLayer(blobs, types).diffId, storeStartLayer(blobs, {{"web", "a"}}).diffId);
-}
-
-TEST(StartLayer, RefusesNamesThatAreNoFileNames) {
-  MemoryBlobStore blobs;
-  for (const auto* name : {"", "..", "../../etc/passwd", "a/b", "a b", "a.b"}) {
-    EXPECT_THROW(storeStartLayer(blobs, {{name, "x"}}), base::Error) << name;
-  }
-  EXPECT_EQ(blobs.count(), 0u);
 }
 
 TEST(ReleaseImage, LabelsTellWhatMadeIt) {
