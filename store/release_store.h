@@ -197,7 +197,8 @@ class ReleaseStore : public LayerIndex {
   /// Throws conflict when the version is not the next one, or when the build has ended meanwhile (cancelled);
   /// notFound for another app's slug.
   Release createRelease(const NewRelease& release);
-  /// Pending -> succeeded or failed; the same state again is fine, any other change is a conflict.
+  /// Pending -> succeeded or failed; the same state again is fine, any other change is a conflict. The image
+  /// of one that succeeded is "latest" from then on.
   void setReleaseState(std::int64_t id, ReleaseState state);
   Release getRelease(AppId app, ReleaseVersion version);
   Release currentRelease(AppId app);                            ///< the newest that has not failed

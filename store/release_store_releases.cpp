@@ -96,6 +96,16 @@ void recordConfigChange(Connection& connection, const detail::ConfigKeys& keys, 
     detail::recordEvent(connection, app, "config.unset", "unset " + base::join(unset, ", "));
 }
 
+/// "latest" is what serves: it moves when the launch succeeded, "vN" comes with the row.
+void tagLatest(Connection& connection, std::int64_t release) {
+  connection.execute(
+      "INSERT INTO tags (repository, name, manifest) SELECT m.repository, 'latest', m.digest FROM releases x "
+      "JOIN apps a ON a.id = x.app JOIN repositories r ON r.name = a.name "
+      "JOIN manifests m ON m.repository = r.id AND m.digest = x.manifest WHERE x.id = ?1 "
+      "ON CONFLICT (repository, name) DO UPDATE SET manifest = excluded.manifest",
+      release);
+}
+
 }  // namespace
 
 Release detail::releaseAt(const Rows& rows) {
@@ -189,7 +199,10 @@ void ReleaseStore::setReleaseState(std::int64_t id, ReleaseState state) {
   state_->write([&](Connection& connection) {
     const auto changed = connection.execute(
         "UPDATE releases SET state = ?2 WHERE id = ?1 AND state IN ('pending', ?2)", id, name(state));
-    if (changed == 1) return;
+    if (changed == 1) {
+      if (state == ReleaseState::succeeded) tagLatest(connection, id);
+      return;
+    }
     const Release release =
         requireRelease(collectReleases(connection, state_->configKeys,
                                        connection.query(FAIRLEAD_SELECT_RELEASE "WHERE id = ?1", id)),
@@ -205,7 +218,7 @@ Release ReleaseStore::getRelease(AppId app, ReleaseVersion version) {
         collectReleases(
             connection, state_->configKeys,
             connection.query(FAIRLEAD_SELECT_RELEASE "WHERE app = ?1 AND version = ?2", app, version.number)),
-        "release " + version.str());
+        "release " + version.str() + " of this app: list them with fairlead releases");
   });
 }
 

@@ -75,10 +75,11 @@ fs::path BlobFolder::shelfOf(const Digest& digest) {
   const std::string name = digest.hex().substr(0, 2);
   const fs::path algorithm = root_ / base::name(digest.algorithm());
   const fs::path shelf = algorithm / name;
-  auto& shelves = durableShelves_.at(static_cast<std::size_t>(digest.algorithm()));
-  std::atomic<bool>& durable = shelves.at(std::stoul(name, nullptr, 16));
+  const auto number = static_cast<std::size_t>(digest.algorithm());
+  std::atomic<bool>& durable = durableShelves_.at(number).at(std::stoul(name, nullptr, 16));
   if (!durable) {
-    makeFolder(algorithm);
+    if (!durableAlgorithms_.at(number)) makeFolder(algorithm);
+    durableAlgorithms_.at(number) = true;
     makeFolder(shelf);
     durable = true;
   }

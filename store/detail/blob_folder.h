@@ -63,6 +63,7 @@ class BlobFolder {
   void note(const Digest& digest, std::string_view finding) const;
 
   const std::filesystem::path root_;
+  std::array<std::atomic<bool>, 2> durableAlgorithms_{};
   std::array<std::array<std::atomic<bool>, 256>, 2> durableShelves_{};
   std::shared_mutex names_;  // shared: a file gets a digest's name; alone: one loses it for being wrong
   base::Counter* read_ = nullptr;

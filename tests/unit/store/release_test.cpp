@@ -218,6 +218,30 @@ TEST_F(StoreTest, SaysWhatTheRefMustBe) {
   EXPECT_FALSE(store_->deployedCommit(app.id));
 }
 
+TEST_F(StoreTest, TagsTheImageOfWhatServesAsLatest) {
+  const App app = makeApp();
+  const RepositoryName repository = RepositoryName::parse(app.name.str());
+  const auto deploy = [&](ReleaseState state) {
+    NewRelease wanted = nextDeploy(app);
+    wanted.tags = {wanted.version.str()};
+    const Release made = store_->createRelease(wanted);
+    store_->setReleaseState(made.id, state);
+    return *made.manifest;
+  };
+  const Release pending = store_->createRelease([&] {
+    NewRelease wanted = nextDeploy(app);
+    wanted.tags = {};
+    return wanted;
+  }());
+  EXPECT_FALSE(store_->findManifestByTag(repository, "latest"));
+  store_->setReleaseState(pending.id, ReleaseState::succeeded);
+  EXPECT_EQ(store_->findManifestByTag(repository, "latest")->digest, *pending.manifest);
+  const Digest serving = deploy(ReleaseState::succeeded);
+  EXPECT_EQ(store_->findManifestByTag(repository, "latest")->digest, serving);
+  deploy(ReleaseState::failed);
+  EXPECT_EQ(store_->findManifestByTag(repository, "latest")->digest, serving);
+}
+
 TEST_F(StoreTest, ReplacesTheFormation) {
   const App app = makeApp();
   store_->setFormation(app.id, {{"web", 2}, {"worker", 1}});
