@@ -57,7 +57,7 @@ class NewProcesses {
     });
     old_ = old;
     parts_.table.update(old_, [](Process& process) { process.serving = false; });
-    parts_.state.saveApp(deployment.app, deployment);
+    parts_.state.keepApp(deployment.app);
     for (const std::uint64_t key : keys()) {
       if (const auto process = parts_.table.find(key)) parts_.state.save(*process);
     }

@@ -134,16 +134,13 @@ StateFolder::StateFolder(fs::path folder) : folder_(std::move(folder)) {
   fs::create_directories(folder_);
 }
 
-void StateFolder::saveApp(const store::AppName& app, const Deployment& deployment) {
-  auto formation = base::makeJsonObject();
-  for (const auto& [type, count] : deployment.formation)
-    formation->set(type, count);
+void StateFolder::keepApp(const store::AppName& app) {
+  const fs::path file = folder_ / app.str() / "app.json";
+  if (fs::exists(file)) return;
   auto json = base::makeJsonObject();
   json->set("app", app.str());
-  json->set("release", deployment.release.number);
-  json->set("formation", formation);
-  fs::create_directories(folder_ / app.str());
-  base::writeFileAtomically(folder_ / app.str() / "app.json", base::toJson(json), 0600);
+  fs::create_directories(file.parent_path());
+  base::writeFileAtomically(file, base::toJson(json), 0600);
 }
 
 void StateFolder::removeApp(const store::AppName& app) {

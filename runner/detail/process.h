@@ -65,7 +65,7 @@ std::string describeExit(const base::ExitStatus& exit);
 class StateFolder {
  public:
   explicit StateFolder(std::filesystem::path folder);
-  void saveApp(const store::AppName& app, const Deployment& deployment);
+  void keepApp(const store::AppName& app);
   void removeApp(const store::AppName& app);
   void save(const Process& process);
   void remove(const store::AppName& app, const std::string& container);
