@@ -147,10 +147,12 @@ Value appServer(const std::string& listen) {
 }
 
 /// The daemon's HTTP listener, with TLS around it. Who it is for comes in X-Forwarded-For, -Proto and -Host.
+/// Without HTTP/3: nobody asked for a UDP port to be opened.
 Value daemonServer(const TlsListener& tls) {
   const Value forward =
       object({{"handler", "reverse_proxy"}, {"upstreams", array({object({{"dial", tls.backend}})})}});
   return object({{"listen", array({tls.listen})},
+                 {"protocols", array({"h1", "h2"})},
                  {"automatic_https", object({{"disable", true}})},
                  {"read_header_timeout", "30s"},
                  {"tls_connection_policies", array({object({})})},

@@ -18,6 +18,7 @@ printf 'https_listen = 127.0.0.1:0\ntls_certificate = %s\ntls_key = %s\n' "$work
 start_server
 https=$(ready_field https)
 token=$(fairlead tokens:create --json | jq -r .token)
+! cat /proc/net/udp /proc/net/udp6 | grep -q ":$(printf '%04X' "${https##*:}") " || fail "a UDP port is open beside https_listen"
 
 note "nobody is this machine behind it"
 assert_eq "$(ask "https://$https/v2/")" 401 "without a token"
