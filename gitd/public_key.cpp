@@ -1,6 +1,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/base64.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/strings.h"
@@ -16,39 +17,6 @@ constexpr std::size_t kMaxRsaBits = 16384;
 
 [[noreturn]] void refuse(const std::string& why) {
   throw base::Error(base::Errc::invalidArgument, why);
-}
-
-int sixBits(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
-  return -1;
-}
-
-/// Strict: padding in its place, no stray bits, so that a key has one spelling only.
-std::optional<std::string> decodeBase64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && text.ends_with('=')) {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int value = sixBits(c);
-    if (value < 0) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out.push_back(static_cast<char>(bits >> count & 0xff));
-    bits &= (1u << count) - 1;
-  }
-  return bits == 0 ? std::optional(out) : std::nullopt;
 }
 
 /// Fields of a key's blob. (RFC 4251, 5: string, mpint.)
@@ -134,8 +102,9 @@ PublicKey parsePublicKey(const std::string& line) {
   const std::string_view behindType = base::trim(text.substr(typeEnd));
   const std::size_t dataEnd = std::min(behindType.find_first_of(" \t"), behindType.size());
   const std::string data(behindType.substr(0, dataEnd));
-  const auto blob = decodeBase64(data);
-  if (!blob) refuse("the key's data is not base64");
+  const auto blob = base::fromBase64(data);
+  // One spelling only, so that two lines with the same key are the same line.
+  if (!blob || base::toBase64(*blob) != data) refuse("the key's data is not base64");
   checkBlob(type, *blob);
   // The library that will verify signatures has the last word (points on curves).
   ssh_key raw = nullptr;
