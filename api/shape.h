@@ -17,7 +17,7 @@ struct Shape {
   Kind kind = Kind::any;
   bool nullable = false;
   std::string title = {};            ///< of an object that has a name of its own in the document
-  std::vector<Member> members = {};  ///< of an object
+  std::vector<Member> members;       ///< of an object
   std::vector<Shape> element = {};   ///< of a list's or a map's values: exactly one
 };
 
