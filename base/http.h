@@ -96,10 +96,10 @@ struct HttpServerOptions {
   unsigned keepAliveSeconds = 60;
 };
 
-/// One listener with its thread pool: one thread per connection, so connections stop being kept alive when
-/// half of the threads are taken. Serves from construction on. stop() ends accepting, closes idle
-/// connections, waits for handlers for up to `grace`, then cuts their connections and waits for them to
-/// notice: a handler that waits for something else than its connection needs a deadline of its own. The
+/// One listener with its thread pool, a thread per connection: none is kept alive when half of them are taken,
+/// and those without a whole request soon end when others wait for one. Serves from construction on. stop()
+/// ends accepting, closes idle connections, waits for handlers for up to `grace`, then cuts their connections
+/// and waits for them to notice: a handler that waits for something else needs a deadline of its own. The
 /// destructor stops with no grace.
 class HttpServer {
  public:

@@ -16,6 +16,7 @@
 #include <Poco/ThreadPool.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +28,8 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "base/http.h"
@@ -39,6 +42,9 @@ namespace {
 namespace net = Poco::Net;
 
 constexpr auto kIoTimeout = std::chrono::seconds(30);
+// Only while connections wait for a thread.
+constexpr auto kCrowdedWait = std::chrono::milliseconds(250);
+constexpr auto kCrowdedHead = std::chrono::seconds(1);
 
 Poco::Timespan toTimespan(std::chrono::microseconds time) {
   return Poco::Timespan(time.count());
@@ -48,29 +54,53 @@ void closeOnExec(const net::Socket& socket) {
   ::fcntl(socket.impl()->sockfd(), F_SETFD, FD_CLOEXEC);
 }
 
-/// Which connections are open, and which of them are in the middle of a request. Thread-safe.
+/// Which connections are open, and what each does. Thread-safe.
 class Connections {
  public:
+  enum class State {
+    waiting,  ///< for a request
+    reading,  ///< its head
+    busy,
+    leaving  ///< somebody else needs its thread
+  };
+
   /// False when the server is stopping: then the connection must end.
   bool add(int socket) {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
-    busy_[socket] = false;
+    open_[socket] = {State::waiting, Clock::now()};
     return true;
   }
 
   /// Before the socket is closed: its number may be another's then.
   void remove(int socket) {
     const std::lock_guard lock(mutex_);
-    busy_.erase(socket);
+    open_.erase(socket);
     changed_.notify_all();
   }
 
-  bool setBusy(int socket, bool busy) {
+  /// False when the connection must end. A request that has begun is answered, though the server is stopping.
+  bool become(State state, int socket) {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return false;
-    busy_[socket] = busy;
+    Entry& entry = open_[socket];
+    if (entry.state == State::leaving || (stopping_ && state != State::busy)) return false;
+    entry = {state, Clock::now()};
     return true;
+  }
+
+  /// Ends those that have been without a whole request for too long to have a thread while others wait for
+  /// one: who opens many and says nothing, or a byte now and then, keeps nobody out.
+  void makeRoom() {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    for (auto& [socket, entry] : open_) {
+      const auto age = now - entry.since;
+      if ((entry.state != State::waiting || age < kCrowdedWait) &&
+          (entry.state != State::reading || age < kCrowdedHead))
+        continue;
+      entry.state = State::leaving;
+      ::shutdown(socket, SHUT_RDWR);
+    }
   }
 
   bool stopping() const {
@@ -80,24 +110,29 @@ class Connections {
 
   std::size_t count() const {
     const std::lock_guard lock(mutex_);
-    return busy_.size();
+    return open_.size();
   }
 
   void stop(std::chrono::milliseconds grace) {
     std::unique_lock lock(mutex_);
     stopping_ = true;
-    for (const auto& [socket, busy] : busy_) {
-      if (!busy) ::shutdown(socket, SHUT_RDWR);
+    for (const auto& [socket, entry] : open_) {
+      if (entry.state == State::waiting) ::shutdown(socket, SHUT_RDWR);
     }
-    changed_.wait_for(lock, grace, [&] { return busy_.empty(); });
-    for (const auto& [socket, busy] : busy_)
+    changed_.wait_for(lock, grace, [&] { return open_.empty(); });
+    for (const auto& [socket, entry] : open_)
       ::shutdown(socket, SHUT_RDWR);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  struct Entry {
+    State state = State::waiting;
+    Clock::time_point since;
+  };
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<int, bool> busy_;
+  std::map<int, Entry> open_;
   bool stopping_ = false;
 };
 
@@ -109,6 +144,8 @@ struct Shared {
 };
 
 class Connection : public net::TCPServerConnection {
+  using State = Connections::State;
+
  public:
   Connection(const net::StreamSocket& socket, Shared& shared)
       : TCPServerConnection(socket), shared_(shared) {}
@@ -120,8 +157,8 @@ class Connection : public net::TCPServerConnection {
     if (!shared_.connections.add(number)) return;
     std::chrono::milliseconds patience = kIoTimeout;
     try {
-      while (session.awaitRequest(patience) && shared_.connections.setBusy(number, true)) {
-        if (!serveOne(session) || !shared_.connections.setBusy(number, false)) break;
+      while (session.awaitRequest(patience) && shared_.connections.become(State::reading, number)) {
+        if (!serveOne(session) || !shared_.connections.become(State::waiting, number)) break;
         patience = std::chrono::seconds(shared_.options.keepAliveSeconds);
       }
     } catch (const std::exception&) {
@@ -143,6 +180,7 @@ class Connection : public net::TCPServerConnection {
       refuse(session);
       return false;
     }
+    if (!shared_.connections.become(State::busy, session.socket().impl()->sockfd())) return false;
     session.beginBody(*request);
     prepare(*response, *request);
     chooseHandler(*request)->handleRequest(*request, *response);
@@ -255,6 +293,7 @@ class PocoHttpServer : public HttpServer {
         pool_(1, static_cast<int>(std::max(options.maxThreads, 1u))),
         server_(new ConnectionFactory(shared_), pool_, socket_, shared_.params) {
     server_.start();
+    keeper_ = std::jthread([this](const std::stop_token& stop) { keepRoom(stop); });
   }
 
   ~PocoHttpServer() override { stopOnce(std::chrono::milliseconds(0)); }
@@ -277,6 +316,17 @@ class PocoHttpServer : public HttpServer {
     pool_.joinAll();
   }
 
+  void keepRoom(const std::stop_token& stop) {
+    ::pthread_setname_np(::pthread_self(), "http-keeper");
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    while (!stop.stop_requested()) {
+      never.wait_for(lock, stop, kCrowdedWait, [] { return false; });
+      if (server_.queuedConnections() > 0) shared_.connections.makeRoom();
+    }
+  }
+
   net::ServerSocket socket_;
   const std::string address_;
   Shared shared_;
@@ -284,6 +334,7 @@ class PocoHttpServer : public HttpServer {
   net::TCPServer server_;
   std::mutex stopMutex_;
   bool stopped_ = false;
+  std::jthread keeper_;  // last: it uses what is above
 };
 
 /// A socket that listens already, as Poco wants it.

@@ -2,14 +2,15 @@
 
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <future>
 #include <latch>
+#include <memory>
 #include <ostream>
 #include <thread>
 
@@ -310,6 +311,20 @@ TEST(HttpServer, DoesNotKeepAliveWhenCrowded) {
   EXPECT_THAT(second.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").rest(), HasSubstr("Connection: Close"));
 }
 
+TEST(HttpServer, SilentAndSlowClientsKeepNobodyOut) {
+  const auto server = serve(echo, {.maxThreads = 8, .maxQueued = 64});
+  std::vector<std::unique_ptr<Wire>> open;
+  for (int i = 0; i < 16; ++i) {
+    open.push_back(std::make_unique<Wire>(*server));
+    if (i % 4 == 0) open.back()->send("GET / HT");
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_THAT(Wire(*server).send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").rest(),
+                HasSubstr("200 OK"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+}
+
 TEST(HttpServer, StopLetsHandlersFinish) {
   std::promise<void> inside;
   std::promise<void> go;
@@ -476,9 +491,8 @@ TEST(SendFile, ShowsAllOfItToWhoWantsToSee) {
     const auto file = folder.write("f", text);
     const auto watch = std::make_shared<WatchedFile::Watch>();
     watch->wants = true;
-    const auto server = serve([&](HttpRequest& in, HttpResponse& out) {
-      sendFiles(in, out, oneFile(file, watch), "a/b", "t");
-    });
+    const auto server = serve(
+        [&](HttpRequest& in, HttpResponse& out) { sendFiles(in, out, oneFile(file, watch), "a/b", "t"); });
     const std::string answer = Wire(*server).send(request("GET")).rest();
     EXPECT_TRUE(answer.substr(answer.find("\r\n\r\n") + 4) == text) << size;
     EXPECT_TRUE(watch->seen == text) << size;
