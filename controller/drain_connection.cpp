@@ -29,8 +29,8 @@ const Poco::Timespan kTimeout(10, 0);
 /// Frames one behind the other; nothing comes back. (RFC 6587; RFC 5425 with TLS.)
 class SyslogConnection : public DrainConnection {
  public:
-  SyslogConnection(DrainTarget target, std::string token, const registry::WebOptions& web)
-      : target_(std::move(target)), token_(std::move(token)), web_(web) {}
+  SyslogConnection(DrainTarget target, std::string token, const DrainReach& reach)
+      : target_(std::move(target)), token_(std::move(token)), reach_(reach) {}
 
   void send(const std::vector<runner::LogLine>& lines) override {
     std::string bytes;
@@ -58,13 +58,14 @@ class SyslogConnection : public DrainConnection {
     if (socket_ && socket_->poll(Poco::Timespan(0), Poco::Net::Socket::SELECT_READ)) socket_.reset();
     if (socket_) return;
     const Poco::Net::SocketAddress address(target_.host, target_.port);
+    requireReceiver(address.host(), reach_.local);
     if (target_.kind == DrainTarget::Kind::syslogTls) {
       Poco::Net::StreamSocket plain;
       plain.connect(address, kTimeout);
       plain.setReceiveTimeout(kTimeout);
       plain.setSendTimeout(kTimeout);
-      auto secure =
-          Poco::Net::SecureStreamSocket::attach(plain, target_.host, registry::makeTlsContext(web_.caBundle));
+      auto secure = Poco::Net::SecureStreamSocket::attach(plain, target_.host,
+                                                          registry::makeTlsContext(reach_.web.caBundle));
       secure.completeHandshake();
       socket_ = secure;
     } else {
@@ -78,20 +79,39 @@ class SyslogConnection : public DrainConnection {
 
   const DrainTarget target_;
   const std::string token_;
-  const registry::WebOptions& web_;
+  const DrainReach reach_;
   std::optional<Poco::Net::StreamSocket> socket_;
+};
+
+/// A session that looks at the address that a name turned out to be.
+template <typename Session>
+class CheckedSession : public Session {
+ public:
+  template <typename... Arguments>
+  explicit CheckedSession(LocalReceivers local, Arguments&&... arguments)
+      : Session(std::forward<Arguments>(arguments)...), local_(local) {}
+
+ protected:
+  void connect(const Poco::Net::SocketAddress& address) override {
+    requireReceiver(address.host(), local_);
+    Session::connect(address);
+  }
+
+ private:
+  const LocalReceivers local_;
 };
 
 /// Batches by POST, as Heroku's logplex sends them.
 class HttpConnection : public DrainConnection {
  public:
-  HttpConnection(DrainTarget target, std::string token, const registry::WebOptions& web)
+  HttpConnection(DrainTarget target, std::string token, const DrainReach& reach)
       : target_(std::move(target)), token_(std::move(token)) {
     if (target_.kind == DrainTarget::Kind::https)
-      session_ = std::make_unique<Poco::Net::HTTPSClientSession>(target_.host, target_.port,
-                                                                 registry::makeTlsContext(web.caBundle));
+      session_ = std::make_unique<CheckedSession<Poco::Net::HTTPSClientSession>>(
+          reach.local, target_.host, target_.port, registry::makeTlsContext(reach.web.caBundle));
     else
-      session_ = std::make_unique<Poco::Net::HTTPClientSession>(target_.host, target_.port);
+      session_ = std::make_unique<CheckedSession<Poco::Net::HTTPClientSession>>(reach.local, target_.host,
+                                                                                target_.port);
     session_->setTimeout(kTimeout);
     session_->setKeepAlive(true);
   }
@@ -132,9 +152,9 @@ class HttpConnection : public DrainConnection {
 }  // namespace
 
 std::unique_ptr<DrainConnection> makeDrainConnection(const DrainTarget& target, const std::string& token,
-                                                     const registry::WebOptions& web) {
-  if (target.isHttp()) return std::make_unique<HttpConnection>(target, token, web);
-  return std::make_unique<SyslogConnection>(target, token, web);
+                                                     const DrainReach& reach) {
+  if (target.isHttp()) return std::make_unique<HttpConnection>(target, token, reach);
+  return std::make_unique<SyslogConnection>(target, token, reach);
 }
 
 }  // namespace controller

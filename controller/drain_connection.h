@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/drain_address.h"
 #include "controller/drain_target.h"
 #include "registry/web_options.h"
 
@@ -20,8 +21,12 @@ class DrainConnection {
   virtual void send(const std::vector<runner::LogLine>& lines) = 0;
 };
 
-/// Trusts the authorities of `web`.
+/// How drains are reached.
+struct DrainReach {
+  const registry::WebOptions& web;  ///< whose authorities are trusted; outlives the connection
+  LocalReceivers local = LocalReceivers::refused;
+};
 std::unique_ptr<DrainConnection> makeDrainConnection(const DrainTarget& target, const std::string& token,
-                                                     const registry::WebOptions& web);
+                                                     const DrainReach& reach);
 
 }  // namespace controller

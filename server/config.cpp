@@ -199,6 +199,7 @@ const std::map<std::string, Setting>& settings() {
       {"config_max_bytes", number(&Config::configMaxBytes)},
       {"domains_max", number(&Config::domainsMax)},
       {"drains_max", number(&Config::drainsMax)},
+      {"drains_local_receivers", oneOf({"refused", "allowed"}, &Config::drainsLocalReceivers)},
       {"run_max_sessions", number(&Config::runMaxSessions)},
       {"run_timeout_s", number(&Config::runTimeoutS)},
       {"release_timeout_s", number(&Config::releaseTimeoutS)},

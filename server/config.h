@@ -101,6 +101,7 @@ struct Config {
   std::uint64_t runMaxSessions = 20;
   std::uint64_t runTimeoutS = 24ull * 3600;
   std::uint64_t releaseTimeoutS = 3600;
+  std::string drainsLocalReceivers = "refused";
   bool printConfig = false;
 };
 

@@ -166,6 +166,11 @@ controller::AppLimits appLimits(const Config& config) {
           config.appLimitsMax};
 }
 
+controller::LocalReceivers localReceivers(const Config& config) {
+  return config.drainsLocalReceivers == "allowed" ? controller::LocalReceivers::allowed
+                                                  : controller::LocalReceivers::refused;
+}
+
 controller::ServiceLimits serviceLimits(const Config& config) {
   return {.configMaxBytes = config.configMaxBytes,
           .domainsMax = config.domainsMax,
@@ -390,7 +395,8 @@ int run(const Config& config) {
   });
   publisher.requestMissing();
   controller::LogDrains drains({}, store, appLog, [&](const store::Drain& drain) {
-    return controller::makeDrainConnection(controller::DrainTarget::parse(drain.url), drain.token, web);
+    return controller::makeDrainConnection(controller::DrainTarget::parse(drain.url), drain.token,
+                                           {.web = web, .local = localReceivers(config)});
   });
   const controller::CommandParts control{
       folder,    urls,         store,
