@@ -44,7 +44,9 @@ ListRange parseListRange(std::string_view header, const std::vector<std::string>
   const auto semicolon = text.find(';');
   std::string_view bounds = base::trim(text.substr(0, semicolon));
   if (semicolon != std::string_view::npos) {
-    for (const std::string& option : base::split(text.substr(semicolon + 1), ','))
+    std::string options(text.substr(semicolon + 1));
+    std::replace(options.begin(), options.end(), ';', ',');  // clients write either, behind the last one, too
+    for (const std::string& option : base::split(options, ','))
       if (!readOption(option, range)) refuse(header, fields);
   }
   const auto space = bounds.find(' ');

@@ -71,6 +71,8 @@ TEST_F(ApiTest, ReleasesComeInPages) {
   EXPECT_THAT(get("/apps/hello/releases", {{"Range", "version 3..5"}}).each("version"),
               ElementsAre("3", "4", "5"));
   EXPECT_EQ(get("/apps/hello/releases", {{"Range", "id ..; max=5"}}).each("version").size(), 5u);
+  for (const std::string ended : {"version ..; max=5;", "version ..; max=5; order=asc;"})
+    EXPECT_EQ(get("/apps/hello/releases", {{"Range", ended}}).each("version").size(), 5u) << ended;
   for (const std::string bad : {"version", "nosuch ..", "version ..; max=0", "version ..; max=x",
                                 "version 1-2", "version ..; order=up", "version ..; what=1"}) {
     const Answer refused = get("/apps/hello/releases", {{"Range", bad}});
