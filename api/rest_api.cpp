@@ -111,9 +111,9 @@ class RestApi::Handler : public base::HttpHandler {
 
 RestApi::RestApi(Config config, const Parts& parts)
     : parts_(parts), limiter_(config.requestsPerHour, parts.control.clock) {
-  for (auto&& group :
-       {accountRoutes(), appRoutes(), accessRoutes(), configRoutes(), domainRoutes(), drainRoutes(),
-        releaseRoutes(), slugRoutes(), processRoutes(), dynoRoutes(), logRoutes(), settingRoutes()})
+  for (auto&& group : {accountRoutes(), appRoutes(), accessRoutes(), buildRoutes(), configRoutes(),
+                       domainRoutes(), drainRoutes(), releaseRoutes(), slugRoutes(), processRoutes(),
+                       dynoRoutes(), logRoutes(), settingRoutes()})
     routes_.insert(routes_.end(), group.begin(), group.end());
   for (const Route& route : routes_)
     patterns_.push_back(pieces(route.path));
@@ -163,12 +163,13 @@ void RestApi::serve(base::HttpRequest& request, base::HttpResponse& response,
             .origin = originOf(request, parts_.control.urls)};
   const controller::Access& access = parts_.control.access;
   const auto app = call.words.find("app");
-  if (bySignature)  // a permission by itself
-    call.named = controller::appNamed(parts_.control.store, app->second);
-  else if (controller::isAboutApp(route.action))
+  if (bySignature) {  // a permission by itself
+    if (app != call.words.end()) call.named = controller::appNamed(parts_.control.store, app->second);
+  } else if (controller::isAboutApp(route.action)) {
     call.named = access.app(caller, route.action, app->second);
-  else
+  } else {
     access.require(caller, route.action);
+  }
   if (route.body) call.body = readBody(request, *route.body);
   answer(request, response, route.handle(call));
 }

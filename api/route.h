@@ -22,6 +22,7 @@ struct Parts {
   const controller::CommandParts& control;
   const controller::UrlSigner& signer;
   store::DiskBlobStore& blobs;
+  controller::SourceStore& sources;
 };
 
 /// One request, authenticated, its body held against the route's.
@@ -79,6 +80,7 @@ struct Route {
 std::vector<Route> accessRoutes();
 std::vector<Route> accountRoutes();
 std::vector<Route> appRoutes();
+std::vector<Route> buildRoutes();
 std::vector<Route> configRoutes();
 std::vector<Route> domainRoutes();
 std::vector<Route> drainRoutes();

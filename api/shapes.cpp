@@ -58,6 +58,33 @@ Shape appShape() {
                                       {"updated_at", text()}})));
 }
 
+Shape buildShape() {
+  Shape shape = always(object({{"id", text()},
+                               {"number", whole()},
+                               {"status", text()},
+                               {"state", text()},
+                               {"app", idAndName()},
+                               {"source_blob", always(object({{"url", orNull(text())},
+                                                              {"checksum", orNull(text())},
+                                                              {"version", orNull(text())},
+                                                              {"version_description", orNull(text())}}))},
+                               {"user", userShape()},
+                               {"buildpack", text()},
+                               {"buildpacks", listOf(anything())},
+                               {"phase_ms", mapOf(whole())},
+                               {"release", orNull(object({required("id", text())}))},
+                               {"slug", orNull(object({required("id", text())}))},
+                               {"stack", text()},
+                               {"output_stream_url", text()},
+                               {"created_at", text()},
+                               {"updated_at", text()},
+                               {"finished_at", orNull(text())}}));
+  for (const char* perhaps : {"failure", "stack_image_digest"})
+    shape.members.push_back({perhaps, text()});
+  shape.members.push_back({"own_ms", whole()});
+  return titled("Build", shape);
+}
+
 Shape collaboratorShape() {
   return titled("Collaborator", always(object({{"id", text()},
                                                {"app", idAndName()},
@@ -198,6 +225,12 @@ Shape slugShape() {
                                {"updated_at", text()}}));
   shape.members.push_back({"checksum", text()});
   return titled("Slug", shape);
+}
+
+Shape sourceShape() {
+  return titled(
+      "Source",
+      object({required("source_blob", object({required("get_url", text()), required("put_url", text())}))}));
 }
 
 Shape stackShape() {

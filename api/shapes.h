@@ -7,6 +7,7 @@ namespace api {
 
 Shape accountShape();
 Shape appShape();
+Shape buildShape();
 Shape collaboratorShape();
 Shape configShape();
 Shape domainShape();
@@ -20,6 +21,7 @@ Shape logSessionShape();
 Shape regionShape();
 Shape releaseShape();
 Shape slugShape();
+Shape sourceShape();
 Shape stackShape();
 /// What a list is that this server has nothing to put into.
 Shape noneShape();

@@ -69,7 +69,6 @@ class ActingHandler : public Poco::Net::HTTPRequestHandler {
 HttpApi::HttpApi(const HttpApiParts& parts)
     : rest_(parts.rest),
       commands_(parts.commands),
-      builds_(parts.builds),
       metrics_(parts.metrics),
       registry_(parts.registry),
       tokenApi_(parts.tokenApi),
@@ -123,11 +122,6 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
     });
   if (path == "/fairlead/commands")
     return base::makeHandler([this, door](auto& in, auto& out) { runCommand(door, in, out); });
-  if (BuildsApi::serves(path)) {
-    return base::makeHandler([this, door](base::HttpRequest& in, base::HttpResponse& out) {
-      builds_.handle(in, out, [&] { return authenticate(door, in); });
-    });
-  }
   return rest_.handler([this, door](const base::HttpRequest& in) { return authenticate(door, in); });
 }
 

@@ -7,7 +7,6 @@
 
 #include "base/http.h"
 #include "base/metrics.h"
-#include "controller/builds_api.h"
 #include "controller/command_set.h"
 #include "controller/token_book.h"
 #include "registry/registry_handler.h"
@@ -28,7 +27,6 @@ class RestApi {
 struct HttpApiParts {
   RestApi& rest;
   CommandSet& commands;
-  BuildsApi& builds;
   const base::Metrics& metrics;
   registry::RegistryApi& registry;
   const registry::TokenApi& tokenApi;
@@ -56,7 +54,6 @@ class HttpApi {
 
   RestApi& rest_;
   CommandSet& commands_;
-  BuildsApi& builds_;
   const base::Metrics& metrics_;
   registry::RegistryApi& registry_;
   const registry::TokenApi& tokenApi_;

@@ -414,7 +414,6 @@ int run(const Config& config) {
     keeper.look(folder.repository(app.name));
   controller::PushGateway gateway({folder, store, access, deployer, commands, keeper});
   gitd::MeteredHandler metered(gateway, metrics);
-  controller::BuildsApi buildsApi({folder, urls, store, deployer, sources, signer, buildView, access});
   store::RegistryStore registryRows(store);
   store::UploadStore uploads(registryRows, blobs, folder.uploads(), clock);
   uploads.setLimits(uploadLimits(config));
@@ -428,8 +427,8 @@ int run(const Config& config) {
       registryOptions(config));
   const registry::TokenApi tokenApi(
       [&registryAccess](const auto& question) { return registryAccess.issue(question); });
-  api::RestApi rest({.requestsPerHour = config.apiRequestsPerHour}, {control, signer, blobs});
-  controller::HttpApi api({rest, commands, buildsApi, metrics, registry, tokenApi, tokens, store, access});
+  api::RestApi rest({.requestsPerHour = config.apiRequestsPerHour}, {control, signer, blobs, sources});
+  controller::HttpApi api({rest, commands, metrics, registry, tokenApi, tokens, store, access});
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));

@@ -135,6 +135,7 @@ class ApiTest : public controller::ControllerTest {
                                                    {"{type}", "web"},
                                                    {"{dyno}", "web.1"},
                                                    {"{feature}", "cancel-running"},
+                                                   {"{build}", "1"},
                                                    {"{user}", "bob"},
                                                    {"{domain}", "www.example.com"},
                                                    {"{drain}", "https:%2F%2Flogs.example.com%2F"}};
@@ -172,11 +173,11 @@ class ApiTest : public controller::ControllerTest {
   }
 
   const std::string layerBytes_ = "the bytes of a layer";
-  controller::Deployer deployer_{{},
+  controller::Deployer deployer_{{.queue = {}, .source = {.maxFiles = 100, .maxBytes = 1u << 20}},
                                  {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_,
                                   releases_, locks_, limits_, clock_}};
   controller::UrlSigner signer_{folder_.root() / "url_key", std::chrono::hours(1), clock_};
-  controller::SourceStore sources_{folder_.sources(), {}, signer_, clock_};
+  controller::SourceStore sources_{folder_.sources(), {.maxBytes = 1u << 20}, signer_, clock_};
   const controller::BuildView buildView_{store_, signer_, urls_};
   store::DiskBlobStore diskBlobs_{folder_.blobs()};
   controller::Collection collection_{{.retention = {}, .interval = {}}, store_, diskBlobs_, layers_};
@@ -193,7 +194,7 @@ class ApiTest : public controller::ControllerTest {
       releases_,  stacks_,    engine_,       log_,         runtime_,  locks_,         collection_,
       scrubbing_, publisher_, publications_, credentials_, web_,      limits_,        sources_,
       buildView_, clock_,     [](bool) {},   {},           &oneOffs_, nullptr,        &releasePhase_};
-  RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_}};
+  RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_, sources_}};
   std::map<std::string, int> used_;           ///< routes that gave a good answer
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above
 };

@@ -107,6 +107,9 @@ TEST_F(ApiTest, EveryRouteAnswersWhatItDeclares) {
   ask("PATCH", "/apps/hello/collaborators/bob", R"({"permissions": ["view"]})");
   ask("POST", "/apps/hello/domains", R"({"hostname": "www.example.com"})");
   ask("POST", "/apps/hello/log-drains", R"({"url": "https://logs.example.com/"})");
+  ask("POST", "/sources");
+  ask("POST", "/apps/hello/sources");
+  ask("POST", "/apps/hello/builds", R"({"source_blob": {"url": "https://example.com/x.tgz"}})");
   ask("POST", "/apps/hello/dynos", R"({"command": "ls"})");
   ask("POST", "/apps/hello/dynos/run.1/actions/stop");
   ask("POST", "/apps/hello/formations/web/actions/stop");

@@ -1,5 +1,4 @@
-#include "controller/builds_api.h"
-
+// Builds of tarballs over the API, asked by curl.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,65 +7,41 @@
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/strings.h"
-#include "gitd/repository.h"
 #include "tests/support/raw_tar.h"
-#include "tests/unit/controller/controller_test.h"
+#include "tests/unit/api/api_test.h"
 
-namespace controller {
+namespace api {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using testing_support::RawTar;
 
-struct Answer {
-  int status = 0;
-  std::string body;
-  base::JsonObject::Ptr json() const { return base::parseJsonObject(body, "the answer"); }
-  std::string at(const std::string& path) const {
-    auto object = json();
-    const auto names = base::split(path, '.');
-    for (std::size_t i = 0; i + 1 < names.size(); ++i)
-      object = object->getObject(names[i]);
-    return base::jsonString(object, names.back());
-  }
-};
-
-/// Asked by curl.
-class BuildsApiTest : public ControllerTest {
+class BuildsTest : public ApiTest {
  protected:
-  BuildsApiTest() {
+  BuildsTest() {
     putStack("debian-12", RawTar().add({.name = "bin/sh", .content = "x"}).bytes());
     store_.createApp({store::AppName::parse("hello"), "debian-12", "ada"});
     store_.setBuildpacks(app().id, {"procfile"});
-    server_ = base::HttpServer::onUnix(temp_ / "sock", [this](const base::HttpRequest&) {
-      return base::makeHandler([this](base::HttpRequest& request, base::HttpResponse& response) {
-        if (!BuildsApi::serves(request.getURI())) throw base::Error(base::Errc::notFound, "not served");
-        api_.handle(request, response, [&]() -> Caller {
-          if (request.get("Authorization", "") == "Bearer good") return identityOf("ada");
-          throw base::Error(base::Errc::unauthenticated, "this needs a token");
-        });
-      });
-    });
   }
 
-  store::App app() { return store_.getApp(store::AppName::parse("hello")); }
-
   /// Paths, or URLs that the API gave.
-  Answer curl(const std::string& url, std::vector<std::string> more = {}) {
-    std::vector<std::string> argv{"curl", "-sS",           "--unix-socket", (temp_ / "sock").string(),
-                                  "-w",   "\n%{http_code}"};
+  Answer curl(const std::string& url, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> argv{"curl", "-sS", "--noproxy", "*", "-w", "\n%{http_code}"};
     argv.insert(argv.end(), more.begin(), more.end());
     const auto host = url.find("://");
-    argv.push_back("http://localhost" +
+    argv.push_back("http://" + server_->address() +
                    (host == std::string::npos ? url : url.substr(url.find('/', host + 3))));
     const std::string text = base::mustRun(argv, {.maxOutputBytes = 1u << 20});
     const auto line = text.rfind('\n');
-    return {std::stoi(text.substr(line + 1)), text.substr(0, line)};
+    Answer answer;
+    answer.status = std::stoi(text.substr(line + 1));
+    answer.body = text.substr(0, line);
+    return answer;
   }
   Answer asAda(const std::string& url, std::vector<std::string> more = {}) {
     more.insert(more.end(), {"-H", "Authorization: Bearer good"});
-    return curl(url, std::move(more));
+    return curl(url, more);
   }
   Answer post(const std::string& path, const std::string& json) {
     return asAda(path, {"-X", "POST", "-d", json});
@@ -93,21 +68,11 @@ class BuildsApiTest : public ControllerTest {
   }
 
   static RawTar goodTar() { return RawTar().add({.name = "hello-1/Procfile", .content = "web: serve\n"}); }
-
-  Deployer deployer_{{.queue = {}, .source = {.maxFiles = 100, .maxBytes = 1u << 20}},
-                     {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
-                      limits_, clock_}};
-  UrlSigner signer_{temp_ / "url_key", std::chrono::hours(1), clock_};
-  SourceStore sources_{folder_.sources(), {.maxBytes = 1u << 20}, signer_, clock_};
-  const BuildView view_{store_, signer_, urls_};
-  BuildsApi api_{{folder_, urls_, store_, deployer_, sources_, signer_, view_, access_}};
-  std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above
 };
 
-TEST_F(BuildsApiTest, ATarballBecomesARelease) {
-  urls_.setEndpoints({"127.0.0.1:2222", "127.0.0.1:5000", "127.0.0.1:8080"});
+TEST_F(BuildsTest, ATarballBecomesARelease) {
   const std::string url = upload(goodTar().bytes());
-  EXPECT_THAT(url, StartsWith("http://localhost:5000/sources/"));
+  EXPECT_THAT(url, StartsWith("http://" + server_->address() + "/sources/"));
   const std::string sum = base::Digest::of(goodTar().bytes()).hex();
   const Answer created = post("/apps/" + app().uuid + "/builds",
                               R"({"source_blob": {"url": ")" + url + R"(", "checksum": "SHA256:)" + sum +
@@ -141,13 +106,14 @@ TEST_F(BuildsApiTest, ATarballBecomesARelease) {
               std::filesystem::exists(folder_.builds() / ".trash"));
 }
 
-TEST_F(BuildsApiTest, SignedUrlsNeedNoTokenAndNothingElseGoesWithoutOne) {
+TEST_F(BuildsTest, SignedUrlsNeedNoTokenAndNothingElseGoesWithoutOne) {
   const std::string id(36, '0');
   for (const std::string path : {"/sources", "/apps/hello/sources", "/apps/hello/builds"})
     EXPECT_EQ(curl(path, {"-X", "POST", "-d", "{}"}).status, 401) << path;
   for (const std::string path : {"/apps/hello/builds", "/apps/hello/builds/1", "/apps/hello/builds/1/output"})
     EXPECT_EQ(curl(path).status, 401) << path;
-  EXPECT_EQ(curl("/sources/" + id).status, 403);
+  EXPECT_EQ(curl("/sources/" + id).status, 401);
+  EXPECT_EQ(asAda("/sources/" + id).status, 403) << "a token is no signature";
   EXPECT_EQ(curl("/sources/" + id + "?expires=1&signature=2", {"-T", "/etc/hostname"}).status, 403);
   EXPECT_EQ(curl("/apps/hello/builds/1/output?expires=9999999999&signature=2").status, 403);
   EXPECT_EQ(curl("/sources", {"-X", "POST"}).at("id"), "unauthorized");
@@ -158,7 +124,7 @@ TEST_F(BuildsApiTest, SignedUrlsNeedNoTokenAndNothingElseGoesWithoutOne) {
   EXPECT_EQ(curl(url).at("id"), "forbidden");
 }
 
-TEST_F(BuildsApiTest, BadRequestsAreAnsweredInTheApisForm) {
+TEST_F(BuildsTest, BadRequestsAreAnsweredInTheApisForm) {
   EXPECT_EQ(asAda("/apps/nosuch/builds").status, 404);
   EXPECT_EQ(asAda("/apps/hello/builds/7").at("id"), "not_found");
   EXPECT_EQ(asAda("/apps/hello/builds/x").status, 404);
@@ -183,7 +149,7 @@ TEST_F(BuildsApiTest, BadRequestsAreAnsweredInTheApisForm) {
   EXPECT_TRUE(store_.builds(app().id, 10).empty());
 }
 
-TEST_F(BuildsApiTest, WhatIsRefusedFailsTheBuildInOneSentence) {
+TEST_F(BuildsTest, WhatIsRefusedFailsTheBuildInOneSentence) {
   const Answer escaping = ended(build(goodTar().add({.name = "../x", .content = "x"}).bytes()));
   EXPECT_EQ(escaping.at("status"), "failed");
   EXPECT_THAT(escaping.at("failure"), HasSubstr("leads out of it, ../x"));
@@ -197,7 +163,7 @@ TEST_F(BuildsApiTest, WhatIsRefusedFailsTheBuildInOneSentence) {
     EXPECT_EQ(entry.path().filename(), ".trash");
 }
 
-TEST_F(BuildsApiTest, AnHttpsSourceIsFetchedInAContainer) {
+TEST_F(BuildsTest, AnHttpsSourceIsFetchedInAContainer) {
   std::optional<sandbox::ContainerSpec> fetch;
   runtime_.onRun([&](const sandbox::ContainerSpec& spec, base::ByteSink&, const sandbox::RunOptions&) {
     if (spec.argv.at(3) == "source") {
@@ -226,4 +192,4 @@ TEST_F(BuildsApiTest, AnHttpsSourceIsFetchedInAContainer) {
 }
 
 }  // namespace
-}  // namespace controller
+}  // namespace api
