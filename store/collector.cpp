@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/error.h"
 #include "store/blob_leases.h"
 #include "store/detail/release_store_state.h"
 
@@ -329,8 +330,22 @@ bool Collector::removeBlobs(std::string& last, std::vector<Garbage>& gone) {
   });
 }
 
+Collector::Hold::Hold(Collector& collector) : collector_(collector) {
+  const std::lock_guard lock(collector_.mutex_);
+  ++collector_.holds_;
+}
+
+Collector::Hold::~Hold() {
+  const std::lock_guard lock(collector_.mutex_);
+  --collector_.holds_;
+}
+
 std::vector<Garbage> Collector::collect(std::stop_token stop) {
   const std::lock_guard lock(mutex_);
+  if (holds_ > 0)
+    throw base::Error(
+        base::Errc::conflict,
+        "a backup is being made, and nothing is removed meanwhile: try again when it has ended");
   std::vector<Garbage> gone;
   giveUpRows([&](const auto& body) {
     while (!stop.stop_requested() && frozen(gone, body)) {

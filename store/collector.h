@@ -46,10 +46,25 @@ class Collector {
  public:
   Collector(ReleaseStore& store, DiskBlobStore& blobs, const Retention& retention);
 
+  /// While one is there, nothing is removed: what was named at its begin can be read until its end.
+  class Hold {
+   public:
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    friend class Collector;
+    explicit Hold(Collector& collector);
+    Collector& collector_;
+  };
+  /// Waits for a collection under way.
+  Hold hold() { return Hold(*this); }
+
   /// What collect() would remove if grace and leases had ended; changes nothing. Writers wait meanwhile, for
   /// as long as the database alone needs for it.
   std::vector<Garbage> plan();
-  /// Returns what went. Stops early between two steps when asked to.
+  /// Returns what went. Stops early between two steps when asked to. Throws conflict while it is held.
   std::vector<Garbage> collect(std::stop_token stop);
 
  private:
@@ -63,6 +78,7 @@ class Collector {
   DiskBlobStore& blobs_;
   const Retention retention_;
   std::mutex mutex_;  // one collection at a time
+  int holds_ = 0;     // guarded by mutex_
 };
 
 }  // namespace store

@@ -245,6 +245,13 @@ class ReleaseStore : public LayerIndex {
   std::vector<RepositoryName> repositories(const std::string& last, std::size_t limit);
   /// Every digest that some row needs (slugs, stacks, manifests' blobs, what was pushed).
   std::vector<Digest> referencedBlobs();
+  /// Those that have to be here: without what a pushed manifest names and was never sent.
+  std::vector<Digest> heldBlobs();
+
+  /// What it says at one moment, in a new file, mode 0600; writers go on meanwhile. Throws diskFull, io.
+  void copyTo(const std::filesystem::path& file);
+  /// Reads all of it; throws corrupt, saying what is wrong.
+  void checkIntegrity();
 
  private:
   friend class AccountStore;

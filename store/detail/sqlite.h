@@ -172,6 +172,7 @@ class ConnectionPool {
 
   /// `events` outlives it.
   explicit ConnectionPool(std::filesystem::path file, const EventContext* events = nullptr);
+  const std::filesystem::path& file() const noexcept { return file_; }
   /// Throws unavailable when other writers keep the only writing connection for 10 s.
   Writer borrowWriter();
   Reader borrowReader();
