@@ -17,6 +17,8 @@
 #include "cli/detail/command_request.h"
 #include "cli/detail/connection.h"
 #include "cli/detail/download.h"
+#include "cli/detail/init.h"
+#include "cli/detail/input_relay.h"
 #include "cli/detail/interrupt.h"
 #include "cli/detail/server_address.h"
 #include "cli/detail/surroundings.h"
@@ -36,7 +38,11 @@ constexpr int kClosedPipeStatus = 141;  // as if SIGPIPE had ended it
 constexpr const char* kUsage =
     "usage: fairlead [--data DIR] COMMAND [ARGUMENTS] [-a APP] [--json]\n"
     "       fairlead serve [--data DIR]      run the server\n"
-    "       fairlead version\n"
+    "       fairlead restore FILE --data DIR\n"
+    "       fairlead init [NAME]             make an app for this folder\n"
+    "       fairlead run-slug URL|FILE TYPE  run a slug without a server\n"
+    "       fairlead doctor                  what this machine lacks to serve\n"
+    "       fairlead completion bash|zsh|fish, fairlead man, fairlead version\n"
     "\n"
     "A running server lists its commands: fairlead help\n"
     "It is looked for at --data DIR, FAIRLEAD_URL (with FAIRLEAD_TOKEN), FAIRLEAD_DATA, or the default "
@@ -132,6 +138,7 @@ detail::Surroundings ownSurroundings(StandardSink& out, StandardSink& err) {
   surroundings.currentFolder = std::filesystem::current_path();
   surroundings.isRoot = ::geteuid() == 0;
   surroundings.terminal = ::isatty(STDOUT_FILENO) == 1;
+  surroundings.inputFd = STDIN_FILENO;
   surroundings.readInput = readStandardInput;
   surroundings.readSecret = [&err](const std::string& prompt) { return readSecret(err, prompt); };
   surroundings.out = &out;
@@ -167,18 +174,10 @@ void complain(std::string_view message) noexcept {
 
 namespace detail {
 
-int runIn(const Surroundings& surroundings, const std::vector<std::string>& args) {
-  std::vector<std::string> words = args;
-  const ServerAddress server = chooseServer(surroundings, words);
-  if (!words.empty() && (words[0] == "version" || words[0] == "--version"))
-    return printVersion(surroundings, words);
-  if (isHelp(words)) {
-    if (!Connection::tryOpen(server)) {
-      surroundings.out->write(kUsage);
-      return 0;
-    }
-    if (words.empty() || words[0] != "help") words = {"help"};
-  }
+namespace {
+
+int runAt(const ServerAddress& server, const Surroundings& surroundings,
+          const std::vector<std::string>& words) {
   CommandRequest request = makeRequest(surroundings, words);
   uploadSource(server, surroundings, request);
   const auto connection = Connection::open(server);
@@ -188,13 +187,62 @@ int runIn(const Surroundings& surroundings, const std::vector<std::string>& args
                 errorMessage(*answer.body,
                              "the server answered " + std::to_string(answer.status) + " " + answer.reason));
   }
-  return followAnswer(*answer.body, surroundings, [&](const std::string& path, const std::string& file) {
-    checkFileName(request.argv, surroundings, file);
-    download(server, path, file, surroundings);
-  });
+  std::optional<RawTerminal> raw;
+  std::optional<InputRelay> relay;
+  return followAnswer(*answer.body, surroundings,
+                      {.save =
+                           [&](const SavedFile& saved) {
+                             checkFileName(request.argv, surroundings, saved.file);
+                             download(server, saved, surroundings);
+                           },
+                       .input = [&](const std::string& path) { relay.emplace(server, path, surroundings); },
+                       .raw = [&] { raw.emplace(surroundings.inputFd); }});
+}
+
+class TextSink : public base::ByteSink {
+ public:
+  void write(std::string_view bytes) override { text += bytes; }
+  std::string text;
+};
+
+Told askAt(const ServerAddress& server, const Surroundings& surroundings,
+           const std::vector<std::string>& argv) {
+  TextSink out;
+  TextSink err;
+  Surroundings quiet = surroundings;
+  quiet.out = &out;
+  quiet.err = &err;
+  const int status = runAt(server, quiet, argv);
+  return {status, out.text, err.text};
+}
+
+}  // namespace
+
+int runIn(const Surroundings& surroundings, const std::vector<std::string>& args) {
+  std::vector<std::string> words = args;
+  const ServerAddress server = chooseServer(surroundings, words);
+  if (!words.empty() && (words[0] == "version" || words[0] == "--version"))
+    return printVersion(surroundings, words);
+  if (!words.empty() && words[0] == "init")
+    return initApp(surroundings, {words.begin() + 1, words.end()},
+                   [&](const auto& argv) { return askAt(server, surroundings, argv); });
+  if (isHelp(words)) {
+    if (!Connection::tryOpen(server)) {
+      surroundings.out->write(kUsage);
+      return 0;
+    }
+    if (words.empty() || words[0] != "help") words = {"help"};
+  }
+  return runAt(server, surroundings, words);
 }
 
 }  // namespace detail
+
+void fetch(const std::string& url, const std::filesystem::path& file) {
+  StandardSink out(STDOUT_FILENO);
+  StandardSink err(STDERR_FILENO);
+  detail::fetchUrl(url, file, ownSurroundings(out, err));
+}
 
 int run(const std::vector<std::string>& args) {
   const detail::Interrupt interrupt;

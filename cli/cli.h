@@ -2,6 +2,7 @@
 // in the server.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,5 +14,9 @@ namespace cli {
 /// environment, the terminal and the current folder; installs a SIGINT handler and ignores SIGPIPE. Never
 /// throws.
 int run(const std::vector<std::string>& args);
+
+/// Fetches a file by http, going on where an earlier attempt ended, and verified when the server says what
+/// its digest is. Throws invalidArgument for another URL, unavailable, corrupt, or the server's own words.
+void fetch(const std::string& url, const std::filesystem::path& file);
 
 }  // namespace cli

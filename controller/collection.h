@@ -28,7 +28,9 @@ class Collection {
   Collection& operator=(const Collection&) = delete;
 
   std::vector<store::Garbage> plan() { return collector_.plan(); }
-  /// Blocks until done, and waits for one that runs.
+  /// Nothing is removed while it lives.
+  store::Collector::Hold hold() { return collector_.hold(); }
+  /// Blocks until done, and waits for one that runs; throws conflict while it is held.
   std::vector<store::Garbage> collect(std::stop_token stop);
 
  private:

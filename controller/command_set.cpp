@@ -11,11 +11,6 @@
 namespace controller {
 namespace {
 
-/// Short spelling to long name.
-const std::map<std::string, std::string> kShortOptions{{"-a", "app"},    {"-n", "num"},   {"-h", "help"},
-                                                       {"-t", "tail"},   {"-p", "ps"},    {"-s", "source"},
-                                                       {"-o", "output"}, {"-f", "follow"}};
-
 /// "app=" (takes a value), "json" (flag) or nullptr-like empty for an unknown one.
 std::string findOption(const CommandSpec& spec, const std::string& name) {
   if (name == "app") return "app=";
@@ -27,7 +22,7 @@ std::string findOption(const CommandSpec& spec, const std::string& name) {
 
 /// "-a", "--app", "--app=x": one that the command knows.
 bool isOption(const CommandSpec& spec, const std::string& word) {
-  if (kShortOptions.contains(word)) return kShortOptions.at(word) == "app";
+  if (shortOptions().contains(word)) return shortOptions().at(word) == "app";
   return word.starts_with("--") && !findOption(spec, word.substr(2, word.find('=') - 2)).empty();
 }
 
@@ -61,7 +56,7 @@ std::variant<Parsed, std::string> parse(const CommandSpec& spec, const std::vect
     }
     std::string name = word;
     std::optional<std::string> value;
-    if (const auto known = kShortOptions.find(word); known != kShortOptions.end())
+    if (const auto known = shortOptions().find(word); known != shortOptions().end())
       name = known->second;
     else if (word.rfind("--", 0) == 0)
       name = word.substr(2);
@@ -99,6 +94,45 @@ void requireRight(const CommandSpec& spec, const Invocation& call) {
 
 }  // namespace
 
+const std::map<std::string, std::string>& shortOptions() {
+  static const std::map<std::string, std::string> options{{"-a", "app"},    {"-n", "num"},   {"-h", "help"},
+                                                          {"-t", "tail"},   {"-p", "ps"},    {"-s", "source"},
+                                                          {"-o", "output"}, {"-f", "follow"}};
+  return options;
+}
+
+std::vector<CommandSpec> allCommands() {
+  std::vector<CommandSpec> all;
+  for (const auto& group :
+       {appCommands(),     configCommands(),  domainCommands(),  drainCommands(),      runCommands(),
+        featureCommands(), limitCommands(),   networkCommands(), buildpackCommands(),  releaseCommands(),
+        publishCommands(), processCommands(), stackCommands(),   collectionCommands(), registryCommands(),
+        scrubCommands(),   accountCommands(), accessCommands(),  backupCommands(),     doctorCommands(),
+        serverCommands()})
+    all.insert(all.end(), group.begin(), group.end());
+  for (CommandSpec& spec : all)
+    spec.example = exampleOf(spec.name);
+  return all;
+}
+
+std::string helpOf(const CommandSpec& spec) {
+  std::string text = usage(spec) + "\n\n  " + spec.help + "\n";
+  if (isAboutApp(spec.action)) text += "  The app: -a APP, or that of the folder's git remote fairlead\n";
+  std::vector<std::string> options;
+  for (const std::string& option : spec.options) {
+    const bool value = option.back() == '=';
+    const std::string name = value ? option.substr(0, option.size() - 1) : option;
+    std::string spelled = "--" + name + (value ? " VALUE" : "");
+    for (const auto& [letter, longName] : shortOptions())
+      if (longName == name) spelled = letter + ", " + spelled;
+    options.push_back(spelled);
+  }
+  options.push_back("--json");
+  text += "  Options: " + base::join(options, "; ") + "\n";
+  if (!spec.example.empty()) text += "\nExample: fairlead " + spec.example + "\n";
+  return text;
+}
+
 std::optional<std::string> Invocation::option(const std::string& name) const {
   const auto found = options.find(name);
   if (found == options.end()) return std::nullopt;
@@ -131,26 +165,32 @@ void Invocation::print(const base::JsonArray::Ptr& json, const std::string& text
   print(flag("json") ? base::toJson(json) + "\n" : text);
 }
 
-CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)) {
-  for (const auto& group :
-       {appCommands(), configCommands(), domainCommands(), drainCommands(), runCommands(), featureCommands(),
-        limitCommands(), networkCommands(), buildpackCommands(), releaseCommands(), publishCommands(),
-        processCommands(), stackCommands(), collectionCommands(), registryCommands(), scrubCommands(),
-        accountCommands(), accessCommands(), serverCommands()})
-    specs_.insert(specs_.end(), group.begin(), group.end());
+CommandSet::CommandSet(CommandParts parts) : parts_(std::move(parts)), specs_(allCommands()) {}
+
+int CommandSet::unknown(CommandIo& io, const std::string& name) const {
+  std::vector<std::string> names;
+  for (const CommandSpec& each : specs_)
+    names.push_back(each.name);
+  const std::string near = base::nearest(name, names);
+  io.err.write("fairlead: there is no command \"" + base::printable(name) + "\"" +
+               (near.empty() ? ": see fairlead help" : ": did you mean " + near + "?") + "\n");
+  return 2;
 }
 
 int CommandSet::help(CommandIo& io, const std::string& about) const {
   std::string text;
   for (const CommandSpec& spec : specs_) {
-    if (!about.empty() && spec.name != about) continue;
+    if (spec.name == about) {
+      io.out.write(helpOf(spec));
+      return 0;
+    }
     std::string left = spec.name + (spec.arguments.empty() ? "" : " " + spec.arguments);
     left.resize(std::max<std::size_t>(left.size() + 2, 46), ' ');
     text += "  " + left + spec.help + "\n";
   }
-  if (about.empty())
-    text = "usage: fairlead COMMAND [-a APP] [--json]\n\n" + text +
-           "\nPush: git push ssh://git@HOST:PORT/APP.git main\n";
+  if (!about.empty()) return unknown(io, about);
+  text = "usage: fairlead COMMAND [-a APP] [--json]\n\n" + text +
+         "\nOf one command: fairlead COMMAND --help\nPush: git push ssh://git@HOST:PORT/APP.git main\n";
   io.out.write(text);
   return 0;
 }
@@ -162,15 +202,7 @@ int CommandSet::dispatch(const Caller& caller, const std::vector<std::string>& a
   }
   const auto spec = std::find_if(specs_.begin(), specs_.end(),
                                  [&](const CommandSpec& each) { return each.name == argv[0]; });
-  if (spec == specs_.end()) {
-    std::vector<std::string> names;
-    for (const CommandSpec& each : specs_)
-      names.push_back(each.name);
-    const std::string near = base::nearest(argv[0], names);
-    io.err.write("fairlead: there is no command \"" + base::printable(argv[0]) + "\"" +
-                 (near.empty() ? ": see fairlead help" : ": did you mean " + near + "?") + "\n");
-    return 2;
-  }
+  if (spec == specs_.end()) return unknown(io, argv[0]);
   auto parsed = parse(*spec, {argv.begin() + 1, argv.end()});
   if (const auto* wrong = std::get_if<std::string>(&parsed)) {
     io.err.write("fairlead: " + *wrong + "\n");

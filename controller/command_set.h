@@ -37,19 +37,28 @@
 
 namespace controller {
 
+class Backups;
+class Doctor;
 class LogDrains;
 class ReleasePhase;
 
 /// Who asks.
 using Caller = Identity;
 
+/// What a client fetches from this server into a file of its own.
+struct Download {
+  enum class Kind { plain, secret };  ///< secret: nobody else may read the file
+  std::string path;
+  std::string file;
+  Kind kind = Kind::plain;
+};
+
 /// What a command reads and writes.
 struct CommandIo {
   base::ByteSink& out;
   base::ByteSink& err;
-  /// Tells the client to fetch `path` from this server into its file `file`; null where the door has no files
-  /// (SSH).
-  std::function<void(const std::string& path, const std::string& file)> save;
+  /// Tells the client to fetch what it says; null where the door has no files (SSH).
+  std::function<void(const Download&)> save;
   std::string input;       ///< text given with the command (a public key)
   std::string defaultApp;  ///< from the client's git remote
   std::stop_token stop;
@@ -87,6 +96,8 @@ struct CommandParts {
   runner::OneOffRunner* oneOffs = nullptr;
   LogDrains* drains = nullptr;
   ReleasePhase* releasePhase = nullptr;
+  Backups* backups = nullptr;
+  const Doctor* doctor = nullptr;
 };
 
 /// One call of a command, parsed.
@@ -127,7 +138,17 @@ struct CommandSpec {
   std::optional<Action> withoutApp = std::nullopt;
   /// free: behind the first word, what is no option here is a word as well: they are a command line.
   enum class Words { fixed, free } words = Words::fixed;
+  std::string example = {};  ///< what follows "fairlead "; of command_examples.cpp
 };
+
+/// Every command there is.
+std::vector<CommandSpec> allCommands();
+/// The short spellings of options: "-a" is --app.
+const std::map<std::string, std::string>& shortOptions();
+/// A command line that shows what it is for, without "fairlead"; empty for an unknown name.
+std::string exampleOf(const std::string& command);
+/// Usage, what it does, its options and an example, as --help shows it.
+std::string helpOf(const CommandSpec& spec);
 
 /// Thread-safe; run() catches everything and answers with an exit code: 0 done, 1 failed, 2 usage. Errors are
 /// one line on `err`.
@@ -140,6 +161,7 @@ class CommandSet {
  private:
   int dispatch(const Caller& caller, const std::vector<std::string>& argv, CommandIo& io);
   int help(CommandIo& io, const std::string& about) const;
+  int unknown(CommandIo& io, const std::string& name) const;
   const CommandParts parts_;
   std::vector<CommandSpec> specs_;
 };
@@ -148,9 +170,11 @@ class CommandSet {
 std::vector<CommandSpec> accessCommands();
 std::vector<CommandSpec> accountCommands();
 std::vector<CommandSpec> appCommands();
+std::vector<CommandSpec> backupCommands();
 std::vector<CommandSpec> buildpackCommands();
 std::vector<CommandSpec> collectionCommands();
 std::vector<CommandSpec> configCommands();
+std::vector<CommandSpec> doctorCommands();
 std::vector<CommandSpec> domainCommands();
 std::vector<CommandSpec> drainCommands();
 std::vector<CommandSpec> featureCommands();

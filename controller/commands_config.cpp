@@ -76,13 +76,27 @@ int unsetConfig(const Invocation& call) {
   return change(call, patch);
 }
 
+/// What came with the command, or what its client sends now (SSH).
+std::string inputOf(const Invocation& call) {
+  constexpr std::size_t kMaxBytes = 1u << 20;
+  if (!call.io.input.empty() || call.io.interaction == nullptr) return call.io.input;
+  std::string text;
+  char buffer[4096];
+  while (const std::size_t count = call.io.interaction->read(buffer, sizeof buffer)) {
+    text.append(buffer, count);
+    if (text.size() > kMaxBytes)
+      throw base::Error(base::Errc::invalidArgument, "the input is longer than 1 MiB: import it in parts");
+  }
+  return text;
+}
+
 int importConfig(const Invocation& call) {
   if (call.args[0] != "-")
     throw base::Error(
         base::Errc::invalidArgument,
         "a file is read where the command is typed: use fairlead config:import FILE, or - for the input");
   ConfigPatch patch;
-  for (auto& [key, value] : base::parseEnvFile(call.io.input))
+  for (auto& [key, value] : base::parseEnvFile(inputOf(call)))
     patch[key] = value;
   if (patch.empty()) throw base::Error(base::Errc::invalidArgument, "there are no variables in the input");
   return change(call, patch);

@@ -249,7 +249,7 @@ int downloadSlug(const Invocation& call) {
   const bool zstd = !slug->layers.empty() && slug->layers[0].blob.mediaType == store::LayerWriter::kZstdLayer;
   const std::string file = call.option("output").value_or(app.name.str() + "-" + release.version.str() +
                                                           (zstd ? ".tar.zst" : ".tgz"));
-  call.io.save("/apps/" + app.name.str() + "/slugs/" + slug->uuid + "/blob", file);
+  call.io.save({"/apps/" + app.name.str() + "/slugs/" + slug->uuid + "/blob", file});
   return 0;
 }
 

@@ -1,7 +1,11 @@
 #include "controller/http_api.h"
 
+#include <algorithm>
+#include <memory>
 #include <mutex>
+#include <optional>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/version.h"
@@ -12,6 +16,7 @@
 namespace controller {
 namespace {
 
+constexpr std::string_view kInputPath = "/fairlead/commands/input/";
 constexpr std::size_t kMaxCommandBytes = 4u << 20;
 
 /// One NDJSON object per write, flushed at once. Commands may write from several threads.
@@ -38,6 +43,57 @@ class EventSink : public base::ByteSink {
   EventStream& events_;
   const std::string key_;
 };
+
+class StreamSink : public base::ByteSink {
+ public:
+  explicit StreamSink(std::ostream& stream) : stream_(stream) {}
+  void write(std::string_view bytes) override {
+    stream_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!stream_.good()) throw base::Error(base::Errc::cancelled, "the client went away");
+  }
+
+ private:
+  std::ostream& stream_;
+};
+
+/// Bytes as they are.
+class BytesSink : public base::ByteSink {
+ public:
+  explicit BytesSink(EventStream& events) : events_(events) {}
+  void write(std::string_view bytes) override {
+    events_.send("bytes", base::jsonQuote(base::toBase64(bytes)));
+  }
+
+ private:
+  EventStream& events_;
+};
+
+/// What came, as soon as it has come: a body is else read until the buffer is full, and keys are few.
+class PromptBody : public base::ByteSource {
+ public:
+  explicit PromptBody(base::HttpRequest& request) : body_(request) {}
+  std::size_t read(char* buffer, std::size_t) override { return body_.read(buffer, 1); }
+
+ private:
+  base::RequestBody body_;
+};
+
+/// What a client says that can talk: {"columns", "rows", "type"} when it has a terminal.
+std::optional<CommandInput::Client> talkerOf(const base::JsonObject::Ptr& body, const std::string& user) {
+  const auto talk = body->getObject("talk");
+  if (!talk) return std::nullopt;
+  CommandInput::Client client{.user = user, .terminal = std::nullopt, .terminalType = ""};
+  const int columns = talk->optValue("columns", 0);
+  const int rows = talk->optValue("rows", 0);
+  if (columns > 0 && rows > 0) {
+    constexpr int kMaxSide = 10'000;
+    constexpr std::size_t kMaxType = 64;
+    client.terminal = base::TerminalSize{static_cast<unsigned>(std::min(columns, kMaxSide)),
+                                         static_cast<unsigned>(std::min(rows, kMaxSide))};
+    client.terminalType = base::printable(base::jsonString(talk, "type"), kMaxType);
+  }
+  return client;
+}
 
 std::vector<std::string> stringArray(const base::JsonObject::Ptr& object, const std::string& key) {
   std::vector<std::string> values;
@@ -74,7 +130,8 @@ HttpApi::HttpApi(const HttpApiParts& parts)
       tokenApi_(parts.tokenApi),
       tokens_(parts.tokens),
       store_(parts.store),
-      access_(parts.access) {}
+      access_(parts.access),
+      backups_(parts.backups) {}
 
 base::HttpRouter HttpApi::router(Door door) {
   return [this, door](const base::HttpRequest& request) {
@@ -120,6 +177,10 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
     return base::makeHandler([this, door](auto& in, auto& out) {
       sendEvents({in, out, store_, access_, [&] { return authenticate(door, in); }});
     });
+  if (path == "/fairlead/backup")
+    return base::makeHandler([this, door](auto& in, auto& out) { sendBackup(door, in, out); });
+  if (path.starts_with(kInputPath))
+    return base::makeHandler([this, door](auto& in, auto& out) { takeInput(door, in, out); });
   if (path == "/fairlead/commands")
     return base::makeHandler([this, door](auto& in, auto& out) { runCommand(door, in, out); });
   return rest_.handler([this, door](const base::HttpRequest& in) { return authenticate(door, in); });
@@ -141,20 +202,62 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
   EventStream events(response.send());
   EventSink out(events, "out");
   EventSink err(events, "err");
-  const auto save = [&](const std::string& path, const std::string& file) {
+  const auto save = [&](const Download& download) {
     auto json = base::makeJsonObject();
-    json->set("path", path);
-    json->set("file", file);
+    json->set("path", download.path);
+    json->set("file", download.file);
+    if (download.kind == Download::Kind::secret) json->set("secret", true);
     events.send("save", base::toJson(json));
   };
+  BytesSink bytes(events);
+  std::shared_ptr<CommandInput> talker;  // shared with the request that brings its keys
+  std::optional<CommandInputs::Entry> entry;
+  if (auto client = talkerOf(body, caller.user)) {
+    talker =
+        std::make_shared<CommandInput>(*std::move(client), bytes, [&events] { events.send("raw", "true"); });
+    entry.emplace(inputs_, talker);
+    events.send("input", base::jsonQuote(std::string(kInputPath) + entry->id()));
+  }
   const int code = commands_.run(caller, argv,
                                  {.out = out,
                                   .err = err,
                                   .save = save,
                                   .input = input,
                                   .defaultApp = defaultApp,
-                                  .stop = watch.token()});
+                                  .stop = watch.token(),
+                                  .interaction = talker.get()});
+  entry.reset();
   events.send("exit", std::to_string(code));
+}
+
+/// The keys of a command that runs: answered when the client ends them, or the command takes no more.
+void HttpApi::takeInput(Door door, base::HttpRequest& request, base::HttpResponse& response) {
+  const Caller caller = authenticate(door, request);
+  if (request.getMethod() != "POST") throw base::Error(base::Errc::invalidArgument, "input is sent by POST");
+  const auto input = inputs_.get(request.getURI().substr(kInputPath.size()), caller.user);
+  PromptBody body(request);
+  try {
+    CommandInputs::relay(body, *input);
+  } catch (...) {
+    input->endOfFeed();
+    throw;
+  }
+  input->endOfFeed();
+  base::sendJson(request, response, 200, "{}");
+}
+
+/// Its length is known before its first byte, so that a client knows a part from the whole.
+void HttpApi::sendBackup(Door door, base::HttpRequest& request, base::HttpResponse& response) {
+  access_.require(authenticate(door, request), Action::administer);
+  if (request.getMethod() != "GET")
+    throw base::Error(base::Errc::invalidArgument, "a backup is fetched by GET");
+  const DisconnectWatch watch(request);
+  const auto backup = backups_.begin(watch.token());
+  response.setContentType("application/x-tar");
+  response.set("Cache-Control", "no-store");
+  response.setContentLength64(static_cast<Poco::Int64>(backup->summary().sizeBytes));
+  StreamSink out(response.send());
+  backup->writeTo(out, watch.token());
 }
 
 /// For Prometheus, which asks from this machine or with a token.

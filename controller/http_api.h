@@ -7,6 +7,8 @@
 
 #include "base/http.h"
 #include "base/metrics.h"
+#include "controller/backup.h"
+#include "controller/command_input.h"
 #include "controller/command_set.h"
 #include "controller/token_book.h"
 #include "registry/registry_handler.h"
@@ -33,6 +35,7 @@ struct HttpApiParts {
   const TokenBook& tokens;
   store::ReleaseStore& store;
   const Access& access;
+  Backups& backups;
 };
 
 /// Thread-safe. Over TCP everything but /healthz, / and signed URLs asks for a token (Bearer, or Basic with
@@ -50,6 +53,8 @@ class HttpApi {
   std::unique_ptr<Poco::Net::HTTPRequestHandler> route(Door door, const base::HttpRequest& request);
   Caller authenticate(Door door, const base::HttpRequest& request);
   void runCommand(Door door, base::HttpRequest& request, base::HttpResponse& response);
+  void takeInput(Door door, base::HttpRequest& request, base::HttpResponse& response);
+  void sendBackup(Door door, base::HttpRequest& request, base::HttpResponse& response);
   void sendMetrics(Door door, base::HttpRequest& request, base::HttpResponse& response);
 
   RestApi& rest_;
@@ -60,6 +65,8 @@ class HttpApi {
   const TokenBook& tokens_;
   store::ReleaseStore& store_;
   const Access& access_;
+  Backups& backups_;
+  CommandInputs inputs_;
 };
 
 }  // namespace controller

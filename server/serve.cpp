@@ -26,6 +26,7 @@
 #include "base/strings.h"
 #include "base/tcp_listener.h"
 #include "base/version.h"
+#include "controller/backup.h"
 #include "controller/command_set.h"
 #include "controller/config_secrets.h"
 #include "controller/deployer.h"
@@ -36,6 +37,7 @@
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
 #include "controller/registry_access.h"
+#include "controller/restore.h"
 #include "gitd/metered_handler.h"
 #include "gitd/repository.h"
 #include "gitd/shell_server.h"
@@ -44,6 +46,7 @@
 #include "runner/local_one_offs.h"
 #include "sandbox/oci_runtime.h"
 #include "server/config.h"
+#include "server/doctor.h"
 #include "server/host_environment.h"
 #include "store/event_store.h"
 
@@ -106,6 +109,9 @@ class Shutdown {
 
 /// One daemon per data folder.
 base::Fd takeFolder(const controller::DataFolder& folder) {
+  if (std::filesystem::exists(folder.root() / controller::kRestoring))
+    throw base::Error(base::Errc::conflict, "a restore into " + folder.root().string() +
+                                                " did not end: empty the folder, and restore again");
   for (const auto& each :
        {folder.root(), folder.repositories(), folder.blobs(), folder.layers(), folder.caches(),
         folder.buildpacks(), folder.keys(), folder.appLogs(), folder.run(), folder.builds(),
@@ -351,8 +357,8 @@ int run(const Config& config) {
       clock);
 
   const auto oneOffs = runner::makeLocalOneOffs(
-      {.maxSessions = config.runMaxSessions, .folder = folder.run() / "one-offs"}, engineConfig(config, folder, {}),
-      *runtime, appLog,
+      {.maxSessions = config.runMaxSessions, .folder = folder.run() / "one-offs"},
+      engineConfig(config, folder, {}), *runtime, appLog,
       [&](const store::Layer& layer) {
         return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
       },
@@ -398,6 +404,8 @@ int run(const Config& config) {
     return controller::makeDrainConnection(controller::DrainTarget::parse(drain.url), drain.token,
                                            {.web = web, .local = localReceivers(config)});
   });
+  controller::Backups backups({folder, store, blobs, collection, clock});
+  const controller::Doctor doctor(doctorSettings(config), clock);
   const controller::CommandParts control{
       folder,    urls,         store,
       accounts,  access,       keysAndTokens,
@@ -407,7 +415,7 @@ int run(const Config& config) {
       publisher, publications, credentials,
       web,       limits,       sources,
       buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); },
-      serviceLimits(config), oneOffs.get(), &drains, &releasePhase};
+      serviceLimits(config), oneOffs.get(), &drains, &releasePhase, &backups, &doctor};
   controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
@@ -428,7 +436,7 @@ int run(const Config& config) {
   const registry::TokenApi tokenApi(
       [&registryAccess](const auto& question) { return registryAccess.issue(question); });
   api::RestApi rest({.requestsPerHour = config.apiRequestsPerHour}, {control, signer, blobs, sources});
-  controller::HttpApi api({rest, commands, metrics, registry, tokenApi, tokens, store, access});
+  controller::HttpApi api({rest, commands, metrics, registry, tokenApi, tokens, store, access, backups});
 
   const auto socket =
       base::HttpServer::onUnix(folder.socket(), api.router(controller::HttpApi::Door::unixSocket));

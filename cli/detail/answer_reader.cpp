@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
@@ -33,8 +34,10 @@ bool readLine(std::istream& in, std::string& line) {
 struct Message {
   std::string out;
   std::string err;
-  std::string savePath;
-  std::string saveFile;
+  SavedFile save;
+  std::string bytes;
+  std::string input;
+  bool raw = false;
   std::optional<int> exit;
 };
 
@@ -46,9 +49,13 @@ Message parseMessage(const std::string& line) {
     message.out = base::jsonString(object, "out");
     message.err = base::jsonString(object, "err");
     if (const auto saved = object->getObject("save")) {
-      message.savePath = base::jsonString(saved, "path");
-      message.saveFile = base::jsonString(saved, "file");
+      message.save.path = base::jsonString(saved, "path");
+      message.save.file = base::jsonString(saved, "file");
+      message.save.secret = saved->optValue("secret", false);
     }
+    message.bytes = base::fromBase64(base::jsonString(object, "bytes")).value_or("");
+    message.input = base::jsonString(object, "input");
+    message.raw = object->optValue("raw", false);
     if (object->has("exit")) message.exit = object->getValue<int>("exit") & 0xFF;
     return message;
   } catch (const Error& failure) {
@@ -60,14 +67,17 @@ Message parseMessage(const std::string& line) {
 
 }  // namespace
 
-int followAnswer(std::istream& lines, const Surroundings& surroundings, const Save& save) {
+int followAnswer(std::istream& lines, const Surroundings& surroundings, const AnswerHooks& hooks) {
   std::string line;
   while (readLine(lines, line)) {
     if (base::trim(line).empty()) continue;
     const auto message = parseMessage(line);
     if (!message.out.empty()) surroundings.out->write(message.out);
     if (!message.err.empty()) surroundings.err->write(message.err);
-    if (!message.saveFile.empty()) save(message.savePath, message.saveFile);
+    if (!message.bytes.empty()) surroundings.out->write(message.bytes);
+    if (!message.save.file.empty()) hooks.save(message.save);
+    if (!message.input.empty() && hooks.input) hooks.input(message.input);
+    if (message.raw && hooks.raw) hooks.raw();
     if (message.exit) return *message.exit;
   }
   throw Error(Errc::unavailable,

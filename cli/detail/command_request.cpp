@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "cli/detail/git_remote.h"
+#include "cli/detail/input_relay.h"
 
 namespace cli::detail {
 namespace {
@@ -103,6 +104,9 @@ CommandRequest makeRequest(const Surroundings& surroundings, const std::vector<s
   if (!argv.empty() && argv[0] == "config:import" && !wantsHelp(argv)) attachEnvFile(surroundings, request);
   if (!argv.empty() && argv[0] == "registries:add" && !wantsHelp(argv))
     request.input = surroundings.readSecret("Password: ");
+  if (!argv.empty() && argv[0] == "run" && surroundings.inputFd >= 0 && !wantsHelp(argv) &&
+      std::find(argv.begin(), argv.end(), "--detached") == argv.end())
+    request.talk = CommandRequest::Talk{terminalOf(surroundings), surroundings.variable("TERM")};
   request.app = appOfFolder(surroundings.currentFolder);
   return request;
 }
@@ -116,6 +120,15 @@ std::string toBody(const CommandRequest& request) {
   if (request.input) body->set("stdin", *request.input);
   if (request.app) body->set("app", *request.app);
   body->set("terminal", request.terminal);
+  if (request.talk) {
+    auto talk = base::makeJsonObject();
+    if (request.talk->size) {
+      talk->set("columns", request.talk->size->columns);
+      talk->set("rows", request.talk->size->rows);
+      talk->set("type", request.talk->type);
+    }
+    body->set("talk", talk);
+  }
   return base::toJson(body);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/interaction.h"
 #include "cli/detail/surroundings.h"
 
 namespace cli::detail {
@@ -14,6 +15,12 @@ struct CommandRequest {
   std::optional<std::string> input;  ///< sent as "stdin"
   std::optional<std::string> app;    ///< of the current folder's git remote: counts when argv names none
   bool terminal = false;
+  /// When the command may talk with its user.
+  struct Talk {
+    std::optional<base::TerminalSize> size;  ///< of the terminal, when it is one
+    std::string type;                        ///< TERM
+  };
+  std::optional<Talk> talk;
 };
 
 /// Reads what the command needs from this machine: keys:add's key file (none given: the user's default key,

@@ -59,9 +59,10 @@ net::StreamSocket connectTcp(const RemoteServer& server) {
 
 class StreamSink : public base::ByteSink {
  public:
-  explicit StreamSink(std::ostream& stream) : stream_(stream) {}
+  StreamSink(std::ostream& stream, bool atOnce) : stream_(stream), atOnce_(atOnce) {}
   void write(std::string_view bytes) override {
     stream_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (atOnce_) stream_.flush();
     if (!stream_.good()) throw Error(Errc::unavailable, "the connection to the server broke");
   }
   void flush() { stream_.flush(); }
@@ -69,6 +70,7 @@ class StreamSink : public base::ByteSink {
 
  private:
   std::ostream& stream_;
+  const bool atOnce_;
 };
 
 struct Connect {
@@ -104,13 +106,17 @@ Error connectError(const ServerAddress& server, const Poco::Exception& failure) 
 
 }  // namespace
 
-std::unique_ptr<Connection> Connection::tryOpen(const ServerAddress& server) {
+std::unique_ptr<Connection> Connection::connect(const ServerAddress& server, Watch watch) {
   try {
-    return std::unique_ptr<Connection>(new Connection(std::visit(Connect{}, server), server));
+    return std::unique_ptr<Connection>(new Connection(std::visit(Connect{}, server), server, watch));
   } catch (const Poco::Exception& failure) {
     if (nobodyListens(failure.code())) return nullptr;
     throw connectError(server, failure);
   }
+}
+
+std::unique_ptr<Connection> Connection::tryOpen(const ServerAddress& server) {
+  return connect(server, Watch::yes);
 }
 
 std::unique_ptr<Connection> Connection::open(const ServerAddress& server) {
@@ -119,8 +125,15 @@ std::unique_ptr<Connection> Connection::open(const ServerAddress& server) {
   return connection;
 }
 
-Connection::Connection(const net::StreamSocket& socket, const ServerAddress& server)
-    : server_(server), session_(socket), watched_(session_.socket()) {
+std::unique_ptr<Connection> Connection::openUnwatched(const ServerAddress& server) {
+  auto connection = connect(server, Watch::no);
+  if (!connection) throw Error(Errc::unavailable, std::visit(DescribeAbsence{}, server));
+  return connection;
+}
+
+Connection::Connection(const net::StreamSocket& socket, const ServerAddress& server, Watch watch)
+    : server_(server), session_(socket) {
+  if (watch == Watch::yes) watched_.emplace(session_.socket());
   session_.setTimeout(kAnswerTimeout);
 }
 
@@ -131,18 +144,33 @@ Answer Connection::post(const std::string& path, const std::string& json) {
   return exchange(request, json);
 }
 
-Answer Connection::get(const std::string& path) {
+Answer Connection::get(const std::string& path, const std::optional<Part>& part) {
   net::HTTPRequest request(net::HTTPRequest::HTTP_GET, path, net::HTTPMessage::HTTP_1_1);
+  if (part) {
+    request.set("Range", "bytes=" + std::to_string(part->from) + "-");
+    request.set("If-Range", "\"" + part->tag + "\"");
+  }
   return exchange(request, "");
 }
 
 Answer Connection::put(const std::string& path, const std::function<void(base::ByteSink&)>& body) {
   net::HTTPRequest request(net::HTTPRequest::HTTP_PUT, path, net::HTTPMessage::HTTP_1_1);
   request.setContentType("application/octet-stream");
+  return send(request, body, Pieces::gathered);
+}
+
+Answer Connection::post(const std::string& path, const std::function<void(base::ByteSink&)>& body) {
+  net::HTTPRequest request(net::HTTPRequest::HTTP_POST, path, net::HTTPMessage::HTTP_1_1);
+  request.setContentType("application/x-ndjson");
+  return send(request, body, Pieces::atOnce);
+}
+
+Answer Connection::send(net::HTTPRequest& request, const std::function<void(base::ByteSink&)>& body,
+                        Pieces pieces) {
   request.setChunkedTransferEncoding(true);
   address(request);
   try {
-    StreamSink out(session_.sendRequest(request));
+    StreamSink out(session_.sendRequest(request), pieces == Pieces::atOnce);
     try {
       body(out);
       out.flush();

@@ -37,14 +37,29 @@ class Connection {
   /// tryOpen, and unavailable with what to type when nobody listens.
   static std::unique_ptr<Connection> open(const ServerAddress& server);
 
+  /// open(), without being what an interrupt ends: for a second connection beside the command's.
+  static std::unique_ptr<Connection> openUnwatched(const ServerAddress& server);
+
   Answer post(const std::string& path, const std::string& json);
-  Answer get(const std::string& path);
+  /// `from`: with the bytes from there on, if what is there is still what `tag` names; else with all of them.
+  struct Part {
+    std::uint64_t from = 0;
+    std::string tag;
+  };
+  Answer get(const std::string& path, const std::optional<Part>& part = std::nullopt);
+  /// Sends each piece that `body` writes as it comes.
+  Answer post(const std::string& path, const std::function<void(base::ByteSink&)>& body);
   /// Sends what `body` writes, in chunks. When the server answers before the end (a refusal), that is the
   /// answer.
   Answer put(const std::string& path, const std::function<void(base::ByteSink&)>& body);
 
  private:
-  Connection(const Poco::Net::StreamSocket& socket, const ServerAddress& server);
+  enum class Watch { yes, no };
+  Connection(const Poco::Net::StreamSocket& socket, const ServerAddress& server, Watch watch);
+  static std::unique_ptr<Connection> connect(const ServerAddress& server, Watch watch);
+  enum class Pieces { gathered, atOnce };
+  Answer send(Poco::Net::HTTPRequest& request, const std::function<void(base::ByteSink&)>& body,
+              Pieces pieces);
   void address(Poco::Net::HTTPRequest& request) const;
   Answer receive();
   Answer exchange(Poco::Net::HTTPRequest& request, const std::string& body);
@@ -56,7 +71,7 @@ class Connection {
     using HTTPSession::clearException;
   };
   Session session_;
-  Watched watched_;  // after session_, whose socket it names
+  std::optional<Watched> watched_;  // after session_, whose socket it names
 };
 
 }  // namespace cli::detail

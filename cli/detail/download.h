@@ -1,9 +1,11 @@
 // Files that a command's answer tells the client to fetch.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "cli/detail/answer_reader.h"
 #include "cli/detail/server_address.h"
 #include "cli/detail/surroundings.h"
 
@@ -15,10 +17,13 @@ namespace cli::detail {
 void checkFileName(const std::vector<std::string>& argv, const Surroundings& surroundings,
                    const std::string& file);
 
-/// GETs `path` and writes the body to `file` (relative to the current folder), atomically, or to stdout for
-/// "-". Length, and digest when the answer names it, are verified before the file gets its name. Throws
-/// unavailable, corrupt, or the server's own words.
-void download(const ServerAddress& server, const std::string& path, const std::string& file,
-              const Surroundings& surroundings);
+/// GETs its path and writes the body to the file (relative to the current folder), atomically, or to stdout
+/// for "-". Length, and digest when the answer names it, are verified before the file gets its name. What a
+/// broken connection left of a file with a digest stays beside it, as .NAME.DIGEST.part, and the next try
+/// goes on from there. Throws unavailable, corrupt, or the server's own words.
+void download(const ServerAddress& server, const SavedFile& saved, const Surroundings& surroundings);
+
+/// The same of a URL of any server; it may carry its own permission.
+void fetchUrl(const std::string& url, const std::filesystem::path& file, const Surroundings& surroundings);
 
 }  // namespace cli::detail

@@ -66,6 +66,12 @@ RemoteServer remoteServer(const Surroundings& surroundings, const std::string& u
 
 }  // namespace
 
+RemoteServer serverOfUrl(const Surroundings& surroundings, const std::string& url) {
+  RemoteServer server = remoteServer(surroundings, url);
+  server.token.clear();
+  return server;
+}
+
 ServerAddress chooseServer(const Surroundings& surroundings, std::vector<std::string>& args) {
   constexpr std::string_view kData = "--data=";
   if (!args.empty() && args[0] == "--data") {

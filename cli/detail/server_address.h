@@ -33,6 +33,9 @@ using ServerAddress = std::variant<LocalServer, RemoteServer>;
 /// cannot be used.
 ServerAddress chooseServer(const Surroundings& surroundings, std::vector<std::string>& args);
 
+/// The server that a URL names, without a token: the URL itself may be the permission.
+RemoteServer serverOfUrl(const Surroundings& surroundings, const std::string& url);
+
 /// The password of `host` in a netrc file's text, or of its "default" entry, or "".
 std::string netrcPassword(const std::string& text, const std::string& host);
 

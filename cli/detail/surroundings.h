@@ -19,6 +19,7 @@ struct Surroundings {
   std::filesystem::path currentFolder;
   bool isRoot = false;
   bool terminal = false;  ///< stdout is one
+  int inputFd = -1;       ///< what a command that talks reads keys from; -1: nothing
   std::function<std::string(std::size_t maxBytes)>
       readInput;  ///< all of stdin; throws invalidArgument when longer
   /// One line of stdin; from a terminal without showing it, after `prompt` on stderr.

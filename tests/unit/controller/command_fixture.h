@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/backup.h"
 #include "controller/command_set.h"
 #include "tests/unit/controller/controller_test.h"
 
@@ -78,11 +79,13 @@ class CommandFixture : public ControllerTest {
   ImagePublisher publisher_{{}, {store_, publications_, blobs_, credentials_, log_, clock_}};
   bool stopped_ = false;
   const Accounts keysAndTokens_{store_, accounts_, access_, clock_};
+  Backups backups_{{folder_, store_, diskBlobs_, collection_, clock_}};
   CommandSet commands_{
       {folder_,   urls_,       store_,     accounts_,  access_,       keysAndTokens_,
        deployer_, releases_,   stacks_,    engine_,    log_,          runtime_,
        locks_,    collection_, scrubbing_, publisher_, publications_, credentials_,
-       web_,      limits_,     sources_,   buildView_, clock_,        [this](bool) { stopped_ = true; }}};
+       web_,      limits_,     sources_,   buildView_, clock_,        [this](bool) { stopped_ = true; },
+       {},        nullptr,     nullptr,    nullptr,    &backups_}};
 };
 
 }  // namespace controller
