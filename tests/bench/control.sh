@@ -10,10 +10,15 @@ rounds=${FAIRLEAD_BENCH_ROUNDS:-5}
 apps=1000
 releases=100
 
-# Rows as the server writes them, without its help: making 100,000 releases by requests would take an hour.
+# Rows as the server writes them, without its help: making 100,000 releases by requests would take an hour. The triggers that tell of them call functions
+# of the server's, so they are away meanwhile.
 fill() {
+  local triggers drops
+  triggers=$(sqlite3 "$data/fairlead.db" "SELECT sql || ';' FROM sqlite_master WHERE type = 'trigger'")
+  drops=$(sqlite3 "$data/fairlead.db" "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type = 'trigger'")
   sqlite3 "$data/fairlead.db" <<SQL
 PRAGMA foreign_keys = ON;
+$drops
 BEGIN;
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $apps)
 INSERT INTO apps (uuid, name, stack, owner, last_version, created_at) SELECT printf('00000000-0000-4000-8000-%012d', i), printf('bench-%04d', i), 'debian-12', 'admin', $releases, 0 FROM n;
@@ -22,6 +27,7 @@ INSERT INTO releases (uuid, app, version, stack, description, user, state, creat
   SELECT printf('%08d-0000-4000-9000-%012d', n.i, apps.id), apps.id, n.i, 'debian-12', 'Set KEY' || n.i || ' config vars', 'admin', 'succeeded', n.i
   FROM apps, n WHERE apps.name LIKE 'bench-%';
 COMMIT;
+$triggers
 SQL
 }
 
