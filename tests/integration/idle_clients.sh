@@ -31,7 +31,8 @@ while os.path.exists(mark):
 PYTHON
 
 memory_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/$server_pid/status"; }
-ask() { curl -sS --max-time 20 -o /dev/null -w '%{http_code} %{time_total}\n' -H "Authorization: Bearer $token" "http://$http_address/apps"; }
+# While the crowd is coming in, the queue may be full: then a connection is refused, and asking again is the client's part.
+ask() { curl -sS --max-time 20 --retry 5 --retry-all-errors --retry-delay 1 -o /dev/null -w '%{http_code} %{time_total}\n' -H "Authorization: Bearer $token" "http://$http_address/apps"; }
 
 for _ in 1 2 3 4 5; do ask >/dev/null; done
 before=$(memory_kib)
