@@ -3,14 +3,6 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-make_releases() {
-  local count=0
-  while [[ -e $work/releasing ]]; do
-    count=$((count + 1))
-    fairlead config:set "COUNT=$count" -a hello >/dev/null || return 1
-  done
-}
-
 back_up_database() { sqlite3 "$data/fairlead.db" "VACUUM INTO '$work/backup/fairlead.db.new'" && mv "$work/backup/fairlead.db.new" "$work/backup/fairlead.db"; }
 back_up_files() {
   rsync -a --exclude=/blobs/uploads --exclude=/blobs/sessions --exclude='/repos/*/quarantine' --exclude='/repos/*/ref-transactions' \
@@ -28,9 +20,7 @@ skopeo copy -q --src-tls-verify=false --dest-tls-verify=false --dest-creds "me:$
 
 note "two backups, with releases under way"
 mkdir "$work/backup"
-touch "$work/releasing"
-make_releases &
-releasing=$!
+start_releases hello
 back_up_database
 back_up_files
 write_web_app hello two
@@ -41,8 +31,7 @@ write_web_app hello "not in the database"
 commit hello "Between the two steps"
 push hello
 back_up_files
-rm "$work/releasing"
-wait "$releasing" || fail "a release failed beside the backup"
+stop_releases
 kept=$(sqlite3 "$work/backup/fairlead.db" "SELECT max(version) FROM releases")
 deployed=$(sqlite3 "$work/backup/fairlead.db" "SELECT commit_id FROM builds WHERE state = 'succeeded' ORDER BY id DESC LIMIT 1")
 fairlead server:stop --all >/dev/null

@@ -290,6 +290,27 @@ stop_load() {
   [[ $bad == 0 ]] || fail "$bad of $total requests failed: $(grep -v '^200 ' "$work/load.log" | sort | uniq -c | head -n 5)"
 }
 
+# start_releases NAME: makes one release of the app after the other until stop_releases.
+start_releases() {
+  touch "$work/releasing"
+  release_loop "$1" &
+  release_pid=$!
+}
+
+release_loop() {
+  local count=0
+  while [[ -e $work/releasing ]]; do
+    count=$((count + 1))
+    fairlead config:set "COUNT=$count" -a "$1" >/dev/null || return 1
+  done
+}
+
+# stop_releases: every one must have been made.
+stop_releases() {
+  rm "$work/releasing"
+  wait "$release_pid" || fail "a release failed"
+}
+
 # --- the end
 
 # Processes that have the data folder in their command line or working directory.
