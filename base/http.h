@@ -23,8 +23,8 @@ namespace base {
 class HttpSession;
 
 /// HTTP status for an error code: notFound 404, alreadyExists 409, invalidArgument 422, unauthenticated 401,
-/// permissionDenied 403, conflict 409, overloaded 429, unavailable 503, diskFull 507, timedOut 504, cancelled 400, corrupt
-/// and io and internal 500.
+/// permissionDenied 403, conflict 409, overloaded 429, unavailable 503, diskFull 507, timedOut 504, cancelled
+/// 400, corrupt and io and internal 500.
 int httpStatus(Errc code) noexcept;
 /// Heroku's error id: not_found, conflict, invalid_params, unauthorized, forbidden, rate_limit, unavailable,
 /// bad_request (cancelled), internal_server_error.
@@ -92,12 +92,14 @@ using HttpRouter = std::function<std::unique_ptr<Poco::Net::HTTPRequestHandler>(
 
 struct HttpServerOptions {
   unsigned maxThreads = 64;
-  unsigned maxQueued = 256;
+  unsigned maxQueued = 256;  ///< requests that wait for a thread; more are answered 503
   unsigned keepAliveSeconds = 60;
+  std::size_t maxWaiting =
+      16'384;  ///< connections without a request; beyond it the one whose time ends first goes
 };
 
-/// One listener with its thread pool, a thread per connection: none is kept alive when half of them are taken,
-/// and those without a whole request soon end when others wait for one. Serves from construction on. stop()
+/// One listener with its threads. A connection has one only while a request is under way, which it is as soon
+/// as its head has come: 32 KiB at most (else 431), in 30 s. Serves from construction on. stop()
 /// ends accepting, closes idle connections, waits for handlers for up to `grace`, then cuts their connections
 /// and waits for them to notice: a handler that waits for something else needs a deadline of its own. The
 /// destructor stops with no grace.

@@ -1,37 +1,32 @@
-// HttpServer of base/http.h, over Poco's TCPServer. The loop over a connection's requests is our own: Poco's
-// leaves unread request bodies in front of the next request, and cannot tell idle connections from busy ones
-// when it stops.
+// HttpServer of base/http.h. Poco reads requests and writes answers; which connection has a thread is our own
+// affair: Poco's server gives one to each, idle or not.
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPServerParams.h>
-#include <Poco/Net/HTTPServerRequestImpl.h>
-#include <Poco/Net/HTTPServerResponseImpl.h>
-#include <Poco/Net/NetException.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/ServerSocketImpl.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
-#include <Poco/Net/TCPServer.h>
-#include <Poco/Net/TCPServerConnection.h>
-#include <Poco/Net/TCPServerConnectionFactory.h>
-#include <Poco/ThreadPool.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <condition_variable>
-#include <exception>
+#include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
-#include <stop_token>
+#include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "base/detail/http_connection.h"
+#include "base/detail/http_lobby.h"
 #include "base/http.h"
 #include "base/http_session.h"
 #include "base/strings.h"
@@ -42,9 +37,9 @@ namespace {
 namespace net = Poco::Net;
 
 constexpr auto kIoTimeout = std::chrono::seconds(30);
-// Only while connections wait for a thread.
-constexpr auto kCrowdedWait = std::chrono::milliseconds(250);
-constexpr auto kCrowdedHead = std::chrono::seconds(1);
+// How long a thread without other work waits for the next request of the connection that it has just served.
+constexpr auto kLinger = std::chrono::milliseconds(100);
+constexpr auto kIdleThread = std::chrono::milliseconds(500);
 
 Poco::Timespan toTimespan(std::chrono::microseconds time) {
   return Poco::Timespan(time.count());
@@ -54,249 +49,158 @@ void closeOnExec(const net::Socket& socket) {
   ::fcntl(socket.impl()->sockfd(), F_SETFD, FD_CLOEXEC);
 }
 
-/// Which connections are open, and what each does. Thread-safe.
-class Connections {
- public:
-  enum class State {
-    waiting,  ///< for a request
-    reading,  ///< its head
-    busy,
-    leaving  ///< somebody else needs its thread
-  };
-
-  /// False when the server is stopping: then the connection must end.
-  bool add(int socket) {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return false;
-    open_[socket] = {State::waiting, Clock::now()};
-    return true;
-  }
-
-  /// Before the socket is closed: its number may be another's then.
-  void remove(int socket) {
-    const std::lock_guard lock(mutex_);
-    open_.erase(socket);
-    changed_.notify_all();
-  }
-
-  /// False when the connection must end. A request that has begun is answered, though the server is stopping.
-  bool become(State state, int socket) {
-    const std::lock_guard lock(mutex_);
-    Entry& entry = open_[socket];
-    if (entry.state == State::leaving || (stopping_ && state != State::busy)) return false;
-    entry = {state, Clock::now()};
-    return true;
-  }
-
-  /// Ends those that have been without a whole request for too long to have a thread while others wait for
-  /// one: who opens many and says nothing, or a byte now and then, keeps nobody out.
-  void makeRoom() {
-    const std::lock_guard lock(mutex_);
-    const auto now = Clock::now();
-    for (auto& [socket, entry] : open_) {
-      const auto age = now - entry.since;
-      if ((entry.state != State::waiting || age < kCrowdedWait) &&
-          (entry.state != State::reading || age < kCrowdedHead))
-        continue;
-      entry.state = State::leaving;
-      ::shutdown(socket, SHUT_RDWR);
-    }
-  }
-
-  bool stopping() const {
-    const std::lock_guard lock(mutex_);
-    return stopping_;
-  }
-
-  std::size_t count() const {
-    const std::lock_guard lock(mutex_);
-    return open_.size();
-  }
-
-  void stop(std::chrono::milliseconds grace) {
-    std::unique_lock lock(mutex_);
-    stopping_ = true;
-    for (const auto& [socket, entry] : open_) {
-      if (entry.state == State::waiting) ::shutdown(socket, SHUT_RDWR);
-    }
-    changed_.wait_for(lock, grace, [&] { return open_.empty(); });
-    for (const auto& [socket, entry] : open_)
-      ::shutdown(socket, SHUT_RDWR);
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  struct Entry {
-    State state = State::waiting;
-    Clock::time_point since;
-  };
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<int, Entry> open_;
-  bool stopping_ = false;
-};
-
-struct Shared {
-  HttpRouter router;
-  HttpServerOptions options;
-  net::HTTPServerParams::Ptr params;
-  Connections connections;
-};
-
-class Connection : public net::TCPServerConnection {
-  using State = Connections::State;
-
- public:
-  Connection(const net::StreamSocket& socket, Shared& shared)
-      : TCPServerConnection(socket), shared_(shared) {}
-
-  void run() override {
-    HttpSession session(socket(), shared_.params);
-    session.socket().setSendTimeout(toTimespan(kIoTimeout));
-    const int number = socket().impl()->sockfd();
-    if (!shared_.connections.add(number)) return;
-    std::chrono::milliseconds patience = kIoTimeout;
-    try {
-      while (session.awaitRequest(patience) && shared_.connections.become(State::reading, number)) {
-        if (!serveOne(session) || !shared_.connections.become(State::waiting, number)) break;
-        patience = std::chrono::seconds(shared_.options.keepAliveSeconds);
-      }
-    } catch (const std::exception&) {
-      // The client is gone; handlers' own errors do not come this far.
-    }
-    shared_.connections.remove(number);
-  }
-
- private:
-  /// False when the connection has to end.
-  bool serveOne(HttpSession& session) {
-    auto response = std::make_unique<net::HTTPServerResponseImpl>(session);
-    std::unique_ptr<net::HTTPServerRequestImpl> request;
-    try {
-      request = std::make_unique<net::HTTPServerRequestImpl>(*response, session, shared_.params);
-    } catch (const net::NoMessageException&) {
-      return false;
-    } catch (const Poco::Exception&) {
-      refuse(session);
-      return false;
-    }
-    if (!shared_.connections.become(State::busy, session.socket().impl()->sockfd())) return false;
-    session.beginBody(*request);
-    prepare(*response, *request);
-    chooseHandler(*request)->handleRequest(*request, *response);
-    const bool keepAlive = response->sent() && response->getKeepAlive();
-    response.reset();  // sends what is left of the answer, before we wait for what is left of the request
-    if (request->getExpectContinue()) {  // RequestBody takes that away: nobody asked for the body
-      session.setKeepAlive(false);
-      closeGently(session);
-    } else {
-      session.setKeepAlive(skipBody(session) && keepAlive);
-    }
-    return session.getKeepAlive();
-  }
-
-  void prepare(net::HTTPServerResponseImpl& response, const net::HTTPServerRequestImpl& request) const {
-    // A connection kept alive holds a thread.
-    const bool crowded = shared_.connections.count() > shared_.options.maxThreads / 2;
-    response.setDate(Poco::Timestamp());
-    response.setVersion(request.getVersion());
-    // A client that asks before it sends its body may send it all the same after a refusal: then nobody could
-    // tell where the next request begins. RequestBody sets this again when it asks for the body.
-    response.setKeepAlive(request.getKeepAlive() && shared_.options.keepAliveSeconds != 0 && !crowded &&
-                          !request.getExpectContinue() && !shared_.connections.stopping());
-  }
-
-  std::unique_ptr<net::HTTPRequestHandler> chooseHandler(const HttpRequest& request) const {
-    try {
-      return shared_.router(request);
-    } catch (...) {
-      const auto failure = std::current_exception();
-      return makeHandler([failure](HttpRequest&, HttpResponse&) { std::rethrow_exception(failure); });
-    }
-  }
-
-  /// Reads what the handler left of the body, so that the next request is found behind it, and so that
-  /// closing does not reset the connection while the answer is on its way. False when that is not worth the
-  /// wait.
-  static bool skipBody(HttpSession& session) {
-    constexpr std::size_t kMaxSkipped = 16 << 20;
-    constexpr auto kMaxWait = std::chrono::seconds(5);
-    const auto deadline = std::chrono::steady_clock::now() + kMaxWait;
-    std::array<char, 16384> buffer{};
-    try {
-      for (std::size_t skipped = 0; !session.bodyHasEnded(); skipped += buffer.size()) {
-        if (skipped >= kMaxSkipped || std::chrono::steady_clock::now() > deadline) return false;
-        session.readBody(buffer.data(), buffer.size());
-      }
-      return true;
-    } catch (const Error&) {
-      return false;
-    }
-  }
-
-  /// Lets the answer arrive: closing a socket with unread bytes in it resets the connection.
-  static void closeGently(net::HTTPServerSession& session) {
-    const int socket = session.socket().impl()->sockfd();
-    ::shutdown(socket, SHUT_WR);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-    std::array<char, 16384> buffer{};
-    while (std::chrono::steady_clock::now() < deadline) {
-      pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
-      if (::poll(&waiting, 1, 1000) <= 0 || ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT) <= 0)
-        return;
-    }
-  }
-
-  static void refuse(net::HTTPServerSession& session) {
-    net::HTTPServerResponseImpl response(session);
-    response.setVersion(net::HTTPMessage::HTTP_1_1);
-    response.setStatusAndReason(net::HTTPResponse::HTTP_BAD_REQUEST);
-    response.setKeepAlive(false);
-    response.setContentLength(0);
-    response.send().flush();
-  }
-
-  Shared& shared_;
-};
-
-class ConnectionFactory : public net::TCPServerConnectionFactory {
- public:
-  explicit ConnectionFactory(Shared& shared) : shared_(shared) {}
-  net::TCPServerConnection* createConnection(const net::StreamSocket& socket) override {
-    closeOnExec(socket);
-    return new Connection(socket, shared_);
-  }
-
- private:
-  Shared& shared_;
-};
-
 net::HTTPServerParams::Ptr makeParams(const HttpServerOptions& options) {
   net::HTTPServerParams::Ptr params = new net::HTTPServerParams;
-  params->setMaxThreads(static_cast<int>(options.maxThreads));
-  params->setMaxQueued(static_cast<int>(options.maxQueued));
-  params->setThreadIdleTime(
-      toTimespan(std::chrono::milliseconds(200)));  // also how long stopping takes at least
   params->setTimeout(toTimespan(kIoTimeout));
   params->setKeepAlive(options.keepAliveSeconds != 0);
   params->setKeepAliveTimeout(toTimespan(std::chrono::seconds(options.keepAliveSeconds)));
   return params;
 }
 
-class PocoHttpServer : public HttpServer {
+/// The threads that serve requests, each for as long as one is under way. They are made when they are needed,
+/// and end when they are not. Thread-safe.
+class HttpThreads {
  public:
-  PocoHttpServer(const net::ServerSocket& socket, std::string address, HttpRouter router,
-                 HttpServerOptions options)
-      : socket_(socket),
-        address_(std::move(address)),
-        shared_{.router = std::move(router), .options = options, .params = makeParams(options)},
-        pool_(1, static_cast<int>(std::max(options.maxThreads, 1u))),
-        server_(new ConnectionFactory(shared_), pool_, socket_, shared_.params) {
-    server_.start();
-    keeper_ = std::jthread([this](const std::stop_token& stop) { keepRoom(stop); });
+  struct Job {
+    net::StreamSocket connection;
+    detail::HeadState head = detail::HeadState::complete;
+  };
+
+  /// `serve` gets a connection that has a request.
+  HttpThreads(const HttpServerOptions& options, std::function<void(Job&)> serve)
+      : maxThreads_(std::max(options.maxThreads, 1u)),
+        maxQueued_(options.maxQueued),
+        serve_(std::move(serve)) {}
+  ~HttpThreads() { stop(std::chrono::milliseconds(0)); }
+  HttpThreads(const HttpThreads&) = delete;
+  HttpThreads& operator=(const HttpThreads&) = delete;
+
+  /// False when too many wait already, or all is being stopped.
+  bool give(const net::StreamSocket& connection, detail::HeadState head) {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || queue_.size() >= maxQueued_) return false;
+    joinEnded();
+    if (queue_.size() >= idle_ && threads_.size() < maxThreads_ && !addThread() && threads_.empty())
+      return false;
+    queue_.push_back({connection, head});
+    changed_.notify_one();
+    return true;
   }
 
-  ~PocoHttpServer() override { stopOnce(std::chrono::milliseconds(0)); }
+  /// Waits for the next request on the thread that has served the one before, if threads are left for others.
+  bool linger(HttpSession& session) {
+    const int number = session.socket().impl()->sockfd();
+    std::chrono::milliseconds patience{0};
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return false;
+      if (queue_.empty() && lingering_.size() < maxThreads_ / 2) patience = kLinger;
+      lingering_.insert(number);
+    }
+    const bool more = session.awaitRequest(patience);
+    const std::lock_guard lock(mutex_);
+    lingering_.erase(number);
+    return more && !stopping_;
+  }
+
+  /// What is queued and under way has so long to end; then its connections are cut.
+  void stop(std::chrono::milliseconds grace) {
+    {
+      std::unique_lock lock(mutex_);
+      stopping_ = true;
+      for (const int number : lingering_)
+        ::shutdown(number, SHUT_RDWR);
+      changed_.notify_all();
+      changed_.wait_for(lock, grace, [&] { return queue_.empty() && serving_.empty(); });
+      stopped_ = true;
+      queue_.clear();
+      for (const int number : serving_)
+        ::shutdown(number, SHUT_RDWR);
+      changed_.wait(lock, [&] { return threads_.empty(); });
+      joinEnded();
+    }
+  }
+
+ private:
+  /// False when the system has no thread to give.
+  bool addThread() {
+    try {
+      std::thread thread([this] { run(); });
+      threads_.emplace(thread.get_id(), std::move(thread));
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
+
+  /// What they do after they have put themselves there takes no time.
+  void joinEnded() {
+    for (std::thread& thread : ended_)
+      thread.join();
+    ended_.clear();
+  }
+
+  void run() {
+    ::pthread_setname_np(::pthread_self(), "http");
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++idle_;
+      changed_.wait_for(lock, kIdleThread, [&] { return stopping_ || !queue_.empty(); });
+      --idle_;
+      if (queue_.empty()) {
+        const auto own = threads_.find(std::this_thread::get_id());
+        ended_.push_back(std::move(own->second));
+        threads_.erase(own);
+        if (stopping_) changed_.notify_all();
+        return;
+      }
+      Job job = std::move(queue_.front());
+      queue_.pop_front();
+      const int number = job.connection.impl()->sockfd();
+      serving_.insert(number);
+      lock.unlock();
+      serve_(job);
+      lock.lock();
+      serving_.erase(serving_.find(number));
+      if (stopping_) changed_.notify_all();
+      job = {};  // closed, or in the lobby again, after nobody here names its number any more
+    }
+  }
+
+  const unsigned maxThreads_;
+  const std::size_t maxQueued_;
+  const std::function<void(Job&)> serve_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> queue_;
+  std::multiset<int> serving_;  // one that waits in the lobby again may be given to another thread at once
+  std::set<int> lingering_;
+  std::size_t idle_ = 0;
+  std::map<std::thread::id, std::thread> threads_;
+  std::vector<std::thread> ended_;
+  bool stopping_ = false;
+  bool stopped_ = false;
+};
+
+class ThreadedHttpServer : public HttpServer {
+ public:
+  ThreadedHttpServer(const net::ServerSocket& socket, std::string address, HttpRouter router,
+                     const HttpServerOptions& options)
+      : socket_(socket),
+        address_(std::move(address)),
+        keepAlive_(std::chrono::seconds(options.keepAliveSeconds)),
+        parts_{.router = std::move(router),
+               .params = makeParams(options),
+               .keepsAlive = options.keepAliveSeconds != 0,
+               .sendTimeout = kIoTimeout},
+        threads_(options, [this](HttpThreads::Job& job) { serve(job); }),
+        lobby_(socket_,
+               {.maxWaiting = options.maxWaiting, .firstRequest = kIoTimeout, .wholeHead = kIoTimeout},
+               [this](const net::StreamSocket& connection, detail::HeadState head) {
+                 if (!threads_.give(connection, head)) turnAway(connection);
+               }) {}
+
+  ~ThreadedHttpServer() override { stopOnce(std::chrono::milliseconds(0)); }
 
   std::string address() const override { return address_; }
 
@@ -307,34 +211,40 @@ class PocoHttpServer : public HttpServer {
     const std::lock_guard lock(stopMutex_);
     if (stopped_) return;
     stopped_ = true;
-    ::shutdown(socket_.impl()->sockfd(),
-               SHUT_RDWR);  // wakes the acceptor, which else looks up four times a second only
-    server_.stop();
+    parts_.stopping = true;
+    lobby_.stop();
     socket_.close();
     if (address_.starts_with('/')) ::unlink(address_.c_str());
-    shared_.connections.stop(grace);
-    pool_.joinAll();
+    threads_.stop(grace);
   }
 
-  void keepRoom(const std::stop_token& stop) {
-    ::pthread_setname_np(::pthread_self(), "http-keeper");
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    while (!stop.stop_requested()) {
-      never.wait_for(lock, stop, kCrowdedWait, [] { return false; });
-      if (server_.queuedConnections() > 0) shared_.connections.makeRoom();
+  void serve(HttpThreads::Job& job) {
+    if (job.head == detail::HeadState::tooLong) {
+      constexpr int kTooLarge = 431;
+      return detail::refuseConnection(job.connection, detail::Farewell::patient,
+                                      {kTooLarge, "bad_request",
+                                       "the request's line and headers are longer than " +
+                                           std::to_string(detail::kMaxHeadBytes) + " bytes"});
     }
+    const auto next = [this](HttpSession& session) { return threads_.linger(session); };
+    if (detail::serveRequests(job.connection, parts_, next)) lobby_.wait(job.connection, keepAlive_);
+  }
+
+  /// On the lobby's thread, which waits for nobody.
+  static void turnAway(const net::StreamSocket& connection) {
+    constexpr int kUnavailable = 503;
+    detail::refuseConnection(connection, detail::Farewell::quick,
+                             {kUnavailable, "unavailable", "the server is busy: try again in a moment"});
   }
 
   net::ServerSocket socket_;
   const std::string address_;
-  Shared shared_;
-  Poco::ThreadPool pool_;
-  net::TCPServer server_;
+  const std::chrono::milliseconds keepAlive_;
+  detail::HttpConnectionParts parts_;
+  HttpThreads threads_;
+  detail::HttpLobby lobby_;  // after threads_, to which it gives
   std::mutex stopMutex_;
   bool stopped_ = false;
-  std::jthread keeper_;  // last: it uses what is above
 };
 
 /// A socket that listens already, as Poco wants it.
@@ -378,7 +288,8 @@ void removeStale(const std::string& file, const net::SocketAddress& address) {
 std::unique_ptr<HttpServer> HttpServer::onTcp(TcpListener listener, HttpRouter router,
                                               HttpServerOptions options) {
   const BoundSocket socket(listener.fd.release());
-  return std::make_unique<PocoHttpServer>(socket, std::move(listener.address), std::move(router), options);
+  return std::make_unique<ThreadedHttpServer>(socket, std::move(listener.address), std::move(router),
+                                              options);
 }
 
 std::unique_ptr<HttpServer> HttpServer::onUnix(const std::filesystem::path& socketFile, HttpRouter router,
@@ -396,7 +307,7 @@ std::unique_ptr<HttpServer> HttpServer::onUnix(const std::filesystem::path& sock
     // process's umask.
     if (::chmod(file.c_str(), S_IRUSR | S_IWUSR) != 0) throwErrno(errno, "protecting a socket");
     socket.listen(kBacklog);
-    return std::make_unique<PocoHttpServer>(socket, file, std::move(router), options);
+    return std::make_unique<ThreadedHttpServer>(socket, file, std::move(router), options);
   } catch (const Poco::Exception& exception) {
     cannotListen(file, exception.displayText());
   }
