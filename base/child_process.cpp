@@ -228,11 +228,15 @@ ChildProcess ChildProcess::spawn(const ChildSpec& spec) {
     throwFailure(failure, spec.argv.front());
   }
   // The child is not reaped, so the number is still its own.
-  Fd pidFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  Fd pidFd = openPidFd(pid);
   const int reason = errno;
   ChildProcess child(pid, std::move(pidFd));
   if (!child.pidFd_.valid()) throwErrno(reason, "watching a process");
   return child;
+}
+
+Fd openPidFd(pid_t pid) noexcept {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept

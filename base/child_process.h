@@ -21,6 +21,9 @@ struct ExitStatus {
   std::string describe() const;
 };
 
+/// pidfd_open(2): readable when the process has ended; invalid, with errno set, when there is none.
+Fd openPidFd(pid_t pid) noexcept;
+
 struct ChildFd {
   const Fd* source;  ///< borrowed for the spawn call
   int target;        ///< number in the child, e.g. 0, 1, 2, 3

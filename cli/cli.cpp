@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <exception>
 #include <filesystem>
 
+#include "base/child_process.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -176,6 +178,14 @@ namespace detail {
 
 namespace {
 
+/// However long it lets pushes under way finish; an interrupt ends the wait.
+void awaitEnd(const base::Fd& process) {
+  pollfd waiting{.fd = process.get(), .events = POLLIN, .revents = 0};
+  while (::poll(&waiting, 1, -1) < 0) {
+    if (errno != EINTR) base::throwErrno(errno, "waiting for the server's end");
+  }
+}
+
 int runAt(const ServerAddress& server, const Surroundings& surroundings,
           const std::vector<std::string>& words) {
   CommandRequest request = makeRequest(surroundings, words);
@@ -189,14 +199,23 @@ int runAt(const ServerAddress& server, const Surroundings& surroundings,
   }
   std::optional<RawTerminal> raw;
   std::optional<InputRelay> relay;
-  return followAnswer(*answer.body, surroundings,
-                      {.save =
-                           [&](const SavedFile& saved) {
-                             checkFileName(request.argv, surroundings, saved.file);
-                             download(server, saved, surroundings);
-                           },
-                       .input = [&](const std::string& path) { relay.emplace(server, path, surroundings); },
-                       .raw = [&] { raw.emplace(surroundings.inputFd); }});
+  base::Fd endingServer;
+  const bool local = std::holds_alternative<LocalServer>(server);
+  const int status =
+      followAnswer(*answer.body, surroundings,
+                   {.save =
+                        [&](const SavedFile& saved) {
+                          checkFileName(request.argv, surroundings, saved.file);
+                          download(server, saved, surroundings);
+                        },
+                    .input = [&](const std::string& path) { relay.emplace(server, path, surroundings); },
+                    .raw = [&] { raw.emplace(surroundings.inputFd); },
+                    .ending =
+                        [&](pid_t pid) {
+                          if (local) endingServer = base::openPidFd(pid);
+                        }});
+  if (endingServer.valid()) awaitEnd(endingServer);
+  return status;
 }
 
 class TextSink : public base::ByteSink {

@@ -64,6 +64,7 @@ struct CommandIo {
   std::stop_token stop;
   base::Interaction* interaction =
       nullptr;  ///< the client, where the door has one that a command can talk with
+  std::function<void()> ending = nullptr;  ///< tells the client to wait until this process has ended
 };
 
 /// Everything that commands work with; all outlive the set.

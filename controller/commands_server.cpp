@@ -79,6 +79,7 @@ int stopServer(const Invocation& call) {
     throw base::Error(base::Errc::permissionDenied, "server:stop works on the server's own machine only");
   call.print(call.flag("all") ? "Stopping the server, its apps and the router\n"
                               : "Stopping the server; the apps keep running\n");
+  if (call.io.ending) call.io.ending();
   call.parts.shutdown(call.flag("all"));
   return 0;
 }
@@ -107,7 +108,7 @@ std::vector<CommandSpec> serverCommands() {
       {"version", "", "show the server's version", 0, 0, {}, showVersion, Action::identify},
       {"server:stop",
        "[--all]",
-       "end the server; with --all the apps and the router too",
+       "end the server, and wait for it; with --all the apps and the router too",
        0,
        0,
        {"all"},

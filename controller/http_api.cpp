@@ -1,5 +1,7 @@
 #include "controller/http_api.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -218,6 +220,7 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
     entry.emplace(inputs_, talker);
     events.send("input", base::jsonQuote(std::string(kInputPath) + entry->id()));
   }
+  const auto ending = [&events] { events.send("ending", std::to_string(::getpid())); };
   const int code = commands_.run(caller, argv,
                                  {.out = out,
                                   .err = err,
@@ -225,7 +228,8 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
                                   .input = input,
                                   .defaultApp = defaultApp,
                                   .stop = watch.token(),
-                                  .interaction = talker.get()});
+                                  .interaction = talker.get(),
+                                  .ending = ending});
   entry.reset();
   events.send("exit", std::to_string(code));
 }

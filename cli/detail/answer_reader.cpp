@@ -38,6 +38,7 @@ struct Message {
   std::string bytes;
   std::string input;
   bool raw = false;
+  std::optional<pid_t> ending;
   std::optional<int> exit;
 };
 
@@ -56,6 +57,7 @@ Message parseMessage(const std::string& line) {
     message.bytes = base::fromBase64(base::jsonString(object, "bytes")).value_or("");
     message.input = base::jsonString(object, "input");
     message.raw = object->optValue("raw", false);
+    if (object->has("ending")) message.ending = object->getValue<pid_t>("ending");
     if (object->has("exit")) message.exit = object->getValue<int>("exit") & 0xFF;
     return message;
   } catch (const Error& failure) {
@@ -78,6 +80,7 @@ int followAnswer(std::istream& lines, const Surroundings& surroundings, const An
     if (!message.save.file.empty()) hooks.save(message.save);
     if (!message.input.empty() && hooks.input) hooks.input(message.input);
     if (message.raw && hooks.raw) hooks.raw();
+    if (message.ending && hooks.ending) hooks.ending(*message.ending);
     if (message.exit) return *message.exit;
   }
   throw Error(Errc::unavailable,

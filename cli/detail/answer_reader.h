@@ -1,6 +1,8 @@
 // What a command's answer says, line by line.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <istream>
 #include <string>
@@ -24,12 +26,14 @@ struct AnswerHooks {
   std::function<void(const std::string& path)> input;
   /// It wants keys as they are.
   std::function<void()> raw;
+  /// The command has told the server, which is this process of this machine, to end.
+  std::function<void(pid_t server)> ending;
 };
 
 /// Reads newline-delimited JSON objects ({"out"}, {"err"}, {"bytes"} in Base64, {"save":{"path","file",
-/// "secret"}}, {"input"}, {"raw"}, {"exit"}; other members are left for later versions) and does what they
-/// say as they come. Returns the exit status. Throws unavailable when the lines end without one, corrupt for
-/// a line that is no JSON or over 8 MiB.
+/// "secret"}}, {"input"}, {"raw"}, {"ending"}, {"exit"}; other members are left for later versions) and does
+/// what they say as they come. Returns the exit status. Throws unavailable when the lines end without one,
+/// corrupt for a line that is no JSON or over 8 MiB.
 int followAnswer(std::istream& lines, const Surroundings& surroundings, const AnswerHooks& hooks);
 
 /// The sentence in an error answer's body (of which at most 64 KiB are read), or `otherwise` when it has

@@ -37,10 +37,6 @@ constexpr std::chrono::seconds kStartTimeout{15};
 constexpr std::chrono::seconds kStopTimeout{8};
 constexpr std::size_t kMaxAnswer = 64u << 10;
 
-base::Fd openProcess(pid_t pid) {
-  return base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-}
-
 bool hasEnded(const base::Fd& pidFd, std::chrono::milliseconds timeout) {
   pollfd watched{pidFd.get(), POLLIN, 0};
   return ::poll(&watched, 1, static_cast<int>(timeout.count())) > 0;
@@ -85,7 +81,7 @@ std::optional<CaddyProcess::Peer> CaddyProcess::findPeer() const {
   Peer peer;
   peer.pid = listenerOf(socketPath(folder));
   if (peer.pid <= 0) return std::nullopt;
-  peer.pidFd = openProcess(peer.pid);
+  peer.pidFd = base::openPidFd(peer.pid);
   if (!peer.pidFd.valid()) return std::nullopt;
   // The socket is in our own folder, so this only guards against a pid that was given to another process
   // meanwhile.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/child_process.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "sandbox/detail/read_or_empty.h"
@@ -49,7 +50,7 @@ bool ProcessRef::alive() const {
 
 base::Fd ProcessRef::open() const {
   if (pid <= 0) return base::Fd();
-  base::Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  base::Fd fd = base::openPidFd(pid);
   if (!fd.valid() && errno != ESRCH) base::throwErrno(errno, "watching a container's process");
   // Asked after opening: from here on the descriptor cannot come to mean another process.
   return alive() ? std::move(fd) : base::Fd();

@@ -339,7 +339,8 @@ stop_all() {
     start_server
   fi
   fairlead server:stop --all >/dev/null
-  end_of_server 60
+  server_is_gone || fail "server:stop came back before the server had ended"
+  end_of_server 1
 }
 
 at_end() {

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "base/child_process.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "tests/unit/cli/scripted_server.h"
@@ -37,6 +42,35 @@ TEST(Cli, ForwardsItsWordsAndPrintsTheAnswer) {
   EXPECT_EQ(scene.out.text, "one\ntwo\n");
   EXPECT_EQ(scene.err.text, "careful\n");
   EXPECT_THAT(server.bodies(), ElementsAre(R"({"argv":["apps:create","hello","--json"],"terminal":false})"));
+}
+
+TEST(Cli, WaitsForTheEndOfTheServer) {
+  Scene scene;
+  ScriptedServer server(scene.folder / "data");
+  auto [read, write] = base::makePipe();
+  auto ending = base::ChildProcess::spawn({.argv = {"cat"}, .fds = {{&read, 0}}});
+  server.lines =
+      "{\"ending\":" + std::to_string(ending.pid()) + "}\n{\"out\":\"Stopping\\n\"}\n{\"exit\":0}\n";
+  std::atomic<bool> returned = false;
+  std::jthread stop([&] {
+    EXPECT_EQ(scene.run({"server:stop"}), 0);
+    returned = true;
+  });
+  EXPECT_FALSE(ending.waitFor(std::chrono::milliseconds(200)));
+  EXPECT_FALSE(returned);
+  write.reset();
+  stop.join();
+  EXPECT_TRUE(ending.wait().ok());
+}
+
+TEST(Cli, AServerThatHasEndedIsNotWaitedFor) {
+  Scene scene;
+  ScriptedServer server(scene.folder / "data");
+  auto ended = base::ChildProcess::spawn({.argv = {"true"}});
+  const pid_t pid = ended.pid();
+  ended.wait();
+  server.lines = "{\"ending\":" + std::to_string(pid) + "}\n{\"exit\":0}\n";
+  EXPECT_EQ(scene.run({"server:stop"}), 0);
 }
 
 TEST(Cli, TakesTheDataFolderFromTheFirstWords) {
