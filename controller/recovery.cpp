@@ -16,12 +16,20 @@ std::optional<store::AppName> engineApp(const std::string& containerId) {
   return store::AppName::tryParse(containerId.substr(0, dot));
 }
 
+/// Of apps that were destroyed or renamed when the daemon was killed: their hosts are nobody's again.
+void removeLeftApps(const RecoveryParts& parts) {
+  for (const store::AppName& app : parts.engine.apps()) {
+    if (parts.store.findApp(app)) continue;
+    base::Log("controller").info("removing what runs of an app that is gone", {{"app", app.str()}});
+    parts.engine.remove(app);
+  }
+}
+
 void removeLeftContainers(const RecoveryParts& parts) {
   for (const std::string& id : parts.runtime.list()) {
     const auto app = engineApp(id);
     if (app && parts.store.findApp(*app)) continue;
     base::Log("controller").info("removing a container that was left", {{"container", id}});
-    if (app) parts.engine.remove(*app);
     parts.runtime.remove(id);
   }
 }
@@ -66,6 +74,7 @@ void recoverApp(const RecoveryParts& parts, const store::App& app) {
 void recoverBuilds(const RecoveryParts& parts) {
   for (const store::Build& build : parts.store.failInterruptedBuilds())
     base::Log("controller").info("build was interrupted", {{"build", build.uuid}, {"number", build.number}});
+  removeLeftApps(parts);
   removeLeftContainers(parts);
   finishRenames(parts.folder, parts.store);
   removeStrayRepositories(parts);

@@ -83,6 +83,8 @@ class Engine {
   /// that was never deployed has no route but for its maintenance page.
   virtual void route(const store::AppName& app, const AppRoutes& routes) = 0;
   virtual std::vector<ProcessStatus> processes(const store::AppName& app) = 0;
+  /// All that were deployed and not removed, by an earlier daemon too.
+  virtual std::vector<store::AppName> apps() = 0;
   /// Stops every process of every app, and the router. For a shutdown that shall leave nothing.
   virtual void stopAll() = 0;
 };

@@ -101,6 +101,8 @@ class LocalEngine : public Engine {
     return list;
   }
 
+  std::vector<store::AppName> apps() override { return parts_.table.apps(); }
+
   void stopAll() override {
     parts_.locks.close();
     retireAll(parts_.table.all());

@@ -52,6 +52,13 @@ class FakeEngine : public runner::Engine {
     const std::lock_guard lock(mutex_);
     removed_.push_back(app.str());
   }
+  std::vector<store::AppName> apps() override {
+    const std::lock_guard lock(mutex_);
+    std::vector<store::AppName> names;
+    for (const runner::Deployment& each : deployments_)
+      names.push_back(each.app);
+    return names;
+  }
   void route(const store::AppName& app, const runner::AppRoutes& routes) override {
     const std::lock_guard lock(mutex_);
     routes_[app.str()] = routes;

@@ -345,6 +345,19 @@ TEST_F(LocalEngineTest, RemoveStopsEverythingAndForgets) {
   engine_->remove(store::AppName::parse("unknown"));
 }
 
+TEST_F(LocalEngineTest, KnowsTheAppsOfAnEarlierDaemonWhoseProcessesHaveEnded) {
+  mustDeploy(2, {{"web", 1}});
+  engine_.reset();
+  for (const std::string& id : runtime_.list())
+    runtime_.remove(id);
+  restartDaemon();
+  EXPECT_THAT(engine_->apps(), ElementsAre(app_));
+  engine_->remove(app_);
+  EXPECT_THAT(engine_->apps(), IsEmpty());
+  restartDaemon();
+  EXPECT_THAT(engine_->apps(), IsEmpty());
+}
+
 TEST_F(LocalEngineTest, StopAllLeavesNothing) {
   mustDeploy(2, {{"web", 2}});
   runtime_.endsOnSignal(false);  // only SIGKILL helps
