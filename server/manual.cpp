@@ -141,6 +141,11 @@ std::string zshScript() {
   for (const CommandSpec& spec : everyCommand())
     text << "    " << base::shellQuote(replaced(spec.name, ":", "\\:") + ":" + spec.help) << "\n";
   text << "  )\n"
+          "  if [[ $words[2] == --data ]]; then\n"
+          "    (( CURRENT == 3 )) && { _files -/; return }\n"
+          "    words[2,3]=()\n"
+          "    (( CURRENT -= 2 ))\n"
+          "  fi\n"
           "  (( CURRENT > 2 )) && command=$words[2]\n"
           "  if (( CURRENT == 2 )); then\n"
           "    _describe -t commands 'command' commands\n"
@@ -161,7 +166,8 @@ std::string zshScript() {
   }
   text << "  esac\n"
           "}\n"
-          "compdef _fairlead fairlead\n";
+          "# Found by its name, this file is the function's first call; read by .zshrc, it is not.\n"
+          "if [[ $funcstack[1] == _fairlead ]]; then _fairlead \"$@\"; else compdef _fairlead fairlead; fi\n";
   return text.str();
 }
 
@@ -181,7 +187,8 @@ std::string fishScript() {
         "complete -c fairlead -n " + fishQuote("__fish_seen_subcommand_from " + spec.name);
     for (const std::string& option : optionsOf(spec)) {
       const std::string name = longName(option);
-      text << when << (name == "app" ? " -s a" : "") << " -l " << name << (takesValue(option) ? " -r" : "")
+      text << when << (name == "app" ? " -s a" : "") << " -l " << name
+           << (takesValue(option) ? (name == "app" ? " -x" : " -rF") : "")
            << (name == "app" ? " -a '(fairlead apps 2>/dev/null | awk \"{print \\$1}\")'" : "") << "\n";
     }
   }
