@@ -7,6 +7,18 @@
 #include "registry/release_image.h"
 
 namespace controller {
+namespace {
+
+/// Of a release that is or will be: what its processes and its image get.
+template <typename AnyRelease>
+store::ConfigVars runEnvironment(const AnyRelease& release, const store::Slug& slug) {
+  store::ConfigVars environment = configFor(store::ConfigScope::run, release.config, release.configScopes);
+  for (const auto& [key, value] : slug.defaultConfig)
+    environment.emplace(key, value);
+  return environment;
+}
+
+}  // namespace
 
 store::Formation nextFormation(const store::Formation& now, const store::ProcessTypes& types,
                                const store::Formation& first) {
@@ -28,12 +40,6 @@ store::Formation nextFormation(const store::Formation& now, const store::Process
 Releases::Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine,
                    runner::AppLog& log, const base::Clock& clock)
     : store_(store), blobs_(blobs), engine_(engine), log_(log), clock_(clock) {}
-
-store::ConfigVars Releases::environment(const store::Release& release) {
-  store::ConfigVars environment = configFor(store::ConfigScope::run, release.config, release.configScopes);
-  if (release.slug) environment.merge(store_.getSlug(*release.slug).defaultConfig);
-  return environment;
-}
 
 /// What a process may want to know about itself: under our names, and on request under Heroku's.
 void Releases::addMetadata(store::ConfigVars& environment, const store::App& app,
@@ -74,9 +80,6 @@ void Releases::requireLayers(const store::Slug& slug) {
 void Releases::attachImage(store::NewRelease& release, const store::App& app, const store::Slug& slug) {
   const store::StackImage base = runImage(release.stack, release.runImage);
   release.runImage = base.manifest;
-  store::ConfigVars environment = configFor(store::ConfigScope::run, release.config, release.configScopes);
-  for (const auto& [key, value] : slug.defaultConfig)
-    environment.emplace(key, value);
   const auto build = release.succeededBuild ? std::optional(store_.getBuild(*release.succeededBuild))
                                             : store_.findBuildOfSlug(slug.id);
   const store::Layer startLayer = startLayers_.get(slug.processTypes);
@@ -85,7 +88,7 @@ void Releases::attachImage(store::NewRelease& release, const store::App& app, co
                                                           .slug = slug,
                                                           .appName = app.name.str(),
                                                           .version = release.version,
-                                                          .environment = environment,
+                                                          .environment = runEnvironment(release, slug),
                                                           .commit = slug.commit,
                                                           .createdAt = clock_.now(),
                                                           .build = build,
@@ -137,7 +140,7 @@ std::optional<runner::Deployment> Releases::deployment(const store::App& app, co
   deployment.layers = runImage(release.stack, release.runImage).layers;
   deployment.layers.insert(deployment.layers.end(), slug.layers.begin(), slug.layers.end());
   deployment.layers.push_back(startLayers_.get(slug.processTypes));
-  deployment.environment = environment(release);
+  deployment.environment = runEnvironment(release, slug);
   addMetadata(deployment.environment, app, release, slug);
   deployment.types = slug.processTypes;
   deployment.formation = store_.formation(app.id);

@@ -76,8 +76,6 @@ class Releases {
   runner::LaunchResult reconcile(const store::App& app);
   /// What the engine is asked to run for a release; nullopt without a slug.
   std::optional<runner::Deployment> deployment(const store::App& app, const store::Release& release);
-  /// Config vars as processes see them: the release's over the buildpack's defaults.
-  store::ConfigVars environment(const store::Release& release);
 
  private:
   void addMetadata(store::ConfigVars& environment, const store::App& app, const store::Release& release,
