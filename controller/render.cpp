@@ -41,7 +41,7 @@ JsonObject::Ptr sourceBlob(const store::Build& build) {
   auto json = makeJsonObject();
   setText(json, "url", tarball.url);
   setText(json, "checksum", tarball.checksum ? "SHA256:" + tarball.checksum->hex() : "");
-  setText(json, "version", build.commit);
+  json->set("version", build.commit);  // never null: the heroku-builds program splits it
   setText(json, "version_description", tarball.description);
   return json;
 }
