@@ -93,12 +93,9 @@ void HttpLobby::wait(const net::StreamSocket& connection, std::chrono::milliseco
 void HttpLobby::run() {
   ::pthread_setname_np(::pthread_self(), "http-lobby");
   std::array<epoll_event, kMaxEvents> events{};
-  for (;;) {
-    const int count = ::epoll_wait(poll_.get(), events.data(), kMaxEvents, untilNextDeadline());
-    {
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return;
-    }
+  // Asked after the wake-up has been taken in, which may have been stop()'s.
+  while (const auto timeout = untilNextDeadline()) {
+    const int count = ::epoll_wait(poll_.get(), events.data(), kMaxEvents, *timeout);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       if (event.data.fd == listener_) {
@@ -190,8 +187,9 @@ void HttpLobby::dropLate() {
     dropFirst(gone);
 }
 
-int HttpLobby::untilNextDeadline() {
+std::optional<int> HttpLobby::untilNextDeadline() {
   const std::lock_guard lock(mutex_);
+  if (stopping_) return std::nullopt;
   nextLook_ = deadlines_.empty() ? Clock::time_point::max() : deadlines_.begin()->first;
   if (deadlines_.empty()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(nextLook_ - Clock::now());

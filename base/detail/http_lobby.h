@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -74,7 +75,8 @@ class HttpLobby {
   Poco::Net::StreamSocket take(int number);
   void setDeadline(int number, Waiting& entry, Clock::time_point deadline);
   void dropLate();
-  int untilNextDeadline();
+  /// For epoll_wait; nullopt when there is nothing to wait for any more.
+  std::optional<int> untilNextDeadline();
 
   const int listener_;
   const HttpLobbyOptions options_;

@@ -1,11 +1,18 @@
 #include "base/detail/http_lobby.h"
 
 #include <Poco/Exception.h>
+#include <Poco/Net/StreamSocketImpl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <condition_variable>
+#include <mutex>
 #include <optional>
+#include <semaphore>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace base::detail {
@@ -169,6 +176,67 @@ TEST(HttpLobby, ForgetsWhoLeaves) {
   auto client = scene.connect();
   say(client, kHead);
   EXPECT_TRUE(scene.next());
+}
+
+/// Two ends of a connection, one of which a lobby can have.
+struct Pair {
+  Pair() {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    ours = Fd(ends[0]);
+    theirs = net::StreamSocket(new net::StreamSocketImpl(ends[1]));
+  }
+  bool isClosed() const {
+    pollfd closed{.fd = ours.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&closed, 1, 0) == 1;
+  }
+  Fd ours;
+  net::StreamSocket theirs;
+};
+
+/// Until stop() has begun. `pairs` keeps what was given, so that no end of one wakes the lobby.
+bool takesConnections(HttpLobby& lobby, std::vector<Pair>& pairs) {
+  Pair& pair = pairs.emplace_back();
+  lobby.wait(std::exchange(pair.theirs, net::StreamSocket()), 60s);
+  return !pair.isClosed();
+}
+
+TEST(HttpLobby, StopIsHeardBesideAnotherWakeUp) {
+  const net::ServerSocket listener(net::SocketAddress("127.0.0.1", 0));
+  std::counting_semaphore<8> entered(0);
+  std::counting_semaphore<8> leave(0);
+  HttpLobby lobby(listener, {.maxWaiting = 100'000, .firstRequest = 60s, .wholeHead = 60s},
+                  [&](const net::StreamSocket&, HeadState) {
+                    entered.release();
+                    leave.acquire();
+                  });
+  Pair silent;
+  Pair early;
+  Pair first;
+  Pair second;
+  Pair third;
+  for (const Pair* each : {&early, &first, &second})
+    writeAll(each->ours, kHead);
+  // Once it has seen this request, it has taken in the wake-up for the silent one.
+  lobby.wait(silent.theirs, 40s);
+  lobby.wait(early.theirs, 60s);
+  entered.acquire();
+  leave.release();
+  lobby.wait(first.theirs, 60s);
+  entered.acquire();
+  // What the lobby sees next, in one look: a request, and that somebody has less time than the others.
+  lobby.wait(second.theirs, 60s);
+  lobby.wait(third.theirs, 30s);
+  leave.release();
+  entered.acquire();
+  std::thread stopper([&] { lobby.stop(); });
+  std::vector<Pair> pairs;
+  while (takesConnections(lobby, pairs)) {
+  }
+  for (int i = 0; i < 100; ++i)  // stop() goes on meanwhile, or else this proves nothing
+    EXPECT_FALSE(takesConnections(lobby, pairs));
+  leave.release();
+  stopper.join();
 }
 
 TEST(HttpLobby, StopClosesAllAndTakesNone) {
