@@ -1,18 +1,17 @@
 #include "controller/deployer.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 
-#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "controller/app_features.h"
 #include "controller/config_secrets.h"
 #include "controller/network_policy.h"
+#include "controller/work_folder.h"
 #include "gitd/repository.h"
 
 namespace controller {
@@ -40,29 +39,6 @@ base::LapTimer lapsOf(const BuildRun& run) {
   laps.lap("queue", run.startedAt());
   return laps;
 }
-
-/// The folder of one build, gone at the end whatever happens.
-class BuildFolder {
- public:
-  explicit BuildFolder(std::filesystem::path path) : path_(std::move(path)) {
-    base::removeTree(path_);
-    std::filesystem::create_directories(path_);
-    ::chmod(path_.c_str(), 0700);
-  }
-  ~BuildFolder() {
-    try {
-      base::removeTree(path_);
-    } catch (const base::Error& error) {
-      base::Log("controller").warn("a build's folder could not be removed", {{"error", error.what()}});
-    }
-  }
-  BuildFolder(const BuildFolder&) = delete;
-  BuildFolder& operator=(const BuildFolder&) = delete;
-  const std::filesystem::path& path() const noexcept { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string buildName(const store::App& app, const store::Build& build) {
   return app.name.str() + "-b" + std::to_string(build.number);
@@ -215,7 +191,7 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
   run.log().hide(secretsOf(parts_.store, run.app().id));
 
   // Beside the builder's own folder, on the same file system: it takes the tree over by a rename.
-  const BuildFolder folder(parts_.folder.builds() / (buildName(run.app(), run.build()) + ".source"));
+  const WorkFolder folder(parts_.folder.builds() / (buildName(run.app(), run.build()) + ".source"));
   Source source;
   source.tree = obtainTree(run, folder.path());
   laps.lap(run.push() != nullptr ? "export" : "source");

@@ -3,16 +3,15 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <cerrno>
-#include <vector>
 
 #include "base/atomic_file.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "controller/body_intake.h"
 
 namespace controller {
 namespace {
@@ -23,8 +22,6 @@ using base::Error;
 
 constexpr std::string_view kPrefix = "/sources/";
 constexpr auto kSweepEvery = std::chrono::hours(1);
-constexpr std::size_t kStepBytes = 256u << 10;
-constexpr std::uint64_t kRoomEvery = 16ull << 20;
 
 bool isUuid(std::string_view text) {
   constexpr std::size_t kLength = 36;
@@ -79,14 +76,6 @@ fs::path SourceStore::place(const std::string& pathAndQuery) const {
   return folder_ / name;
 }
 
-void SourceStore::requireRoom() const {
-  struct statvfs state {};
-  if (::statvfs(folder_.c_str(), &state) != 0) base::throwErrno(errno, "asking for free disk space");
-  if (static_cast<std::uint64_t>(state.f_bavail) * state.f_frsize < config_.minFreeBytes)
-    throw Error(Errc::diskFull,
-                "the server's disk is nearly full (setting disk_min_free_bytes): ask its operator for room");
-}
-
 void SourceStore::refuseSize() const {
   throw Error(Errc::invalidArgument, "the source is larger than " + base::formatBytes(config_.maxBytes) +
                                          ": make it smaller, or raise the setting source_max_bytes");
@@ -94,24 +83,13 @@ void SourceStore::refuseSize() const {
 
 void SourceStore::put(const std::string& pathAndQuery, base::ByteSource& body) {
   const base::Time end = signer_.check("PUT", pathAndQuery);
-  requireRoom();
+  const IntakeRules rules{.folder = folder_,
+                          .maxBytes = config_.maxBytes,
+                          .minFreeBytes = config_.minFreeBytes,
+                          .end = end,
+                          .refuseSize = [this] { refuseSize(); }};
   base::AtomicFile file(place(pathAndQuery), 0600);
-  std::vector<char> buffer(kStepBytes);
-  std::uint64_t received = 0;
-  std::uint64_t sinceRoom = 0;
-  while (const std::size_t count = body.read(buffer.data(), buffer.size())) {
-    if (count > config_.maxBytes - received) refuseSize();
-    received += count;
-    sinceRoom += count;
-    if (sinceRoom > kRoomEvery) {
-      requireRoom();
-      sinceRoom = 0;
-    }
-    if (clock_.now() > end)
-      throw Error(Errc::permissionDenied,
-                  "this URL's time is over (setting url_lifetime_s): ask the server for a new one");
-    file.write({buffer.data(), count});
-  }
+  takeBody(body, file, rules, clock_);
   file.commit();
 }
 

@@ -57,7 +57,6 @@ class SourceStore {
   enum class Left { old, unfinished };
   void removeLeft(Left also);
   std::filesystem::path place(const std::string& pathAndQuery) const;
-  void requireRoom() const;
 
   const std::filesystem::path folder_;
   const Config config_;
