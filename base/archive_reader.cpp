@@ -40,8 +40,10 @@ ArchiveReader::ArchiveReader(ByteSource& in, Format format)
                         archive_read_support_filter_xz(raw) == ARCHIVE_OK;
   try {
     if (!complete) throw Error(Errc::internal, "libarchive lacks gzip, zstd or xz");
-    if (format == Format::tar) {
+    if (format != Format::raw) {
       check(archive_read_support_format_tar(raw));
+      if (format == Format::tarToItsEnd)
+        check(archive_read_set_format_option(raw, "tar", "read_concatenated_archives", "1"));
     } else {
       check(archive_read_support_format_raw(raw));
       check(archive_read_support_format_empty(raw));
@@ -65,7 +67,9 @@ long ArchiveReader::readCallback(archive* raw, void* self, const void** buffer) 
   auto& reader = *static_cast<ArchiveReader*>(self);
   const auto readMore = [&] {
     *buffer = reader.buffer_.data();
-    return static_cast<long>(reader.in_.read(reader.buffer_.data(), reader.buffer_.size()));
+    const std::size_t count = reader.in_.read(reader.buffer_.data(), reader.buffer_.size());
+    reader.bytesIn_ += count;
+    return static_cast<long>(count);
   };
   const long count = shielded(reader.parked_, -1L, readMore);
   if (count < 0) archive_set_error(raw, EIO, "the source failed");
@@ -90,6 +94,16 @@ archive_entry* ArchiveReader::next() {
   }
   check(result);
   return entry;
+}
+
+bool ArchiveReader::isCompressed() const {
+  return archive_filter_code(archive_.get(), 0) != ARCHIVE_FILTER_NONE;
+}
+
+bool ArchiveReader::endsWithItsInput() {
+  constexpr int kOutermost = -1;
+  return archive_filter_bytes(archive_.get(), kOutermost) == static_cast<la_int64_t>(bytesIn_) &&
+         in_.read(buffer_.data(), 1) == 0;
 }
 
 bool ArchiveReader::read(Piece& piece) {

@@ -1,4 +1,4 @@
-// A source tree out of a tar archive that a stranger made.
+// A source tree, or a slug's, out of a tar archive that a stranger made.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,12 @@
 namespace base {
 
 struct SourceRules {
-  std::uint32_t owner = 0;           ///< uid and gid of everything that is made
-  std::uint64_t maxFiles = 200'000;  ///< setting export_max_files: entries of the archive, left out ones too
-  std::uint64_t maxBytes = 2ull << 30;  ///< setting export_max_bytes: of content, holes of files counted
-  std::uint64_t maxDepth = 128;         ///< setting export_max_depth: folders in a name
+  std::uint32_t owner = 0;  ///< uid and gid of everything that is made
+  /// Setting export_max_files, of a slug slug_max_files: entries of the archive, left out ones too.
+  std::uint64_t maxFiles = 200'000;
+  /// Setting export_max_bytes, of a slug slug_max_expanded_bytes: of content, holes of files counted.
+  std::uint64_t maxBytes = 2ull << 30;
+  std::uint64_t maxDepth = 128;  ///< setting export_max_depth: folders in a name
   std::stop_token stop;
 };
 
@@ -26,5 +28,11 @@ struct SourceRules {
 /// refused, cancelled; then what is there is to be thrown away.
 std::filesystem::path unpackSource(ByteSource& in, const std::filesystem::path& folder,
                                    const SourceRules& rules);
+
+/// Unpacks what a tar that is compressed (gzip, xz, zstd) has below ./app, and it may have nothing else, into
+/// `folder`: modes as they are but for setuid, setgid and sticky bits, nothing is left out. It is all of
+/// `in`: one archive or, as slugs have it, several one behind the other, and what else stands behind the end
+/// is damage. Refused is what unpackSource() refuses. Throws as that does, but invalidArgument for damage.
+void unpackSlug(ByteSource& in, const std::filesystem::path& folder, const SourceRules& rules);
 
 }  // namespace base

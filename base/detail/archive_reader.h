@@ -3,6 +3,7 @@
 
 #include <locale.h>
 
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string>
@@ -21,7 +22,11 @@ namespace base::detail {
 /// Throws corrupt for damaged input, or what the source throws.
 class ArchiveReader {
  public:
-  enum class Format { tar, raw };  ///< raw: one nameless entry, the decompressed bytes
+  enum class Format {
+    tar,          ///< up to the end of the archive
+    tarToItsEnd,  ///< up to the end of the decompressed bytes, as archives one behind the other
+    raw           ///< one nameless entry, the decompressed bytes
+  };
   ArchiveReader(ByteSource& in, Format format);
   ~ArchiveReader();
   ArchiveReader(const ArchiveReader&) = delete;
@@ -29,6 +34,10 @@ class ArchiveReader {
 
   /// The next entry, owned by the reader; nullptr at the end.
   archive_entry* next();
+
+  bool isCompressed() const;
+  /// After the last entry, of a compressed stream: whether nothing stands behind what was decompressed.
+  bool endsWithItsInput();
 
   /// A piece of the entry's content. Pieces come in ascending order; holes of sparse files are left out.
   struct Piece {
@@ -46,6 +55,7 @@ class ArchiveReader {
   void check(int result);
 
   ByteSource& in_;
+  std::uint64_t bytesIn_ = 0;
   std::vector<char> buffer_;
   std::exception_ptr parked_;
   locale_t ownLocale_;

@@ -251,5 +251,137 @@ TEST(UnpackSource, StopsWhenItIsAsked) {
   EXPECT_THAT(problemOf(RawTar().add({.name = "a"}), mine), HasSubstr("cancelled"));
 }
 
+std::string gzipped(const std::string& bytes) {
+  StringSink packed;
+  GzipWriter gzip(packed);
+  gzip.write(bytes);
+  gzip.finish();
+  return packed.text;
+}
+
+std::string slugProblemOf(const std::string& packed, const SourceRules& with = rules()) {
+  const Site site;
+  std::string problem = "none";
+  try {
+    StringSource source(packed, 1000);
+    unpackSlug(source, site.root(), with);
+  } catch (const Error& error) {
+    problem = std::string(name(error.code())) + ": " + error.what();
+  }
+  EXPECT_EQ(site.folder.read("outside"), "not yours");
+  return problem;
+}
+
+std::string slugProblemOf(const RawTar& tar, const SourceRules& with = rules()) {
+  return slugProblemOf(gzipped(tar.bytes()), with);
+}
+
+TEST(UnpackSlug, KeepsWhatIsBelowApp) {
+  const Site site;
+  const std::string packed = gzipped(RawTar()
+                                         .add({.name = "./", .type = '5', .mode = 01777})
+                                         .add({.name = "./app/", .type = '5', .mode = 0700})
+                                         .add({.name = "./app/bin/", .type = '5', .mode = 02750})
+                                         .add({.name = "./app/bin/run", .content = "#!", .mode = 04711})
+                                         .add({.name = "app/bin/same", .type = '1', .link = "./app/bin/run"})
+                                         .add({.name = "app/.git/HEAD", .content = "x", .mode = 0640})
+                                         .add({.name = "app/link", .type = '2', .link = "/etc/passwd"})
+                                         .bytes());
+  StringSource source(packed, 7);
+  unpackSlug(source, site.root(), rules());
+  EXPECT_THAT(site.names(site.root()),
+              ElementsAre(".git", ".git/HEAD", "bin", "bin/run", "bin/same", "link"));
+  EXPECT_EQ(modeOf(site.root() / "bin"), 0750u);
+  EXPECT_EQ(modeOf(site.root() / "bin/run"), 0711u);
+  EXPECT_EQ(modeOf(site.root() / ".git/HEAD"), 0640u);
+  EXPECT_EQ(site.folder.read("root/bin/same"), "#!");
+}
+
+TEST(UnpackSlug, ReadsArchivesOneBehindTheOther) {
+  const RawTar first = RawTar().add({.name = "./app/", .type = '5'}).add({.name = "./app/a", .content = "a"});
+  const RawTar second =
+      RawTar().add({.name = "./app/", .type = '5'}).add({.name = "./app/b", .content = "b"});
+  for (const std::string& packed :
+       {gzipped(first.unfinished()) + gzipped(second.bytes()), gzipped(first.bytes() + second.bytes())}) {
+    const Site site;
+    StringSource source(packed, 1000);
+    unpackSlug(source, site.root(), rules());
+    EXPECT_THAT(site.names(site.root()), ElementsAre("a", "b"));
+  }
+}
+
+TEST(UnpackSlug, ReadsWhatTarAndItsCompressorsWrite) {
+  const TempFolder made;
+  made.write("app/Procfile", "web: x");
+  for (const std::string how : {"--gzip", "--xz", "--zstd"}) {
+    mustRun({"tar", how, "-cf", (made / "a.tar").string(), "-C", made.path().string(), "./app"}, {});
+    const std::string packed = readFile(made / "a.tar");
+    EXPECT_EQ(slugProblemOf(packed), "none") << how;
+    EXPECT_THAT(slugProblemOf(packed + "junk"), HasSubstr("the archive is damaged")) << how;
+    EXPECT_THAT(slugProblemOf(packed.substr(0, packed.size() - 9)), HasSubstr("the archive is damaged"))
+        << how;
+  }
+}
+
+TEST(UnpackSlug, RefusesWhatDoesNotBelongThere) {
+  const RawTar good = RawTar().add({.name = "./app/x", .content = "x"});
+  EXPECT_EQ(slugProblemOf(good), "none");
+  for (const char* bad : {"x", "./x", "apps/x", ".", "./APP/x"})
+    EXPECT_THAT(slugProblemOf(RawTar(good).add({.name = bad, .content = "x"})),
+                HasSubstr("a name that is not below ./app"))
+        << bad;
+  EXPECT_THAT(slugProblemOf(RawTar(good).add({.name = "/app/x", .content = "x"})),
+              HasSubstr("the slug has the absolute name /app/x"));
+  EXPECT_THAT(slugProblemOf(RawTar(good).add({.name = "app/../app/x", .content = "x"})),
+              HasSubstr("leads out of it"));
+  for (const char type : {'0', '2', '1'})
+    EXPECT_THAT(slugProblemOf(RawTar(good).add({.name = "./app", .type = type, .link = "app/x"})),
+                HasSubstr("an ./app that is no folder"))
+        << type;
+  EXPECT_THAT(slugProblemOf(RawTar(good)
+                                .add({.name = "app/in", .type = '2', .link = "/tmp"})
+                                .add({.name = "app/in/y", .content = "y"})),
+              HasSubstr("in is a symlink"));
+  for (const char* target : {"app/missing", "outside", "../outside", "app", "/etc/passwd"})
+    EXPECT_NE(slugProblemOf(RawTar(good).add({.name = "app/same", .type = '1', .link = target})), "none")
+        << target;
+  for (const char type : {'3', '4', '6'})
+    EXPECT_THAT(slugProblemOf(RawTar(good).add({.name = "app/dev", .type = type})),
+                HasSubstr("a device, fifo or socket"));
+  EXPECT_THAT(slugProblemOf(RawTar().add({.name = "./", .type = '5'})), HasSubstr("has no ./app"));
+  EXPECT_THAT(slugProblemOf(RawTar()), HasSubstr("has no ./app"));
+  EXPECT_THAT(slugProblemOf(good.bytes()), HasSubstr("the slug is not compressed"));
+}
+
+TEST(UnpackSlug, EndsWhereItSaysThatItDoes) {
+  const RawTar good = RawTar().add({.name = "./app/x", .content = std::string(5000, 'x')});
+  const std::string packed = gzipped(good.bytes());
+  EXPECT_EQ(slugProblemOf(packed), "none");
+  EXPECT_THAT(slugProblemOf(packed + "junk behind the end"),
+              HasSubstr("something stands behind its end: send a whole tar"));
+  EXPECT_THAT(slugProblemOf(packed + std::string(600'000, '\0')),
+              HasSubstr("something stands behind its end"));
+  EXPECT_THAT(slugProblemOf(gzipped(good.bytes() + std::string(1024, 'j'))),
+              HasSubstr("the archive is damaged"));
+  EXPECT_THAT(slugProblemOf(packed.substr(0, packed.size() / 2)), HasSubstr("the archive is damaged"));
+  EXPECT_THAT(slugProblemOf(packed.substr(0, packed.size() - 1)), HasSubstr("the archive is damaged"));
+  EXPECT_NE(slugProblemOf(""), "none");
+}
+
+TEST(UnpackSlug, HasLimitsThatNameTheirSettings) {
+  SourceRules small = rules();
+  small.maxFiles = 2;
+  small.maxBytes = 10;
+  small.maxDepth = 2;
+  EXPECT_EQ(slugProblemOf(RawTar().add({.name = "app/a/b/c", .content = "0123456789"}), small), "none");
+  EXPECT_THAT(
+      slugProblemOf(RawTar().add({.name = "app/a"}).add({.name = "app/b"}).add({.name = "app/c"}), small),
+      HasSubstr("slug_max_files"));
+  EXPECT_THAT(slugProblemOf(RawTar().add({.name = "app/a", .content = "0123456789+"}), small),
+              HasSubstr("the slug is larger than 10B: make it smaller, or raise the setting "
+                        "slug_max_expanded_bytes"));
+  EXPECT_THAT(slugProblemOf(RawTar().add({.name = "app/a/b/c/d"}), small), HasSubstr("export_max_depth"));
+}
+
 }  // namespace
 }  // namespace base

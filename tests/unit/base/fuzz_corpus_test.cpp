@@ -18,4 +18,8 @@ TEST(FuzzCorpus, TarSource) {
   EXPECT_GT(testing_support::replayVaried("tar_source", &fuzz::tarSource), 0);
 }
 
+TEST(FuzzCorpus, TarSlug) {
+  EXPECT_GT(testing_support::replayVaried("tar_slug", &fuzz::tarSlug), 0);
+}
+
 }  // namespace
