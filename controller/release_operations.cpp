@@ -78,7 +78,8 @@ Released releaseSlug(const CommandParts& parts, const store::App& app, const Slu
                                                    .buildpack = wish.slug.buildpack,
                                                    .layers = wish.slug.layers,
                                                    .processTypes = wish.slug.processTypes,
-                                                   .defaultConfig = wish.slug.defaultConfig})
+                                                   .defaultConfig = wish.slug.defaultConfig,
+                                                   .commitDescription = wish.slug.commitDescription})
                                       .id;
   const store::Release made = parts.releases.create(app, {.description = description,
                                                           .user = wish.user,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "store/blob_leases.h"
 #include "store/detail/release_store_state.h"
+#include "store/pending_slug_store.h"
 
 namespace store {
 namespace {
@@ -104,6 +105,12 @@ std::size_t giveUpSlugs(const Step& step) {
   return slugs.size();
 }
 
+/// Slugs that were announced and whose content did not come in time.
+void giveUpPendingSlugs(const Step& step) {
+  step.connection.execute("DELETE FROM pending_slugs WHERE expires_at < ?1",
+                          step.now - PendingSlugStore::kWorkTime);
+}
+
 /// A place in a table whose key is (repository, digest).
 struct Cursor {
   std::int64_t repository = 0;
@@ -185,6 +192,10 @@ template <typename Repeat>
 void giveUpRows(const Repeat& repeat) {
   repeat([](const Step& step) { return giveUpReleases(step) > 0; });
   repeat([](const Step& step) { return giveUpSlugs(step) > 0; });
+  repeat([](const Step& step) {
+    giveUpPendingSlugs(step);
+    return false;
+  });
   for (bool again = true; again;) {  // an index that goes frees its manifests
     again = false;
     Cursor cursor;

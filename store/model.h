@@ -151,6 +151,7 @@ struct Slug {
   std::optional<Digest> checksum;
   Time createdAt;
   bool collected = false;  ///< its layers were given up (Collector): nothing is released or downloaded of it
+  std::string commitDescription = {};  ///< that was given with one that was uploaded
 };
 
 /// Throws notFound, with what to do, for a slug without layers.

@@ -39,6 +39,7 @@ struct NewSlug {
   std::vector<Layer> layers;
   ProcessTypes processTypes;
   ConfigVars defaultConfig;
+  std::string commitDescription = {};
 };
 
 /// Everything that appears with one release, in one transaction.
@@ -260,6 +261,7 @@ class ReleaseStore : public LayerIndex {
   friend class DomainStore;
   friend class DrainStore;
   friend class EventStore;
+  friend class PendingSlugStore;
   friend class PublicationStore;
   friend class Scrubber;
   struct State;

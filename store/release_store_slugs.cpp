@@ -10,9 +10,9 @@ using detail::Connection;
 using detail::Rows;
 
 // The columns in slugAt()'s order, with the condition to come.
-#define FAIRLEAD_SELECT_SLUG                                                                                \
-  "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at, checksum, collected_at FROM " \
-  "slugs "
+#define FAIRLEAD_SELECT_SLUG                                                                            \
+  "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at, checksum, collected_at, " \
+  "commit_description FROM slugs "
 
 Slug slugAt(const Rows& rows) {
   return Slug{.id = rows.integer(0),
@@ -24,7 +24,8 @@ Slug slugAt(const Rows& rows) {
               .sizeBytes = static_cast<std::uint64_t>(rows.integer(6)),
               .checksum = Digest::tryParse(rows.text(8)),
               .createdAt = detail::timeAt(rows, 7),
-              .collected = !rows.isNull(9)};
+              .collected = !rows.isNull(9),
+              .commitDescription = rows.text(10)};
 }
 
 std::vector<Slug> collectSlugs(Connection& connection, Rows rows) {
@@ -48,8 +49,8 @@ std::vector<Slug> collectSlugs(Connection& connection, Rows rows) {
 
 }  // namespace
 
-Slug ReleaseStore::createSlug(const NewSlug& slug) {
-  Slug created{.uuid = base::randomUuid(),
+Slug detail::insertSlug(Connection& connection, const std::string& uuid, const NewSlug& slug, Time now) {
+  Slug created{.uuid = uuid,
                .app = slug.app,
                .commit = slug.commit,
                .stack = slug.stack,
@@ -57,32 +58,37 @@ Slug ReleaseStore::createSlug(const NewSlug& slug) {
                .layers = slug.layers,
                .processTypes = slug.processTypes,
                .defaultConfig = slug.defaultConfig,
-               .createdAt = state_->clock.now()};
+               .createdAt = now,
+               .commitDescription = slug.commitDescription};
   for (const Layer& layer : slug.layers)
     created.sizeBytes += layer.blob.sizeBytes;
   if (slug.layers.size() == 1) created.checksum = slug.layers.front().blob.digest;
-  return state_->note([&](Connection& connection) {
-    detail::requireApp(connection, slug.app);
+  detail::requireApp(connection, slug.app);
+  connection.execute(
+      "INSERT INTO slugs (uuid, app, commit_id, stack, buildpack, size_bytes, created_at, "
+      "commit_description) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+      created.uuid, created.app, created.commit, created.stack, created.buildpack,
+      static_cast<std::int64_t>(created.sizeBytes), created.createdAt, created.commitDescription);
+  created.id = connection.lastInsertId();
+  int position = 0;
+  for (const Layer& layer : created.layers) {
     connection.execute(
-        "INSERT INTO slugs (uuid, app, commit_id, stack, buildpack, size_bytes, created_at) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        created.uuid, created.app, created.commit, created.stack, created.buildpack,
-        static_cast<std::int64_t>(created.sizeBytes), created.createdAt);
-    created.id = connection.lastInsertId();
-    int position = 0;
-    for (const Layer& layer : created.layers) {
-      connection.execute(
-          "INSERT INTO slug_layers (slug, position, media_type, digest, size_bytes, diff_id) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-          created.id, position++, layer.blob.mediaType, layer.blob.digest,
-          static_cast<std::int64_t>(layer.blob.sizeBytes), layer.diffId);
-    }
-    detail::insertPairs(connection,
-                        "INSERT INTO slug_process_types (slug, name, command) VALUES (?1, ?2, ?3)",
-                        created.id, created.processTypes);
-    detail::insertPairs(connection, "INSERT INTO slug_config (slug, name, value) VALUES (?1, ?2, ?3)",
-                        created.id, created.defaultConfig);
-    return created;
+        "INSERT INTO slug_layers (slug, position, media_type, digest, size_bytes, diff_id) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        created.id, position++, layer.blob.mediaType, layer.blob.digest,
+        static_cast<std::int64_t>(layer.blob.sizeBytes), layer.diffId);
+  }
+  detail::insertPairs(connection, "INSERT INTO slug_process_types (slug, name, command) VALUES (?1, ?2, ?3)",
+                      created.id, created.processTypes);
+  detail::insertPairs(connection, "INSERT INTO slug_config (slug, name, value) VALUES (?1, ?2, ?3)",
+                      created.id, created.defaultConfig);
+  return created;
+}
+
+Slug ReleaseStore::createSlug(const NewSlug& slug) {
+  const std::string uuid = base::randomUuid();
+  return state_->note([&](Connection& connection) {
+    return detail::insertSlug(connection, uuid, slug, state_->clock.now());
   });
 }
 

@@ -159,6 +159,9 @@ void insertManifest(Connection& connection, const OwnManifest& own);
 void succeedBuild(Connection& connection, AppId app, std::int64_t build, std::optional<std::int64_t> slug,
                   Time now);
 
+/// With its layers, process types and config; throws notFound for an app that is gone.
+Slug insertSlug(Connection& connection, const std::string& uuid, const NewSlug& slug, Time now);
+
 /// For what triggers cannot see; in the change's transaction.
 void recordEvent(Connection& connection, AppId app, std::string_view kind, std::string_view sentence);
 
