@@ -1,8 +1,12 @@
 #include "builder/builder.h"
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "builder/detail/build_run.h"
 #include "builder/detail/buildpack_source.h"
+#include "builder/detail/slug_packer.h"
+#include "builder/detail/slug_plan.h"
+#include "builder/detail/slug_tree.h"
 #include "builder/detail/source_fetch.h"
 #include "builder/detail/trash.h"
 
@@ -44,6 +48,22 @@ std::optional<std::variant<BuildFailed, BuildCancelled>> Builder::fetchSource(co
   return detail::fetchSource(
       {.config = config_, .runtime = runtime_, .blobs = blobs_, .packed = packed_, .trash = *trash_}, input,
       fetch, output, std::move(stop));
+}
+
+PackOutcome Builder::packFolder(const std::filesystem::path& folder, const BuildLimits& limits,
+                                std::stop_token stop) {
+  auto tree = detail::readSlugTree(folder, limits, stop);
+  if (const auto* ended = std::get_if<detail::BuildStop>(&tree))
+    return std::visit([](const auto& each) { return PackOutcome(each); }, *ended);
+  const auto parts = detail::planSlug(std::get<std::vector<base::TreeEntry>>(tree), {});
+  detail::PackedSlug packed =
+      detail::SlugPacker(blobs_, packed_,
+                         {.maxBytes = limits.slugBytes, .compression = config_.slugCompression}, stop)
+          .pack(folder, parts);
+  if (packed.bytes > limits.slugBytes)
+    return BuildFailed{"the slug is larger than " + base::formatBytes(limits.slugBytes) +
+                       " when it is packed: make it smaller, or raise the setting slug_max_bytes"};
+  return std::move(packed.layers);
 }
 
 void checkBuildpackSource(std::string_view source) {

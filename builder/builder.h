@@ -117,6 +117,9 @@ struct SourceFetch {
   std::uint64_t maxBytes = 0;    ///< setting source_max_bytes
 };
 
+/// What becomes of a folder that is packed: layers, bottom first, whose concatenation is the download.
+using PackOutcome = std::variant<std::vector<store::Layer>, BuildFailed, BuildCancelled>;
+
 /// Thread-safe; build() blocks and may run for several builds at once. Buildpack choice: the app's own list,
 /// else BUILDPACK_URL (config var), else app.json's list, else the .buildpacks file, else detection over the
 /// operator's and the bundled ones; each is a name, an https tarball or a git URL with #ref. Errors of the
@@ -135,6 +138,10 @@ class Builder {
                                                                        const SourceFetch& fetch,
                                                                        BuildOutput& output,
                                                                        std::stop_token stop);
+  /// Packs a folder as the slug of a build that made all of it: what of it was packed before is a layer
+  /// already, and .git at its top is left out. The reason of a failure is one sentence. Throws io.
+  PackOutcome packFolder(const std::filesystem::path& folder, const BuildLimits& limits,
+                         std::stop_token stop);
 
  private:
   BuilderConfig config_;
@@ -148,6 +155,9 @@ class Builder {
 /// and # lines, names [A-Za-z0-9_-]{1,63}; the command is everything after the first colon, verbatim and
 /// trimmed.
 store::ProcessTypes parseProcfile(std::string_view text);
+/// Of types that come from elsewhere: throws invalidArgument for what no Procfile could say, or more than 64
+/// KiB of it.
+void checkProcessTypes(const store::ProcessTypes& types);
 
 /// Throws invalidArgument for what cannot name a buildpack: see BuildInput::buildpacks.
 void checkBuildpackSource(std::string_view source);

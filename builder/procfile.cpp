@@ -14,6 +14,16 @@ bool isConflictMarker(std::string_view line) {
   return line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line.starts_with("=======");
 }
 
+/// What is wrong with a type in words, or "".
+std::string faultOf(std::string_view type, std::string_view command) {
+  const std::string shown = base::printable(type);
+  if (!isProcessType(type))
+    return "names the process type '" + shown + "'; use letters, digits, - and _, at most 63";
+  if (command.empty()) return "gives no command for " + shown;
+  if (command.find('\0') != command.npos) return "has a NUL byte";
+  return "";
+}
+
 /// The line's fault in words, or "" after it was added.
 std::string addLine(std::string_view line, store::ProcessTypes& types) {
   if (isConflictMarker(line)) return "has a merge conflict marker";
@@ -21,13 +31,10 @@ std::string addLine(std::string_view line, store::ProcessTypes& types) {
   if (colon == line.npos) return "is not of the form TYPE: COMMAND";
   const auto type = base::trim(line.substr(0, colon));
   const auto command = base::trim(line.substr(colon + 1));
-  const std::string shown = base::printable(type);
-  if (!isProcessType(type)) {
-    return "names the process type '" + shown + "'; use letters, digits, - and _, at most 63";
-  }
-  if (command.empty()) return "gives no command for " + shown;
-  if (command.find('\0') != command.npos) return "has a NUL byte";
-  if (!types.emplace(std::string(type), std::string(command)).second) return "declares " + shown + " again";
+  const std::string fault = faultOf(type, command);
+  if (!fault.empty()) return fault;
+  if (!types.emplace(std::string(type), std::string(command)).second)
+    return "declares " + base::printable(type) + " again";
   return "";
 }
 
@@ -64,6 +71,20 @@ store::ProcessTypes parseProcfile(std::string_view text) {
     throw base::Error(base::Errc::invalidArgument, error->message);
   }
   return std::get<store::ProcessTypes>(std::move(result));
+}
+
+void checkProcessTypes(const store::ProcessTypes& types) {
+  const auto refuse = [](const std::string& why) {
+    throw base::Error(base::Errc::invalidArgument, "\"process_types\" " + why);
+  };
+  std::size_t bytes = 0;
+  for (const auto& [type, command] : types) {
+    if (const std::string fault = detail::faultOf(type, base::trim(command)); !fault.empty()) refuse(fault);
+    if (command.find_first_of("\r\n") != command.npos)
+      refuse("has a line break in the command of " + type + ": make it one line");
+    bytes += type.size() + command.size();
+  }
+  if (bytes > detail::kProcfileMaxBytes) refuse("is larger than 64 KiB");
 }
 
 }  // namespace builder

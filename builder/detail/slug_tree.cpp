@@ -35,7 +35,7 @@ std::variant<std::vector<base::TreeEntry>, BuildStop> readSlugTree(const std::fi
                          " (setting slug_max_expanded_bytes; holes in files count); leave files out with "
                          ".slugignore"};
     case End::pathTooLong:
-      return BuildFailed{"The build left a path of " + std::to_string(tree.beyond) +
+      return BuildFailed{"There is a path of " + std::to_string(tree.beyond) +
                          " bytes or more: make folders less deep, since at most " +
                          std::to_string(kMaxPathBytes) + " can be packed"};
   }
