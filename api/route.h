@@ -11,6 +11,7 @@
 #include "api/shape.h"
 #include "base/http.h"
 #include "controller/command_set.h"
+#include "controller/slug_uploads.h"
 #include "controller/url_signer.h"
 #include "store/blob_store.h"
 #include "store/release_store.h"
@@ -23,6 +24,7 @@ struct Parts {
   const controller::UrlSigner& signer;
   store::DiskBlobStore& blobs;
   controller::SourceStore& sources;
+  controller::SlugUploads& slugUploads;
 };
 
 /// One request, authenticated, its body held against the route's.

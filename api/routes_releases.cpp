@@ -106,6 +106,10 @@ store::Slug slugToRelease(const Call& call, const std::string& id) {
   // Of an app that the caller may view, or it would learn what is in others.
   if (slug && call.parts.control.access.may(call.caller, Action::viewApp, call.store().getApp(slug->app)))
     return *std::move(slug);
+  const auto pending = store::PendingSlugStore(call.store()).find(id);
+  if (pending &&
+      call.parts.control.access.may(call.caller, Action::viewApp, call.store().getApp(pending->app)))
+    throw Error(Errc::invalidArgument, controller::emptySlugSentence(id));
   throw Error(Errc::notFound, "there is no slug " + base::printable(id));
 }
 

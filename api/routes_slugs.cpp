@@ -6,6 +6,7 @@
 #include "api/shapes.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "controller/disconnect_watch.h"
 #include "controller/render.h"
 #include "store/layer_writer.h"
 
@@ -19,7 +20,10 @@ using controller::Action;
 constexpr std::size_t kListed = 1000;
 
 store::Slug slugNamed(const Call& call) {
-  if (auto slug = call.store().findSlug(call.app().id, call.word("slug"))) return *std::move(slug);
+  const std::string& uuid = call.word("slug");
+  if (auto slug = call.store().findSlug(call.app().id, uuid)) return *std::move(slug);
+  if (call.parts.slugUploads.find(call.app(), uuid))
+    throw Error(Errc::notFound, controller::emptySlugSentence(uuid));
   throw Error(Errc::notFound,
               "there is no slug " + base::printable(call.word("slug")) + " of " + call.app().name.str());
 }
@@ -40,8 +44,9 @@ base::Digest checksumOf(const Call& call, const store::Slug& slug) {
   return checksum;
 }
 
-/// With a URL that is good without a token for a while.
-base::JsonObject::Ptr slugJson(const Call& call, const store::Slug& slug) {
+/// With a URL that is good without a token for a while, to download it.
+template <typename AnySlug>
+base::JsonObject::Ptr slugJson(const Call& call, const AnySlug& slug) {
   auto json = controller::renderSlug(call.app(), slug);
   auto blob = json->getObject("blob");
   blob->set("url", call.origin + call.parts.signer.sign("GET", "/apps/" + call.app().name.str() + "/slugs/" +
@@ -56,7 +61,10 @@ Reply listSlugs(const Call& call) {
   return page(call, std::move(listing));
 }
 
+/// One without content has the URL at which it will be: the one to put it there is for who announced it.
 Reply showSlug(const Call& call) {
+  if (const auto pending = call.parts.slugUploads.find(call.app(), call.word("slug")))
+    return reply(slugJson(call, *pending));
   store::Slug slug = slugNamed(call);
   store::requireKept(slug);
   slug.checksum = checksumOf(call, slug);
@@ -77,11 +85,51 @@ Reply sendBlob(const Call& call) {
   }};
 }
 
+Reply announceSlug(const Call& call) {
+  controller::SlugUploads& uploads = call.parts.slugUploads;
+  const store::PendingSlug slug = uploads.announce(call.app(), call.body, call.caller.user);
+  auto json = controller::renderSlug(call.app(), slug);
+  auto blob = json->getObject("blob");
+  blob->set("method", "put");
+  blob->set("url", call.origin + uploads.putPath(call.app(), slug.uuid));
+  return reply(json, 201);
+}
+
+void takeUpload(const Call& call, base::HttpRequest& request) {
+  base::RequestBody body(request);
+  const auto upload = call.parts.slugUploads.begin(call.app(), call.word("slug"), request.getURI());
+  if (request.hasContentLength() &&
+      request.getContentLength64() > static_cast<std::int64_t>(upload->maxBytes()))
+    upload->refuseSize();
+  upload->receive(body);
+  const controller::DisconnectWatch watch(request);
+  upload->finish(watch.token());
+}
+
+/// Answered when the slug is there, and nothing else is left of the upload.
+Reply takeBlob(const Call& call) {
+  return {.send = [call](base::HttpRequest& request, base::HttpResponse& response) {
+    takeUpload(call, request);
+    base::sendBody(request, response, 200, "text/plain; charset=utf-8", "");
+  }};
+}
+
+Shape newSlug() {
+  return object({required("process_types", mapOf(text())),
+                 {"commit", orNull(text())},
+                 {"commit_description", orNull(text())},
+                 {"buildpack_provided_description", orNull(text())},
+                 {"checksum", orNull(text())},
+                 {"stack", orNull(text())}});
+}
+
 }  // namespace
 
 std::vector<Route> slugRoutes() {
   return {
       {"GET", "/apps/{app}/slugs", "The app's slugs", listOf(slugShape()), listSlugs, Action::viewApp},
+      {"POST", "/apps/{app}/slugs", "Announce a slug, with a signed URL to PUT its content to", slugShape(),
+       announceSlug, Action::deployApp, newSlug(), 201},
       {"GET", "/apps/{app}/slugs/{slug}", "One slug, with a signed URL to download it", slugShape(), showSlug,
        Action::viewApp},
       {.method = "GET",
@@ -90,6 +138,13 @@ std::vector<Route> slugRoutes() {
        .answer = anything(),
        .handle = sendBlob,
        .action = Action::viewApp,
+       .door = Door::signature},
+      {.method = "PUT",
+       .path = "/apps/{app}/slugs/{slug}/blob",
+       .summary = "Upload an announced slug: a tar of ./app, compressed",
+       .answer = anything(),
+       .handle = takeBlob,
+       .action = Action::deployApp,
        .door = Door::signature},
   };
 }

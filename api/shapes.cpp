@@ -215,11 +215,12 @@ Shape releaseShape() {
 
 Shape slugShape() {
   Shape shape = always(object({{"id", text()},
-                               {"commit", text()},
-                               {"size", whole()},
+                               {"commit", orNull(text())},
+                               {"commit_description", orNull(text())},
+                               {"size", orNull(whole())},
                                {"process_types", mapOf(text())},
                                {"stack", idAndName()},
-                               {"buildpack_provided_description", text()},
+                               {"buildpack_provided_description", orNull(text())},
                                {"blob", object({required("method", text()), required("url", text())})},
                                {"created_at", text()},
                                {"updated_at", text()}}));

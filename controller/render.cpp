@@ -244,7 +244,8 @@ JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build) {
 JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug) {
   auto json = makeJsonObject();
   json->set("id", slug.uuid);
-  json->set("commit", slug.commit);
+  setText(json, "commit", slug.commit);
+  setText(json, "commit_description", slug.commitDescription);
   json->set("size", slug.sizeBytes);
   if (slug.checksum) json->set("checksum", "SHA256:" + slug.checksum->hex());
   auto types = makeJsonObject();
@@ -252,13 +253,27 @@ JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug) {
     types->set(type, command);
   json->set("process_types", types);
   json->set("stack", stackName(slug.stack));
-  json->set("buildpack_provided_description", slug.buildpack);
+  setText(json, "buildpack_provided_description", slug.buildpack);
   auto blob = makeJsonObject();
-  blob->set("method", "GET");
+  blob->set("method", "get");
   blob->set("url", "/apps/" + app.name.str() + "/slugs/" + slug.uuid + "/blob");
   json->set("blob", blob);
   setTime(json, "created_at", slug.createdAt);
   setTime(json, "updated_at", slug.createdAt);
+  return json;
+}
+
+JsonObject::Ptr renderSlug(const store::App& app, const store::PendingSlug& slug) {
+  auto json = renderSlug(app, store::Slug{.uuid = slug.uuid,
+                                          .app = slug.app,
+                                          .commit = slug.commit,
+                                          .stack = slug.stack,
+                                          .buildpack = slug.buildpack,
+                                          .processTypes = slug.processTypes,
+                                          .checksum = slug.checksum,
+                                          .createdAt = slug.createdAt,
+                                          .commitDescription = slug.commitDescription});
+  json->set("size", Poco::Dynamic::Var());
   return json;
 }
 

@@ -11,6 +11,7 @@
 #include "runner/engine.h"
 #include "store/account_store.h"
 #include "store/model.h"
+#include "store/pending_slug_store.h"
 #include "store/publication_store.h"
 #include "store/release_store.h"
 
@@ -44,6 +45,8 @@ base::JsonObject::Ptr renderRegion();
 std::string derivedUuid(const std::string& kind, const std::string& name);
 base::JsonObject::Ptr renderBuild(const store::App& app, const store::Build& build);
 base::JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug);
+/// "size" is null until its content is there.
+base::JsonObject::Ptr renderSlug(const store::App& app, const store::PendingSlug& slug);
 base::JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus& process);
 base::JsonObject::Ptr renderKey(const store::Key& key);
 base::JsonObject::Ptr renderConfig(const store::ConfigVars& config);

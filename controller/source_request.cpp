@@ -12,17 +12,7 @@ namespace {
 using base::Errc;
 using base::Error;
 
-constexpr std::size_t kMaxVersion = 200;
-constexpr std::size_t kMaxDescription = 2000;
 constexpr unsigned kMaxBuildpacks = 20;
-
-void checkText(const std::string& what, const std::string& text, std::size_t maxBytes) {
-  if (text.size() > maxBytes)
-    throw Error(Errc::invalidArgument,
-                what + " is longer than " + std::to_string(maxBytes) + " bytes: shorten it");
-  if (base::printable(text, maxBytes) != text)
-    throw Error(Errc::invalidArgument, what + " holds characters that cannot be printed: leave them out");
-}
 
 /// A URL, a name, or the API's own word for one of Heroku's ("urn:buildpack:heroku/ruby").
 std::string buildpackOf(const base::JsonObject::Ptr& object) {
@@ -76,9 +66,17 @@ base::Digest parseChecksum(const std::string& text) {
                                          "\" is not SHA256: and 64 hex digits: correct it or leave it out");
 }
 
+void checkText(const std::string& what, const std::string& text, std::size_t maxBytes) {
+  if (text.size() > maxBytes)
+    throw Error(Errc::invalidArgument,
+                what + " is longer than " + std::to_string(maxBytes) + " bytes: shorten it");
+  if (base::printable(text, maxBytes) != text)
+    throw Error(Errc::invalidArgument, what + " holds characters that cannot be printed: leave them out");
+}
+
 void checkVersion(const TarballRequest& request) {
-  checkText("the source's version", request.version, kMaxVersion);
-  checkText("the version's description", request.description, kMaxDescription);
+  checkText("the source's version", request.version, kMaxVersionBytes);
+  checkText("the version's description", request.description, kMaxDescriptionBytes);
 }
 
 }  // namespace controller

@@ -139,6 +139,7 @@ const std::map<std::string, Setting>& settings() {
       {"slug_compression", oneOf({"gzip", "zstd"}, &Config::slugCompression)},
       {"slug_max_bytes", limit("slug_max_bytes", &Config::slugMaxBytes)},
       {"slug_warn_bytes", number(&Config::slugWarnBytes)},
+      {"slug_uploads_max", number(&Config::slugUploadsMax)},
       {"export_max_files", number(&Config::exportMaxFiles)},
       {"export_max_bytes", number(&Config::exportMaxBytes)},
       {"export_max_depth", number(&Config::exportMaxDepth)},

@@ -52,6 +52,7 @@ struct Config {
   std::uint64_t exportMaxBytes = 2ull << 30;
   std::uint64_t exportMaxDepth = 128;
   std::uint64_t sourceMaxBytes = 1ull << 30;
+  std::uint64_t slugUploadsMax = 100;
   std::uint64_t apiRequestsPerHour = 4500;  ///< of one token; 0: no limit
   std::uint64_t urlLifetimeS = 3600;
   std::uint64_t packMaxBytes = 2ull << 30;

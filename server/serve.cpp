@@ -384,6 +384,10 @@ int run(const Config& config) {
   controller::SourceStore sources(
       folder.sources(), {.maxBytes = config.sourceMaxBytes, .minFreeBytes = config.push.diskFreeBytes},
       signer, clock);
+  controller::SlugUploads slugUploads({.maxPending = config.slugUploadsMax,
+                                       .maxDepth = config.exportMaxDepth,
+                                       .minFreeBytes = config.push.diskFreeBytes},
+                                      {folder, store, builder, limits, signer, clock});
   const controller::BuildView buildView(store, signer, urls);
   controller::Collection collection(collectionConfig(config), store, blobs, layers);
   controller::Scrubbing scrubbing({.bytesPerS = config.scrubBytesPerS,
@@ -435,7 +439,8 @@ int run(const Config& config) {
       registryOptions(config));
   const registry::TokenApi tokenApi(
       [&registryAccess](const auto& question) { return registryAccess.issue(question); });
-  api::RestApi rest({.requestsPerHour = config.apiRequestsPerHour}, {control, signer, blobs, sources});
+  api::RestApi rest({.requestsPerHour = config.apiRequestsPerHour},
+                    {control, signer, blobs, sources, slugUploads});
   controller::HttpApi api({rest, commands, metrics, registry, tokenApi, tokens, store, access, backups});
 
   const auto socket =

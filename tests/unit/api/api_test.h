@@ -178,6 +178,8 @@ class ApiTest : public controller::ControllerTest {
                                   releases_, locks_, limits_, clock_}};
   controller::UrlSigner signer_{folder_.root() / "url_key", std::chrono::hours(1), clock_};
   controller::SourceStore sources_{folder_.sources(), {.maxBytes = 1u << 20}, signer_, clock_};
+  controller::SlugUploads slugUploads_{{.maxPending = 5},
+                                       {folder_, store_, builder_, limits_, signer_, clock_}};
   const controller::BuildView buildView_{store_, signer_, urls_};
   store::DiskBlobStore diskBlobs_{folder_.blobs()};
   controller::Collection collection_{{.retention = {}, .interval = {}}, store_, diskBlobs_, layers_};
@@ -194,7 +196,7 @@ class ApiTest : public controller::ControllerTest {
       releases_,  stacks_,    engine_,       log_,         runtime_,  locks_,         collection_,
       scrubbing_, publisher_, publications_, credentials_, web_,      limits_,        sources_,
       buildView_, clock_,     [](bool) {},   {},           &oneOffs_, nullptr,        &releasePhase_};
-  RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_, sources_}};
+  RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_, sources_, slugUploads_}};
   std::map<std::string, int> used_;           ///< routes that gave a good answer
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above
 };

@@ -109,6 +109,7 @@ TEST_F(ApiTest, EveryRouteAnswersWhatItDeclares) {
   ask("POST", "/apps/hello/log-drains", R"({"url": "https://logs.example.com/"})");
   ask("POST", "/sources");
   ask("POST", "/apps/hello/sources");
+  ask("POST", "/apps/hello/slugs", R"({"process_types": {"web": "serve"}})");
   ask("POST", "/apps/hello/builds", R"({"source_blob": {"url": "https://example.com/x.tgz"}})");
   ask("POST", "/apps/hello/dynos", R"({"command": "ls"})");
   ask("POST", "/apps/hello/dynos/run.1/actions/stop");
