@@ -23,13 +23,53 @@ constexpr std::chrono::seconds kTellEvery{10};
 /// One drain: its queue and its two threads.
 class LogDrains::Worker {
  public:
+  /// Has every line that is written from here on.
   Worker(const LogDrainsConfig& config, runner::AppLog& log, store::AppName app,
          std::unique_ptr<DrainConnection> connection)
-      : config_(config), log_(log), app_(std::move(app)), connection_(std::move(connection)) {
+      : config_(config), log_(log), connection_(std::move(connection)), app_(std::move(app)) {
+    openLog();
     sender_ = std::jthread([this](const std::stop_token& stop) {
       ::pthread_setname_np(::pthread_self(), "drain");
       send(stop);
     });
+    startFollowing();
+  }
+
+  store::AppName app() const {
+    const std::lock_guard lock(mutex_);
+    return app_;
+  }
+
+  /// The app's files have been moved: goes on in them, with what waits and what was counted.
+  void rename(const store::AppName& app) {
+    follower_ = {};  // joined
+    {
+      const std::lock_guard lock(mutex_);
+      app_ = app;
+    }
+    if (place_) place_->rename(app);
+    startFollowing();
+  }
+
+  DrainStatus status() const {
+    const std::lock_guard lock(mutex_);
+    return statusNow();
+  }
+
+  bool await(const std::function<bool(const DrainStatus&)>& wanted, std::chrono::milliseconds atMost) const {
+    std::unique_lock lock(mutex_);
+    return counted_.wait_for(lock, atMost, [&] { return wanted(statusNow()); });
+  }
+
+ private:
+  /// With mutex_ held.
+  DrainStatus statusNow() const {
+    DrainStatus status = status_;
+    status.waiting = queue_.size();
+    return status;
+  }
+
+  void startFollowing() {
     follower_ = std::jthread([this](const std::stop_token& stop) {
       ::pthread_setname_np(::pthread_self(), "drain-follow");
       while (!stop.stop_requested())
@@ -37,34 +77,33 @@ class LogDrains::Worker {
     });
   }
 
-  const store::AppName& app() const noexcept { return app_; }
-
-  DrainStatus status() const {
-    const std::lock_guard lock(mutex_);
-    DrainStatus status = status_;
-    status.waiting = queue_.size();
-    return status;
+  /// False when the log cannot be read, which is tried again.
+  bool openLog() noexcept {
+    try {
+      place_ = std::make_unique<runner::AppLog::Follower>(
+          log_, app(), runner::LogQuery{.lines = 0, .process = "", .source = ""});
+    } catch (const std::exception& failure) {
+      base::Log("drain").error("log not read", {{"app", app().str()}, {"error", failure.what()}});
+    }
+    return place_ != nullptr;
   }
 
- private:
   void follow(const std::stop_token& stop) {
     try {
-      log_.follow(
-          app_, {.lines = 0, .process = "", .source = ""}, [this](const runner::LogLine& line) { add(line); },
-          stop);
-    } catch (const std::exception& failure) {  // the top of a thread: it goes on with what comes then
-      base::Log("drain").error("log not read", {{"app", app_.str()}, {"error", failure.what()}});
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, stop, config_.retryFirst, [] { return false; });
+      if (place_ || openLog()) return place_->run([this](const runner::LogLine& line) { add(line); }, stop);
+    } catch (const std::exception& failure) {  // the top of a thread: it goes on where it was
+      base::Log("drain").error("log not read", {{"app", app().str()}, {"error", failure.what()}});
     }
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, stop, config_.retryFirst, [] { return false; });
   }
 
   /// Into the app's log, if that can be written: a full disk ends no thread.
   void tell(const std::string& text) noexcept {
     try {
-      log_.append(app_, "drain", text);
+      log_.append(app(), "drain", text);
     } catch (const std::exception& failure) {
-      base::Log("drain").error("log not written", {{"app", app_.str()}, {"error", failure.what()}});
+      base::Log("drain").error("log not written", {{"app", app().str()}, {"error", failure.what()}});
     }
   }
 
@@ -80,6 +119,7 @@ class LogDrains::Worker {
       }
     }
     changed_.notify_one();
+    counted_.notify_all();
   }
 
   void send(const std::stop_token& stop) {
@@ -120,12 +160,14 @@ class LogDrains::Worker {
     status_.sent += batch_.size();
     status_.failure.clear();
     batch_.clear();
+    counted_.notify_all();
   }
 
   bool failed(const std::string& why) {
     const std::lock_guard lock(mutex_);
     const bool first = status_.failure.empty();
     status_.failure = why;
+    counted_.notify_all();
     return first;
   }
 
@@ -145,16 +187,18 @@ class LogDrains::Worker {
 
   const LogDrainsConfig& config_;
   runner::AppLog& log_;
-  const store::AppName app_;
   const std::unique_ptr<DrainConnection> connection_;
   mutable std::mutex mutex_;
+  store::AppName app_;  // guarded by mutex_, as what follows
   std::condition_variable_any changed_;
+  mutable std::condition_variable_any counted_;  // for await()
   std::deque<runner::LogLine> queue_;
   std::size_t queuedBytes_ = 0;
   std::vector<runner::LogLine> batch_;  // the sender's
   DrainStatus status_;
   std::uint64_t told_ = 0;
   std::chrono::steady_clock::time_point nextTelling_;
+  std::unique_ptr<runner::AppLog::Follower> place_;  // the follower's
   std::jthread sender_;
   std::jthread follower_;  // last: it ends first
 };
@@ -176,10 +220,13 @@ void LogDrains::refresh() {
   std::map<std::int64_t, std::shared_ptr<Worker>> wanted;
   for (const store::Drain& drain : store::DrainStore(store_).all()) {
     const auto found = now.find(drain.id);
-    const store::AppName app = store_.getApp(drain.app).name;  // it may have another name now
-    wanted[drain.id] = found != now.end() && found->second->app() == app
-                           ? found->second
-                           : std::make_shared<Worker>(config_, log_, app, connect_(drain));
+    const store::AppName app = store_.getApp(drain.app).name;
+    if (found == now.end()) {
+      wanted[drain.id] = std::make_shared<Worker>(config_, log_, app, connect_(drain));
+      continue;
+    }
+    if (found->second->app() != app) found->second->rename(app);
+    wanted[drain.id] = found->second;
   }
   const std::lock_guard lock(mutex_);
   workers_.swap(wanted);
@@ -189,6 +236,18 @@ DrainStatus LogDrains::status(std::int64_t drain) const {
   const std::lock_guard lock(mutex_);
   const auto found = workers_.find(drain);
   return found == workers_.end() ? DrainStatus{} : found->second->status();
+}
+
+bool LogDrains::await(std::int64_t drain, const std::function<bool(const DrainStatus&)>& wanted,
+                      std::chrono::milliseconds atMost) const {
+  std::shared_ptr<Worker> worker;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = workers_.find(drain);
+    if (found == workers_.end()) return false;
+    worker = found->second;
+  }
+  return worker->await(wanted, atMost);
 }
 
 }  // namespace controller

@@ -31,9 +31,10 @@ struct DrainStatus {
   std::string failure;  ///< of the last attempt; empty when it went well
 };
 
-/// Two threads for each drain: one follows the app's log into a bounded queue, one sends. Nobody waits for a
-/// receiver: what finds no room is dropped, counted, and told in the app's log and to the receiver. Lines
-/// that were written while the daemon did not run are not sent. Thread-safe.
+/// Two threads for each drain: one follows the app's log into a bounded queue, one sends. A drain gets every
+/// line from the moment on at which refresh() returns with it, also of an app that gets another name. Nobody
+/// waits for a receiver: what finds no room is dropped, counted, and told in the app's log and to the
+/// receiver. Lines that were written while the daemon did not run are not sent. Thread-safe.
 class LogDrains {
  public:
   /// Connects to a drain; for tests another.
@@ -46,6 +47,9 @@ class LogDrains {
   /// Those that the database has, and no others: at the start, and after a change.
   void refresh();
   DrainStatus status(std::int64_t drain) const;
+  /// Until the drain's status is as wanted, which is false when it is not in time, or there is no such drain.
+  bool await(std::int64_t drain, const std::function<bool(const DrainStatus&)>& wanted,
+             std::chrono::milliseconds atMost) const;
 
  private:
   class Worker;

@@ -60,10 +60,13 @@ std::vector<LogLine> linesOf(std::vector<LogEntry> entries) {
   return lines;
 }
 
+}  // namespace
+
 /// The files of an app that a query is about, each with its reader.
-class Readers {
+class AppLog::Follower::Readers {
  public:
-  Readers(std::filesystem::path folder, const LogQuery& query) : folder_(std::move(folder)), query_(query) {}
+  Readers(std::filesystem::path folder, LogQuery query)
+      : folder_(std::move(folder)), query_(std::move(query)) {}
 
   std::vector<LogEntry> tail() {
     const std::size_t count = std::min(query_.lines, kMaxLines);
@@ -74,31 +77,36 @@ class Readers {
       // The platform's file holds all its parts: with a process asked for, the last n of it may lie further
       // up.
       const bool filtered = file.isPlatform() && !query_.process.empty();
-      append(all, file.tail(filtered && count > 0 ? kMaxLines : count), query_);
-      files_.emplace(path, std::move(file));
+      runner::append(all, file.tail(filtered && count > 0 ? kMaxLines : count), query_);
+      files_.emplace(path.filename(), std::move(file));
     }
     sortByTime(all);
     if (all.size() > count) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(count));
     return all;
   }
 
+  /// What a file gave before another one failed comes the next time.
   std::vector<LogEntry> poll() {
-    std::vector<LogEntry> all;
     for (const auto& path : logFiles(folder_)) {
-      LogFile& file = files_.try_emplace(path, path).first->second;
-      if (mayMatch(file, query_)) append(all, file.poll(), query_);
+      LogFile& file = files_.try_emplace(path.filename(), path).first->second;
+      if (mayMatch(file, query_)) runner::append(found_, file.poll(), query_);
     }
-    sortByTime(all);
-    return all;
+    sortByTime(found_);
+    return std::exchange(found_, {});
+  }
+
+  void moveTo(std::filesystem::path folder) {
+    folder_ = std::move(folder);
+    for (auto& [name, file] : files_)
+      file.moveTo(folder_ / name);
   }
 
  private:
   std::filesystem::path folder_;
-  const LogQuery& query_;
-  std::map<std::filesystem::path, LogFile> files_;
+  const LogQuery query_;
+  std::map<std::filesystem::path, LogFile> files_;  // by their names
+  std::vector<LogEntry> found_;
 };
-
-}  // namespace
 
 std::string LogLine::format() const {
   return time + " " + source + "[" + process + "]: " + detail::printableLine(text);
@@ -131,30 +139,58 @@ void AppLog::mask(const store::AppName& app, std::vector<LogLine>& lines) const 
 }
 
 std::vector<LogLine> AppLog::read(const store::AppName& app, const LogQuery& query) {
-  auto lines = linesOf(Readers(root_ / app.str(), query).tail());
+  auto lines = linesOf(Follower::Readers(root_ / app.str(), query).tail());
   mask(app, lines);
   return lines;
 }
 
 void AppLog::follow(const store::AppName& app, const LogQuery& query,
                     const std::function<void(const LogLine&)>& sink, const std::stop_token& stop) {
-  Readers readers(root_ / app.str(), query);
-  const auto give = [&](std::vector<LogEntry> entries) {
-    auto lines = linesOf(std::move(entries));
-    mask(app, lines);
-    for (const LogLine& line : lines)
-      sink(line);
-  };
-  give(readers.tail());
+  Follower(*this, app, query).run(sink, stop);
+}
+
+AppLog::Follower::Follower(const AppLog& log, const store::AppName& app, const LogQuery& query)
+    : log_(log), app_(app), readers_(std::make_unique<Readers>(log.root_ / app.str(), query)) {
+  found_ = linesOf(readers_->tail());
+}
+
+AppLog::Follower::~Follower() = default;
+
+/// In steps that can be repeated: none loses a line when it fails.
+void AppLog::Follower::take() {
+  if (found_.empty()) found_ = linesOf(readers_->poll());
+  auto masked = found_;
+  log_.mask(app_, masked);
+  waiting_.insert(waiting_.end(), masked.begin(), masked.end());
+  found_.clear();
+}
+
+void AppLog::Follower::give(const std::function<void(const LogLine&)>& sink) {
+  while (!waiting_.empty()) {
+    const LogLine line = std::move(waiting_.front());
+    waiting_.pop_front();
+    sink(line);
+  }
+}
+
+void AppLog::Follower::run(const std::function<void(const LogLine&)>& sink, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
+  take();
+  give(sink);
   while (!stop.stop_requested()) {
     {
       std::unique_lock lock(mutex);
       never.wait_for(lock, stop, kPollEvery, [] { return false; });
     }
-    give(readers.poll());
+    take();
+    give(sink);
   }
+}
+
+void AppLog::Follower::rename(const store::AppName& app) {
+  readers_->moveTo(log_.root_ / app.str());
+  app_ = app;
 }
 
 void AppLog::trim(const store::AppName& app) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -44,6 +45,7 @@ class AppLog {
   /// A platform event.
   void append(const store::AppName& app, const std::string& part, const std::string& text);
   std::vector<LogLine> read(const store::AppName& app, const LogQuery& query);
+  class Follower;
   /// read(), then new lines as they come (within 250 ms) until stop is requested; `sink` throws to end it.
   void follow(const store::AppName& app, const LogQuery& query,
               const std::function<void(const LogLine&)>& sink, const std::stop_token& stop);
@@ -58,6 +60,34 @@ class AppLog {
   const base::Clock& clock_;
   std::uint64_t maxFileBytes_;
   SecretsOf secretsOf_;
+};
+
+/// A place in an app's log: what read() gave when it was made, and every line from then on, once. One thread
+/// at a time; the log outlives it.
+class AppLog::Follower {
+ public:
+  Follower(const AppLog& log, const store::AppName& app, const LogQuery& query);
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  /// Gives lines until stop is requested, new ones within 250 ms. `sink` throws to end it; the next call goes
+  /// on behind the line that it was given last.
+  void run(const std::function<void(const LogLine&)>& sink, const std::stop_token& stop);
+  /// The app has another name, and its files are linked or moved to it: goes on in them where it is.
+  void rename(const store::AppName& app);
+
+ private:
+  friend class AppLog;
+  class Readers;
+  void take();
+  void give(const std::function<void(const LogLine&)>& sink);
+
+  const AppLog& log_;
+  store::AppName app_;
+  const std::unique_ptr<Readers> readers_;
+  std::vector<LogLine> found_;   // read, and not masked yet
+  std::deque<LogLine> waiting_;  // masked, and not given yet
 };
 
 }  // namespace runner

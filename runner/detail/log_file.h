@@ -28,6 +28,9 @@ class LogFile {
   /// "web.1.log" is the app's process web.1, "fairlead.log" the platform's own.
   explicit LogFile(std::filesystem::path path);
 
+  /// The same file is at another path now.
+  void moveTo(std::filesystem::path path) { path_ = std::move(path); }
+
   bool isPlatform() const noexcept { return platform_; }
   const std::string& process() const noexcept { return process_; }
 

@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "base/error.h"
 #include "tests/unit/controller/controller_test.h"
@@ -15,6 +14,7 @@ namespace controller {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -63,39 +63,39 @@ class Connection : public DrainConnection {
   Receiver& receiver_;
 };
 
+constexpr std::chrono::seconds kDeadline{20};
+
 class LogDrainsTest : public ControllerTest {
  protected:
-  store::Drain addDrain() { return store::DrainStore(store_).add(app_.id, "syslog://a.b:514", 10); }
+  store::Drain addDrain(const std::string& url = "syslog://a.b:514") {
+    return store::DrainStore(store_).add(app_.id, url, 100);
+  }
   std::unique_ptr<LogDrains> drains(std::size_t maxLines = 1000) {
     return std::make_unique<LogDrains>(
         LogDrainsConfig{.queueMaxLines = maxLines,
                         .batchWait = std::chrono::milliseconds(1),
                         .retryFirst = std::chrono::milliseconds(5),
                         .retryLast = std::chrono::milliseconds(20)},
-        store_, log_, [this](const store::Drain&) { return std::make_unique<Connection>(receiver_); });
+        store_, log_, [this](const store::Drain& drain) {
+          return std::make_unique<Connection>(drain.url.find("other") == std::string::npos ? receiver_
+                                                                                           : other_);
+        });
   }
-  /// Until it follows: what was there before is not sent.
   void say(const std::string& text) { log_.append(app_.name, "test", text); }
-  void awaitFollower() {
-    for (int i = 0; i < 400 && !receiver_.waitForSoon("warm up"); ++i)
-      say("warm up");
+  /// Until lines could not be sent.
+  static bool awaitFailure(const LogDrains& drains, const store::Drain& drain) {
+    return drains.await(
+        drain.id, [](const DrainStatus& status) { return status.failure == "no"; }, kDeadline);
   }
 
   const store::App app_ = store_.createApp({store::AppName::parse("hello"), "debian-12", "ada"});
-  struct PatientReceiver : Receiver {
-    bool waitForSoon(const std::string& text) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      for (const std::string& each : texts())
-        if (each.find(text) != std::string::npos) return true;
-      return false;
-    }
-  } receiver_;
+  Receiver receiver_;
+  Receiver other_;  // of drains whose URL has "other" in it
 };
 
 TEST_F(LogDrainsTest, SendsWhatIsWritten) {
   const store::Drain drain = addDrain();
   const auto drains = this->drains();
-  awaitFollower();
   say("first");
   say("second");
   ASSERT_TRUE(receiver_.waitFor("second"));
@@ -103,20 +103,52 @@ TEST_F(LogDrainsTest, SendsWhatIsWritten) {
   EXPECT_EQ(drains->status(drain.id).dropped, 0u);
 }
 
+TEST_F(LogDrainsTest, HasEveryLineFromTheMomentThatItIsThere) {
+  const auto drains = this->drains();
+  for (int i = 0; i < 30; ++i) {
+    const std::string number = std::to_string(i);
+    say("before " + number + ".");
+    const store::Drain drain = addDrain("syslog://a.b:" + std::to_string(1000 + i));
+    drains->refresh();
+    say("after " + number + ".");
+    ASSERT_TRUE(receiver_.waitFor("after " + number + ".")) << "a drain has missed the line behind it";
+    EXPECT_THAT(receiver_.texts(), Not(Contains(HasSubstr("before " + number + "."))));
+    store::DrainStore(store_).remove(drain.id);
+    drains->refresh();
+  }
+}
+
+TEST_F(LogDrainsTest, GoesOnWhereItWasWhenTheAppGetsAnotherName) {
+  const store::Drain drain = addDrain();
+  const auto drains = this->drains();
+  receiver_.become(Receiver::Mode::refuses);
+  say("waits");
+  ASSERT_TRUE(awaitFailure(*drains, drain));
+  const store::AppName name = store::AppName::parse("renamed");
+  say("under the old name");
+  std::filesystem::rename(folder_.appLogs() / "hello", folder_.appLogs() / "renamed");
+  log_.append(name, "test", "under the new name");
+  store_.renameApp(app_.id, name);
+  drains->refresh();
+  log_.append(name, "test", "at last");
+  receiver_.become(Receiver::Mode::takes);
+  ASSERT_TRUE(receiver_.waitFor("at last"));
+  std::vector<std::string> said = receiver_.texts();
+  std::erase_if(said,
+                [](const std::string& text) { return text.find("cannot be sent") != std::string::npos; });
+  EXPECT_THAT(said, ElementsAre("waits", "under the old name", "under the new name", "at last"));
+}
+
 TEST_F(LogDrainsTest, OutlivesALogThatCannotBeWritten) {
   const store::Drain drain = addDrain();
   const auto drains = this->drains();
-  awaitFollower();
   const auto platform = log_.processLogFile(app_.name, "fairlead");
-  std::filesystem::remove(platform);
   // As a full disk: nothing can be appended.
   std::filesystem::create_symlink(platform.parent_path() / "nowhere/log", platform);
   receiver_.become(Receiver::Mode::refuses);
   std::ofstream(log_.processLogFile(app_.name, "web.1"))
       << "2026-01-02T03:04:05.000000000+00:00 stdout F kept\n";
-  for (int i = 0; i < 400 && drains->status(drain.id).failure.empty(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_EQ(drains->status(drain.id).failure, "no");
+  EXPECT_TRUE(awaitFailure(*drains, drain));
   receiver_.become(Receiver::Mode::takes);
   EXPECT_TRUE(receiver_.waitFor("kept"));
 }
@@ -124,12 +156,9 @@ TEST_F(LogDrainsTest, OutlivesALogThatCannotBeWritten) {
 TEST_F(LogDrainsTest, SendsAgainWhatWasRefusedAndTells) {
   const store::Drain drain = addDrain();
   const auto drains = this->drains();
-  awaitFollower();
   receiver_.become(Receiver::Mode::refuses);
   say("kept");
-  for (int i = 0; i < 400 && drains->status(drain.id).failure.empty(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(drains->status(drain.id).failure, "no");
+  EXPECT_TRUE(awaitFailure(*drains, drain));
   receiver_.become(Receiver::Mode::takes);
   EXPECT_TRUE(receiver_.waitFor("kept"));
   EXPECT_TRUE(receiver_.waitFor("lines cannot be sent"));
@@ -138,13 +167,11 @@ TEST_F(LogDrainsTest, SendsAgainWhatWasRefusedAndTells) {
 TEST_F(LogDrainsTest, DropsTheOldestOfASlowOneCountsAndTells) {
   const store::Drain drain = addDrain();
   const auto drains = this->drains(10);
-  awaitFollower();
   receiver_.become(Receiver::Mode::hangs);
   for (int i = 0; i < 100; ++i)
     say("line " + std::to_string(i));
-  for (int i = 0; i < 400 && drains->status(drain.id).dropped < 80; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_GE(drains->status(drain.id).dropped, 80u);
+  EXPECT_TRUE(drains->await(
+      drain.id, [](const DrainStatus& status) { return status.dropped >= 80; }, kDeadline));
   receiver_.become(Receiver::Mode::takes);
   EXPECT_TRUE(receiver_.waitFor("line 99"));
   EXPECT_TRUE(receiver_.waitFor("lines were dropped"));
@@ -153,13 +180,18 @@ TEST_F(LogDrainsTest, DropsTheOldestOfASlowOneCountsAndTells) {
 TEST_F(LogDrainsTest, FollowsTheDatabase) {
   const auto drains = this->drains();
   const store::Drain drain = addDrain();
+  addDrain("syslog://other:514");
   drains->refresh();
-  awaitFollower();
+  say("to both");
+  ASSERT_TRUE(receiver_.waitFor("to both"));
+  ASSERT_TRUE(other_.waitFor("to both"));
   store::DrainStore(store_).remove(drain.id);
   drains->refresh();
-  say("after it was removed");
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  EXPECT_THAT(receiver_.texts(), Not(Contains(HasSubstr("after it was removed"))));
+  say("to the other");
+  ASSERT_TRUE(other_.waitFor("to the other"));
+  EXPECT_THAT(receiver_.texts(), Not(Contains(HasSubstr("to the other"))));
+  EXPECT_FALSE(drains->await(
+      drain.id, [](const DrainStatus&) { return true; }, kDeadline));
 }
 
 }  // namespace

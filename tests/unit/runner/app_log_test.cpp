@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <fstream>
 #include <mutex>
+#include <stdexcept>
+#include <stop_token>
 #include <thread>
+#include <utility>
 
 #include "runner/detail/cri_log.h"
 #include "runner/detail/log_file.h"
@@ -159,6 +163,73 @@ TEST_F(AppLogTest, FollowsNewLinesNewFilesAndCuts) {
   detail::cutLogFile(log_.processLogFile(app_, "web.1"), 10);
   add("web.1", 5, "after the cut");
   ASSERT_TRUE(follower.sees({"last", "new", "born", "after the cut"}));
+}
+
+/// The texts of the next lines, or of fewer when they do not come in time.
+std::vector<std::string> next(AppLog::Follower& place, std::size_t count) {
+  std::vector<std::string> found;
+  std::stop_source enough;
+  std::mutex mutex;
+  std::condition_variable_any never;
+  const std::jthread deadline([&](const std::stop_token& stop) {
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, std::chrono::seconds(20), [] { return false; });
+    enough.request_stop();
+  });
+  place.run(
+      [&](const LogLine& line) {
+        found.push_back(line.text);
+        if (found.size() == count) enough.request_stop();
+      },
+      enough.get_token());
+  return found;
+}
+
+TEST_F(AppLogTest, AFollowersPlaceIsFixedWhenItIsMade) {
+  add("web.1", 1, "old");
+  AppLog::Follower place(log_, app_, {.lines = 0});
+  add("web.1", 2, "first");
+  add("worker.1", 3, "of a file that was not there");
+  EXPECT_THAT(next(place, 2), ElementsAre("first", "of a file that was not there"));
+  add("web.1", 4, "between");
+  EXPECT_THAT(next(place, 1), ElementsAre("between"));
+}
+
+TEST_F(AppLogTest, AFollowerGoesOnBehindWhatItsSinkRefused) {
+  AppLog::Follower place(log_, app_, {.lines = 0});
+  for (int i = 1; i <= 4; ++i)
+    add("web.1", i, std::to_string(i));
+  std::vector<std::string> taken;
+  const auto takesTwo = [&](const LogLine& line) {
+    if (taken.size() == 2) throw std::runtime_error("full");
+    taken.push_back(line.text);
+  };
+  EXPECT_THROW(place.run(takesTwo, {}), std::runtime_error);
+  EXPECT_THAT(taken, ElementsAre("1", "2"));
+  EXPECT_THAT(next(place, 1), ElementsAre("4"));
+}
+
+TEST_F(AppLogTest, AFollowerLosesNothingWhenSecretsCannotBeRead) {
+  bool fails = true;
+  log_.hide([&](const store::AppName&) -> std::shared_ptr<const base::Secrets> {
+    if (std::exchange(fails, false)) throw std::runtime_error("no database");
+    return nullptr;
+  });
+  AppLog::Follower place(log_, app_, {.lines = 0});
+  add("web.1", 1, "kept");
+  EXPECT_THROW(place.run([](const LogLine&) {}, {}), std::runtime_error);
+  EXPECT_THAT(next(place, 1), ElementsAre("kept"));
+}
+
+TEST_F(AppLogTest, AFollowerMovesWithTheApp) {
+  add("web.1", 1, "old");
+  AppLog::Follower place(log_, app_, {.lines = 0});
+  add("web.1", 2, "before");
+  const store::AppName name = store::AppName::parse("other");
+  std::filesystem::rename(folder_ / "hello", folder_ / "other");
+  place.rename(name);
+  log_.append(name, "api", "renamed");
+  EXPECT_THAT(next(place, 2), testing::UnorderedElementsAre("before", "renamed"));
 }
 
 TEST_F(AppLogTest, TrimDropsTheOldestAndLetsWritersGoOn) {
