@@ -219,6 +219,11 @@ void LogDrains::refresh() {
   }
   std::map<std::int64_t, std::shared_ptr<Worker>> wanted;
   for (const store::Drain& drain : store::DrainStore(store_).all()) {
+    if (drain.url.empty()) {
+      base::Log("drain").error("a drain's URL cannot be read: remove it, and add it again",
+                               {{"drain", drain.token}});
+      continue;
+    }
     const auto found = now.find(drain.id);
     const store::AppName app = store_.getApp(drain.app).name;
     if (found == now.end()) {

@@ -1,6 +1,7 @@
 #include "store/drain_store.h"
 
 #include "base/digest.h"
+#include "store/detail/config_sealing.h"
 #include "store/detail/release_store_state.h"
 
 namespace store {
@@ -11,17 +12,20 @@ using base::Error;
 using detail::Connection;
 using detail::Rows;
 
-#define FAIRLEAD_SELECT_DRAIN "SELECT id, uuid, app, url, token, created_at FROM drains "
+#define FAIRLEAD_SELECT_DRAIN "SELECT id, uuid, app, url, token, created_at, key FROM drains "
 
-std::vector<Drain> drainsOf(Rows rows) {
+std::vector<Drain> drainsOf(Rows rows, const detail::ConfigKeys& keys) {
   std::vector<Drain> drains;
   while (rows.next()) {
-    drains.push_back({.id = rows.integer(0),
-                      .uuid = rows.text(1),
-                      .app = rows.integer(2),
-                      .url = rows.text(3),
-                      .token = rows.text(4),
-                      .createdAt = detail::timeAt(rows, 5)});
+    Drain drain{.id = rows.integer(0),
+                .uuid = rows.text(1),
+                .app = rows.integer(2),
+                .url = {},
+                .token = rows.text(4),
+                .createdAt = detail::timeAt(rows, 5)};
+    drain.url =
+        keys.unsealText(detail::aboutDrain(drain.app, drain.uuid), {rows.text(6), rows.text(3)}).value_or("");
+    drains.push_back(std::move(drain));
   }
   return drains;
 }
@@ -36,30 +40,30 @@ Drain DrainStore::add(AppId app, const std::string& url, std::size_t max) {
               .createdAt = store_.state_->clock.now()};
   return store_.state_->write([&](Connection& connection) {
     detail::requireApp(connection, app);
-    const auto present = drainsOf(connection.query(FAIRLEAD_SELECT_DRAIN "WHERE app = ?1", app));
+    const detail::ConfigKeys& keys = store_.state_->configKeys;
+    const auto present = drainsOf(connection.query(FAIRLEAD_SELECT_DRAIN "WHERE app = ?1", app), keys);
     for (const Drain& each : present)
       if (each.url == url) throw Error(Errc::alreadyExists, "the app drains to this URL already");
     if (present.size() >= max)
       throw Error(Errc::overloaded,
                   "the app has " + std::to_string(present.size()) +
                       " drains, as many as the setting drains_max allows: remove one first");
-    connection.execute("INSERT INTO drains (uuid, app, url, token, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                       drain.uuid, app, url, drain.token, drain.createdAt);
+    const detail::SealedValue sealed = keys.sealText(detail::aboutDrain(app, drain.uuid), url);
+    connection.execute(
+        "INSERT INTO drains (uuid, app, url, token, created_at, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        drain.uuid, app, sealed.text, drain.token, drain.createdAt, sealed.key);
     drain.id = connection.lastInsertId();
     return drain;
   });
 }
 
 Drain DrainStore::get(AppId app, const std::string& urlOrId) {
-  return store_.state_->read([&](Connection& connection) {
-    const auto found = drainsOf(
-        connection.query(FAIRLEAD_SELECT_DRAIN
-                         "WHERE app = ?1 AND (url = ?2 OR uuid = ?2 OR token = ?2 OR CAST(id AS TEXT) = ?2)",
-                         app, urlOrId));
-    if (found.empty())
-      throw Error(Errc::notFound, "this app has no such drain: fairlead drains lists what it has");
-    return found.front();
-  });
+  for (const Drain& each : ofApp(app)) {
+    if ((!each.url.empty() && each.url == urlOrId) || each.uuid == urlOrId || each.token == urlOrId ||
+        std::to_string(each.id) == urlOrId)
+      return each;
+  }
+  throw Error(Errc::notFound, "this app has no such drain: fairlead drains lists what it has");
 }
 
 void DrainStore::remove(std::int64_t id) {
@@ -69,13 +73,14 @@ void DrainStore::remove(std::int64_t id) {
 
 std::vector<Drain> DrainStore::ofApp(AppId app) {
   return store_.state_->read([&](Connection& connection) {
-    return drainsOf(connection.query(FAIRLEAD_SELECT_DRAIN "WHERE app = ?1 ORDER BY id", app));
+    return drainsOf(connection.query(FAIRLEAD_SELECT_DRAIN "WHERE app = ?1 ORDER BY id", app),
+                    store_.state_->configKeys);
   });
 }
 
 std::vector<Drain> DrainStore::all() {
   return store_.state_->read([&](Connection& connection) {
-    return drainsOf(connection.query(FAIRLEAD_SELECT_DRAIN "ORDER BY id"));
+    return drainsOf(connection.query(FAIRLEAD_SELECT_DRAIN "ORDER BY id"), store_.state_->configKeys);
   });
 }
 

@@ -14,12 +14,13 @@ struct Drain {
   std::int64_t id = 0;
   std::string uuid;
   AppId app = 0;
-  std::string url;    ///< may hold a password
+  std::string url;    ///< may hold a password; empty when what is stored cannot be read with the keys
   std::string token;  ///< "d.UUID": by which a receiver tells drains apart
   Time createdAt;
 };
 
-/// In the same database as the apps, with which they go. Thread-safe as ReleaseStore is, which outlives it;
+/// In the same database as the apps, with which they go. URLs are sealed there, with the keys of config
+/// values. Thread-safe as ReleaseStore is, which outlives it;
 /// every mutating call is one transaction and durable when it returns.
 class DrainStore {
  public:

@@ -1,4 +1,4 @@
-// The keys of config values: at open, and their rotation.
+// The keys of what is sealed: at open, and their rotation.
 #include <algorithm>
 
 #include "store/detail/config_sealing.h"
@@ -21,7 +21,8 @@ void ReleaseStore::openConfigKeys() {
   for (const std::string& id : ids) {
     if (id.empty() || keys.has(id)) continue;
     throw base::Error(base::Errc::notFound,
-                      "config vars are sealed with the key " + id + ", which " + keys.file().string() +
+                      "config vars and drains are sealed with the key " + id + ", which " +
+                          keys.file().string() +
                           " does not have: put that file back from a backup of this database");
   }
   if (keys.newest().empty()) keys.make();

@@ -86,19 +86,26 @@ void ConfigKeys::retire() {
   ring_.with([&](Ring& now) { now.keys = ring.keys; });
 }
 
-SealedValue ConfigKeys::seal(AppId app, const std::string& name, const std::string& value) const {
+SealedValue ConfigKeys::sealText(const std::string& about, const std::string& text) const {
   const auto key = ring_.with([](const Ring& ring) { return ring.current; });
   CHECK(key != nullptr);
-  return {key->id(), base::toBase64(key->seal(value, aboutOf(app, name)))};
+  return {key->id(), base::toBase64(key->seal(text, about))};
 }
 
-std::string ConfigKeys::unseal(AppId app, const std::string& name, const SealedValue& sealed) const {
+std::optional<std::string> ConfigKeys::unsealText(const std::string& about, const SealedValue& sealed) const {
   if (sealed.key.empty()) return sealed.text;
   const auto key = find(sealed.key);
   const auto bytes = base::fromBase64(sealed.text);
-  if (key && bytes) {
-    if (auto plain = key->unseal(*bytes, aboutOf(app, name))) return *std::move(plain);
-  }
+  if (!key || !bytes) return std::nullopt;
+  return key->unseal(*bytes, about);
+}
+
+SealedValue ConfigKeys::seal(AppId app, const std::string& name, const std::string& value) const {
+  return sealText(aboutOf(app, name), value);
+}
+
+std::string ConfigKeys::unseal(AppId app, const std::string& name, const SealedValue& sealed) const {
+  if (auto plain = unsealText(aboutOf(app, name), sealed)) return *std::move(plain);
   throw base::Error(base::Errc::corrupt, "the stored value of the config var " + name +
                                              " cannot be read with the keys in " + file_.filename().string() +
                                              ": set it again, or put the database back from a backup");

@@ -1,8 +1,9 @@
-// The keys that config values are sealed with, in one file beside the database.
+// The keys that config values, and URLs of drains, are sealed with, in one file beside the database.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace store::detail {
 
 /// A value as it lies in the database.
 struct SealedValue {
-  std::string key;   ///< its key's id; '' for one that is not sealed (before schema 13)
+  std::string key;   ///< its key's id; '' for one that is not sealed (before schemas 13, 19)
   std::string text;  ///< Base64; plain when there is no key
 };
 
@@ -40,6 +41,9 @@ class ConfigKeys {
   SealedValue seal(AppId app, const std::string& name, const std::string& value) const;
   /// Throws corrupt, naming the config var, for what was changed or whose key is not here.
   std::string unseal(AppId app, const std::string& name, const SealedValue& sealed) const;
+  /// The same of other text, which is bound to `about`: nullopt where unseal() throws.
+  SealedValue sealText(const std::string& about, const std::string& text) const;
+  std::optional<std::string> unsealText(const std::string& about, const SealedValue& sealed) const;
   const std::filesystem::path& file() const noexcept { return file_; }
 
  private:

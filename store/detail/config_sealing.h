@@ -1,4 +1,4 @@
-// Config values in the database: read, written, and sealed anew.
+// What is sealed in the database (config values, URLs of drains): read, written, and sealed anew.
 #pragma once
 
 #include "store/detail/config_keys.h"
@@ -14,10 +14,15 @@ void insertConfig(Connection& connection, const ConfigKeys& keys, const Release&
 /// The ids in config_keys: what values may be sealed with; "" stands for some that are not sealed.
 std::vector<std::string> configKeyIds(Connection& connection);
 
-/// How far a walk over all values came.
+/// What the URL of a drain is bound to.
+std::string aboutDrain(AppId app, const std::string& uuid);
+
+/// How far a walk over all of it came: config values first.
 struct SealingPlace {
   std::int64_t release = 0;
   std::string name;
+  bool configDone = false;
+  std::int64_t drain = 0;
   bool atEnd = false;
 };
 /// Seals some hundreds of values with the key in use that are not, in the transaction under way.

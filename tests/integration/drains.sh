@@ -77,6 +77,7 @@ refused 1 fairlead drains:add syslog://127.0.0.1:1 -a hello
 assert_contains "$refusal" drains_max "the refusal"
 refused 1 fairlead drains:add ftp://127.0.0.1/x -a hello
 assert_lacks "$(fairlead drains -a hello)" secret "drains"
+! grep -qaF -e user:secret -e /in?x=1 "$data/fairlead.db" "$data/fairlead.db-wal" || fail "a drain's URL is in the database"
 
 note "each gets the lines"
 sleep 0.5

@@ -68,10 +68,14 @@ knows() { fairlead logs -a leaky --ps teller | grep -qF 'I know [PASSWORD] and [
 wait_until 20 "the app says what it knows" knows
 assert_lacks "$(fairlead logs -a leaky -n 1000)" "$secret" "logs"
 
-note "a new key, while the app serves"
+note "a new key, while the app serves; drains have it, too"
+drain=https://user:drain-password@192.0.2.1/in
+fairlead drains:add "$drain" -a hello >/dev/null
+! database_holds drain-password || fail "the drain's password is in the database"
 start_load hello
 fairlead config:rotate-key >/dev/null
 stop_load
+! database_holds drain-password || fail "the drain's password is in the database"
 assert_eq "$(fairlead config:get PASSWORD -a hello)" "$secret" "PASSWORD"
 assert_eq "$(wc -l <"$data/keys/config_keys")" 2 "the new key and the one before"
 
@@ -86,3 +90,5 @@ assert_contains "$(cat "$work/tmp/refused")" "keys/config_keys" "what it says"
 mv "$work/tmp/keys" "$data/keys/config_keys"
 start_server
 assert_eq "$(fairlead config:get PASSWORD -a hello)" "$secret" "PASSWORD with its key"
+fairlead drains:remove "$drain" -a hello >/dev/null
+assert_eq "$(fairlead drains -a hello --json | jq length)" 0 "drains"

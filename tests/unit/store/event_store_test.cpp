@@ -43,25 +43,35 @@ const std::set<std::string> kSilent{
     "keys UPDATE",           "tokens UPDATE",  // their last use
     "app_features UPDATE",                     // there is nothing to update
     "domains UPDATE",        "maintenance UPDATE",    "drains UPDATE",
-    "pending_slugs UPDATE",  // there is nothing to update
-    "pending_slugs DELETE",  // it has become a slug, which is told, or its time is over
+    "pending_slugs UPDATE",                    // there is nothing to update
+    "pending_slugs DELETE",                    // it has become a slug, which is told, or its time is over
     "stacks DELETE",         "stacks UPDATE",  // putStack: an INSERT
     "builds DELETE",         "publications DELETE",
     "releases DELETE",  // with their app only
 };
 // Parts of something that has an event, the record itself, or housekeeping.
 const std::set<std::string> kParts{
-    "build_buildpacks", "build_phases",
-    "slug_layers",      "slug_process_types",
-    "slug_config",      "slugs",
+    "build_buildpacks",
+    "build_phases",
+    "slug_layers",
+    "slug_process_types",
+    "slug_config",
+    "slugs",
     "pending_slug_process_types",
-    "release_config",   "config_keys",
-    "stack_layers",     "run_image_layers",
-    "packed_trees",     "gc_queue",
-    "repositories",     "manifests",
-    "manifest_blobs",   "manifest_children",
-    "referrers",        "repository_blobs",
-    "uploads",          "events",
+    "release_config",
+    "config_keys",
+    "stack_layers",
+    "run_image_layers",
+    "packed_trees",
+    "gc_queue",
+    "repositories",
+    "manifests",
+    "manifest_blobs",
+    "manifest_children",
+    "referrers",
+    "repository_blobs",
+    "uploads",
+    "events",
     "sqlite_sequence",
 };
 
