@@ -14,8 +14,8 @@
 #include "base/base64.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/http_tls.h"
 #include "base/version.h"
-#include "registry/tls_context.h"
 
 namespace controller {
 namespace {
@@ -65,7 +65,7 @@ class SyslogConnection : public DrainConnection {
       plain.setReceiveTimeout(kTimeout);
       plain.setSendTimeout(kTimeout);
       auto secure = Poco::Net::SecureStreamSocket::attach(plain, target_.host,
-                                                          registry::makeTlsContext(reach_.web.caBundle));
+                                                          base::makeTlsContext(reach_.web.caBundle));
       secure.completeHandshake();
       socket_ = secure;
     } else {
@@ -108,7 +108,7 @@ class HttpConnection : public DrainConnection {
       : target_(std::move(target)), token_(std::move(token)) {
     if (target_.kind == DrainTarget::Kind::https)
       session_ = std::make_unique<CheckedSession<Poco::Net::HTTPSClientSession>>(
-          reach.local, target_.host, target_.port, registry::makeTlsContext(reach.web.caBundle));
+          reach.local, target_.host, target_.port, base::makeTlsContext(reach.web.caBundle));
     else
       session_ = std::make_unique<CheckedSession<Poco::Net::HTTPClientSession>>(reach.local, target_.host,
                                                                                 target_.port);

@@ -9,10 +9,10 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/http_tls.h"
 #include "base/strings.h"
 #include "base/version.h"
 #include "registry/image_reference.h"
-#include "registry/tls_context.h"
 
 namespace registry::detail {
 namespace {
@@ -137,7 +137,7 @@ WebClient::Session& WebClient::sessionFor(const Site& site) {
   const bool secure = site.scheme == "https";
   if (secure)
     session = std::make_unique<Poco::Net::HTTPSClientSession>(site.host, site.port,
-                                                              makeTlsContext(options_.caBundle));
+                                                              base::makeTlsContext(options_.caBundle));
   else
     session = std::make_unique<Session>(site.host, site.port);
   const std::string& proxy = secure ? options_.httpsProxy : options_.httpProxy;

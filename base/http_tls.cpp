@@ -1,10 +1,10 @@
-#include "registry/tls_context.h"
+#include "base/http_tls.h"
 
 #include <Poco/Net/NetSSL.h>
 #include <Poco/Net/RejectCertificateHandler.h>
 #include <Poco/Net/SSLManager.h>
 
-namespace registry {
+namespace base {
 
 /// The library wants a handler for certificates that do not verify; ours says no.
 Poco::Net::Context::Ptr makeTlsContext(const std::filesystem::path& caBundle) {
@@ -20,4 +20,4 @@ Poco::Net::Context::Ptr makeTlsContext(const std::filesystem::path& caBundle) {
                                 Poco::Net::Context::VERIFY_STRICT, 9, caBundle.empty());
 }
 
-}  // namespace registry
+}  // namespace base

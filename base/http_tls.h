@@ -5,9 +5,9 @@
 
 #include <filesystem>
 
-namespace registry {
+namespace base {
 
 /// Verifies strictly against `caBundle`, or the system's authorities when that is empty. Thread-safe.
 Poco::Net::Context::Ptr makeTlsContext(const std::filesystem::path& caBundle);
 
-}  // namespace registry
+}  // namespace base
