@@ -5,11 +5,11 @@
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
 #include <Poco/Net/HTTPSClientSession.h>
-#include <Poco/Net/SecureStreamSocket.h>
 #include <Poco/NullStream.h>
 #include <Poco/StreamCopier.h>
 
 #include <optional>
+#include <variant>
 
 #include "base/base64.h"
 #include "base/digest.h"
@@ -64,10 +64,10 @@ class SyslogConnection : public DrainConnection {
       plain.connect(address, kTimeout);
       plain.setReceiveTimeout(kTimeout);
       plain.setSendTimeout(kTimeout);
-      auto secure = Poco::Net::SecureStreamSocket::attach(plain, target_.host,
-                                                          base::makeTlsContext(reach_.web.caBundle));
-      secure.completeHandshake();
-      socket_ = secure;
+      auto secure = base::startTls(plain, target_.host, base::makeTlsContext(reach_.web.caBundle));
+      if (const auto* refusal = std::get_if<base::UntrustedCertificate>(&secure))
+        fail("the receiver's certificate is not believed: " + refusal->reason);
+      socket_ = std::get<Poco::Net::StreamSocket>(secure);
     } else {
       Poco::Net::StreamSocket plain;
       plain.connect(address, kTimeout);

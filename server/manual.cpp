@@ -262,7 +262,10 @@ std::string manualPage() {
   for (const CommandSpec& spec : everyCommand())
     describe(page, spec);
   page << ".SH ENVIRONMENT\n"
-          ".TP\n.B FAIRLEAD_URL, FAIRLEAD_TOKEN\nthe server to ask, and the token (or a line of ~/.netrc)\n"
+          ".TP\n.B FAIRLEAD_URL, FAIRLEAD_TOKEN\nthe server to ask (https://HOST or http://HOST:PORT), and "
+          "the token (or a line of "
+          "~/.netrc)\n"
+          ".TP\n.B SSL_CERT_FILE, SSL_CERT_DIR\nthe authorities that a server's certificate is held against\n"
           ".TP\n.B FAIRLEAD_DATA\nthe data folder of the server on this machine\n"
        << ".SH FILES\n.TP\n.I /var/lib/fairlead\nthe data folder of a server that root runs\n"
        << ".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 130 interrupted.\n"

@@ -4,6 +4,7 @@
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
 #include <Poco/Net/NetException.h>
+#include <Poco/Net/SSLException.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
 #include <Poco/Timespan.h>
@@ -12,9 +13,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <variant>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/http_tls.h"
 #include "base/strings.h"
 
 namespace cli::detail {
@@ -49,9 +52,39 @@ net::StreamSocket connectUnix(const std::filesystem::path& folder) {
   return socket;
 }
 
+net::Context::Ptr makeContext(const RemoteServer& server) {
+  try {
+    return base::makeTlsContext(server.authorities);
+  } catch (const Poco::Exception&) {
+    throw Error(Errc::invalidArgument, "SSL_CERT_FILE or SSL_CERT_DIR names " + server.authorities.string() +
+                                           ", which holds no certificates that can be read");
+  }
+}
+
+net::StreamSocket secured(const net::StreamSocket& plain, const RemoteServer& server) {
+  net::StreamSocket timed = plain;
+  timed.setReceiveTimeout(kConnectTimeout);  // the session sets its own once it has the socket
+  const auto shakeHands = [&] {
+    try {
+      return base::startTls(plain, server.host, makeContext(server));
+    } catch (const net::SSLException& failure) {
+      throw Error(Errc::unavailable, "no server answers at " + server.url +
+                                         " by TLS: " + base::printable(failure.message(), 200));
+    }
+  };
+  const auto secure = shakeHands();
+  if (const auto* refusal = std::get_if<base::UntrustedCertificate>(&secure)) {
+    throw Error(Errc::unavailable,
+                "the certificate of " + server.url + " is not believed: " + refusal->reason +
+                    "; if its authority is your own, name its file: SSL_CERT_FILE=/path/to/ca.pem");
+  }
+  return std::get<net::StreamSocket>(secure);
+}
+
 net::StreamSocket connectTcp(const RemoteServer& server) {
   net::StreamSocket socket;
   socket.connect(net::SocketAddress(server.host, server.port), kConnectTimeout);
+  if (server.secure) socket = secured(socket, server);
   socket.setKeepAlive(true);
   socket.setNoDelay(true);
   return socket;

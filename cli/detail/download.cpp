@@ -162,10 +162,10 @@ void download(const ServerAddress& server, const SavedFile& saved, const Surroun
 void fetchUrl(const std::string& url, const fs::path& file, const Surroundings& surroundings) {
   const auto scheme = url.find("://");
   const auto slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
-  if (slash == std::string::npos || !url.starts_with("http://"))
-    throw Error(
-        Errc::invalidArgument,
-        "a URL that this can fetch begins with http:// and names a file; fetch others with curl -o FILE");
+  if (slash == std::string::npos || (!url.starts_with("http://") && !url.starts_with("https://")))
+    throw Error(Errc::invalidArgument,
+                "a URL that this can fetch begins with https:// or http:// and names a file; fetch others "
+                "with curl -o FILE");
   save(serverOfUrl(surroundings, url.substr(0, slash)), url.substr(slash), surroundings.currentFolder / file,
        0644);
 }

@@ -30,7 +30,7 @@ Poco::URI parseUrl(const std::string& url) {
   try {
     return Poco::URI(url);
   } catch (const Poco::Exception&) {
-    throw Error(Errc::invalidArgument, "FAIRLEAD_URL is not a URL; give http://HOST:PORT");
+    throw Error(Errc::invalidArgument, "FAIRLEAD_URL is not a URL; give https://HOST or http://HOST:PORT");
   }
 }
 
@@ -44,16 +44,15 @@ std::string tokenFor(const Surroundings& surroundings, const std::string& host) 
 
 RemoteServer remoteServer(const Surroundings& surroundings, const std::string& url) {
   const Poco::URI uri = parseUrl(url);
-  if (uri.getScheme() == "https") {
+  const bool secure = uri.getScheme() == "https";
+  if ((!secure && uri.getScheme() != "http") || uri.getHost().empty()) {
     throw Error(Errc::invalidArgument,
-                "https is not in this version of the client; give FAIRLEAD_URL=http://HOST:PORT (through an "
-                "ssh tunnel where "
-                "the network is not yours), or use: ssh git@HOST COMMAND");
-  }
-  if (uri.getScheme() != "http" || uri.getHost().empty()) {
-    throw Error(Errc::invalidArgument, "FAIRLEAD_URL is not a URL of a server; give http://HOST:PORT");
+                "FAIRLEAD_URL is not a URL of a server; give https://HOST or http://HOST:PORT");
   }
   RemoteServer server;
+  server.secure = secure;
+  server.authorities = surroundings.variable("SSL_CERT_FILE");
+  if (server.authorities.empty()) server.authorities = surroundings.variable("SSL_CERT_DIR");
   server.url = url;
   server.host = uri.getHost();
   server.port = uri.getPort();

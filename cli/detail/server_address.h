@@ -16,13 +16,16 @@ struct LocalServer {
   std::filesystem::path dataFolder;
 };
 
-/// A server reached over HTTP.
+/// A server reached over HTTP, or HTTPS.
 struct RemoteServer {
   std::string url;  ///< as the user gave it
   std::string host;
   std::uint16_t port = 80;
   std::string pathPrefix;  ///< "" or "/x", without a trailing slash
   std::string token;       ///< may be empty
+  bool secure = false;     ///< by TLS
+  /// What the certificate is held against: SSL_CERT_FILE, else SSL_CERT_DIR, else (empty) the system's.
+  std::filesystem::path authorities;
 };
 
 using ServerAddress = std::variant<LocalServer, RemoteServer>;

@@ -34,6 +34,15 @@ skopeo copy -q --src-cert-dir "$work/certs" --src-creds "me:$token" "docker://$h
 assert_eq "$(skopeo inspect --format '{{.Digest}}' "oci:$work/pulled:1")" "$(fairlead releases:info v3 -a hello --json | jq -r .image_digest)" "digest"
 assert_contains "$(fairlead releases:info v3 -a hello)" "localhost:${https##*:}/hello:v3" "the image's name"
 
+note "the client by https"
+cp "$work/cert.pem" "$work/ca.pem"
+by_https() { env FAIRLEAD_URL="https://$1" FAIRLEAD_TOKEN="$token" SSL_CERT_FILE="$work/ca.pem" "$FAIRLEAD" "${@:2}"; }
+assert_eq "$(by_https "$https" apps --json)" "$(fairlead apps --json)" "apps"
+assert_eq "$(by_https "localhost:${https##*:}" run -a hello echo by https)" "by https" "a command that takes input"
+by_https "$https" slugs:download -a hello -o - | tar tz | grep '^\./app/web$' >/dev/null || fail "a slug"
+refused 1 env FAIRLEAD_URL="https://$https" FAIRLEAD_TOKEN="$token" "$FAIRLEAD" apps
+assert_contains "$refusal" "SSL_CERT_FILE=" "answer about an unknown authority"
+
 note "after a restart of the daemon"
 kill9_server
 start_server

@@ -64,9 +64,24 @@ TEST(ServerAddress, TakesTheTokenFromNetrc) {
   EXPECT_EQ(remoteOf(scene).token, "yes");
 }
 
+TEST(ServerAddress, ReadsAnHttpsUrlAndTheAuthorities) {
+  Scene scene;
+  auto& environment = scene.surroundings.environment;
+  environment["FAIRLEAD_URL"] = "http://example.org";
+  EXPECT_FALSE(remoteOf(scene).secure);
+  environment["FAIRLEAD_URL"] = "https://example.org";
+  EXPECT_TRUE(remoteOf(scene).secure);
+  EXPECT_EQ(remoteOf(scene).port, 443);
+  EXPECT_EQ(remoteOf(scene).authorities, "");
+  environment["SSL_CERT_DIR"] = "/certs";
+  EXPECT_EQ(remoteOf(scene).authorities, "/certs");
+  environment["SSL_CERT_FILE"] = "/ca.pem";
+  EXPECT_EQ(remoteOf(scene).authorities, "/ca.pem");
+}
+
 TEST(ServerAddress, RefusesUrlsThatItCannotSpeakTo) {
   Scene scene;
-  for (const char* url : {"https://example.org", "ftp://example.org", "example.org:5000", "http://"}) {
+  for (const char* url : {"ftp://example.org", "example.org:5000", "http://", "https://"}) {
     scene.surroundings.environment["FAIRLEAD_URL"] = url;
     EXPECT_THROW(remoteOf(scene), base::Error) << url;
   }
