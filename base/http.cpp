@@ -205,6 +205,12 @@ std::size_t RequestBody::read(char* buffer, std::size_t capacity) {
   return session_.readBody(buffer, capacity);
 }
 
+std::size_t RequestBody::readSome(char* buffer, std::size_t capacity) {
+  if (session_.bodyHasEnded()) return 0;
+  askForBody();
+  return session_.readSomeOfBody(buffer, capacity);
+}
+
 void RequestBody::askForBody() {
   if (!request_.getExpectContinue()) return;
   request_.erase("Expect");  // once; and tells the server that the client goes on

@@ -63,7 +63,10 @@ void sendJson(HttpRequest& request, HttpResponse& response, int status, const st
 class RequestBody : public ByteSource {
  public:
   explicit RequestBody(HttpRequest& request);
+  /// Waits until the buffer is full, or the body has ended.
   std::size_t read(char* buffer, std::size_t capacity) override;
+  /// What is there, at least one byte, as soon as it is; 0 at the end. For bodies that come bit by bit.
+  std::size_t readSome(char* buffer, std::size_t capacity);
 
  private:
   void askForBody();

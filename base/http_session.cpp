@@ -75,6 +75,20 @@ std::size_t HttpSession::readBody(char* buffer, std::size_t capacity) {
   return filled;
 }
 
+std::size_t HttpSession::readSomeOfBody(char* buffer, std::size_t capacity) {
+  if (broken_) cutOff();
+  try {
+    // The piece that ends the body is an empty one.
+    return bodyHasEnded() ? 0 : readPiece(buffer, capacity);
+  } catch (const Error&) {
+    broken_ = true;
+    throw;
+  } catch (const Poco::Exception&) {
+    broken_ = true;
+    cutOff();
+  }
+}
+
 std::size_t HttpSession::readPiece(char* buffer, std::size_t capacity) {
   if (chunked_ && left_ == 0) beginChunk();
   if (left_ == 0) return 0;

@@ -30,6 +30,9 @@ class HttpSession : public Poco::Net::HTTPServerSession {
   /// Fills the buffer, but for the body's last piece; 0 at its end. Throws cancelled when the body is cut off
   /// or is not what the headers announce; what came before that is given first.
   std::size_t readBody(char* buffer, std::size_t capacity);
+  /// What is there, at least one byte, into the buffer; 0 at the body's end. Waits and throws as readBody()
+  /// does.
+  std::size_t readSomeOfBody(char* buffer, std::size_t capacity);
   /// Nothing of the body is left to be read, or there is none.
   bool bodyHasEnded() const noexcept { return !chunked_ && left_ == 0; }
 

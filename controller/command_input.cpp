@@ -6,31 +6,45 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/strings.h"
 
 namespace controller {
 namespace {
 
 constexpr std::size_t kMaxWaiting = 64u << 10;
 constexpr std::size_t kMaxLine = 256u << 10;
-constexpr int kMaxSide = 10'000;
+constexpr std::uint64_t kMaxSide = 10'000;
+
+unsigned sideOf(const Poco::Dynamic::Var& value) {
+  std::uint64_t side = 0;
+  if (value.isInteger() && !value.isBoolean() && base::parseNumber(value.convert<std::string>(), side) &&
+      side >= 1 && side <= kMaxSide)
+    return static_cast<unsigned>(side);
+  throw base::Error(base::Errc::invalidArgument,
+                    "\"columns\" and \"rows\" are whole numbers from 1 to " + std::to_string(kMaxSide));
+}
 
 void take(const std::string& line, CommandInput& input) {
   const auto json = base::parseJsonObject(line, "a line of input", kMaxLine);
-  if (json->has("data")) {
+  if (json->has("data") && !json->isNull("data")) {
     const auto bytes = base::fromBase64(base::jsonString(json, "data"));
     if (!bytes) throw base::Error(base::Errc::invalidArgument, "\"data\" is not Base64");
     if (!input.feed(*bytes)) throw base::Error(base::Errc::cancelled, "the command reads no more");
     return;
   }
-  const int columns = json->optValue("columns", 0);
-  const int rows = json->optValue("rows", 0);
-  if (columns < 1 || rows < 1 || columns > kMaxSide || rows > kMaxSide)
+  const auto size = terminalSizeOf(json);
+  if (!size)
     throw base::Error(base::Errc::invalidArgument,
                       "a line of input has \"data\", or \"columns\" and \"rows\"");
-  input.resize({static_cast<unsigned>(columns), static_cast<unsigned>(rows)});
+  input.resize(*size);
 }
 
 }  // namespace
+
+std::optional<base::TerminalSize> terminalSizeOf(const base::JsonObject::Ptr& message) {
+  if (!message->has("columns") && !message->has("rows")) return std::nullopt;
+  return base::TerminalSize{sideOf(message->get("columns")), sideOf(message->get("rows"))};
+}
 
 void CommandInput::begin(std::function<void(base::TerminalSize)> resized) {
   {

@@ -13,6 +13,7 @@
 
 #include "base/byte_sink.h"
 #include "base/interaction.h"
+#include "base/json.h"
 
 namespace controller {
 
@@ -54,6 +55,10 @@ class CommandInput : public base::Interaction {
   std::mutex resizing_;  // held while resized_ is called or replaced
   std::function<void(base::TerminalSize)> resized_;
 };
+
+/// "columns" and "rows" of a message: 1 to 10000 each; nullopt when it has neither. Throws invalidArgument
+/// for others.
+std::optional<base::TerminalSize> terminalSizeOf(const base::JsonObject::Ptr& message);
 
 /// Those that are open, by an id that nobody guesses. Thread-safe.
 class CommandInputs {

@@ -74,7 +74,7 @@ class BytesSink : public base::ByteSink {
 class PromptBody : public base::ByteSource {
  public:
   explicit PromptBody(base::HttpRequest& request) : body_(request) {}
-  std::size_t read(char* buffer, std::size_t) override { return body_.read(buffer, 1); }
+  std::size_t read(char* buffer, std::size_t capacity) override { return body_.readSome(buffer, capacity); }
 
  private:
   base::RequestBody body_;
@@ -85,13 +85,9 @@ std::optional<CommandInput::Client> talkerOf(const base::JsonObject::Ptr& body, 
   const auto talk = body->getObject("talk");
   if (!talk) return std::nullopt;
   CommandInput::Client client{.user = user, .terminal = std::nullopt, .terminalType = ""};
-  const int columns = talk->optValue("columns", 0);
-  const int rows = talk->optValue("rows", 0);
-  if (columns > 0 && rows > 0) {
-    constexpr int kMaxSide = 10'000;
+  if (const auto size = terminalSizeOf(talk)) {
     constexpr std::size_t kMaxType = 64;
-    client.terminal = base::TerminalSize{static_cast<unsigned>(std::min(columns, kMaxSide)),
-                                         static_cast<unsigned>(std::min(rows, kMaxSide))};
+    client.terminal = size;
     client.terminalType = base::printable(base::jsonString(talk, "type"), kMaxType);
   }
   return client;
@@ -197,6 +193,7 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
   const std::vector<std::string> argv = stringArray(body, "argv");
   const std::string input = base::jsonString(body, "stdin");
   const std::string defaultApp = base::jsonString(body, "app");
+  auto client = talkerOf(body, caller.user);
 
   response.setContentType("application/x-ndjson");
   response.setChunkedTransferEncoding(true);
@@ -214,7 +211,7 @@ void HttpApi::runCommand(Door door, base::HttpRequest& request, base::HttpRespon
   BytesSink bytes(events);
   std::shared_ptr<CommandInput> talker;  // shared with the request that brings its keys
   std::optional<CommandInputs::Entry> entry;
-  if (auto client = talkerOf(body, caller.user)) {
+  if (client) {
     talker =
         std::make_shared<CommandInput>(*std::move(client), bytes, [&events] { events.send("raw", "true"); });
     entry.emplace(inputs_, talker);

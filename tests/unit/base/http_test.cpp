@@ -234,6 +234,38 @@ TEST(ReadBody, NoticesABodyThatIsCutOff) {
   }
 }
 
+/// Says how much it got, as soon as it got it.
+void echoPieces(HttpRequest& request, HttpResponse& response) {
+  RequestBody body(request);
+  response.setChunkedTransferEncoding(true);
+  auto& out = response.send();
+  char buffer[100];
+  while (const std::size_t count = body.readSome(buffer, sizeof buffer))
+    out << '[' << std::string_view(buffer, count) << ']' << std::flush;
+  out << "end" << std::flush;
+}
+
+TEST(RequestBody, GivesWhatIsThereBeforeTheRestHasCome) {
+  const auto server = serve(echoPieces);
+  Wire chunks(*server);
+  chunks.send(request("POST", "Transfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(chunks.send("3\r\nkey\r\n").until("]"), EndsWith("[key]"));
+  EXPECT_THAT(chunks.send("4\r\nkeys\r\n").until("]"), EndsWith("[keys]"));
+  EXPECT_THAT(chunks.send("0\r\n\r\n").rest(), HasSubstr("end"));
+  Wire counted(*server);
+  counted.send(request("POST", "Content-Length: 6\r\n"));
+  EXPECT_THAT(counted.send("two").until("]"), EndsWith("[two]"));
+  EXPECT_THAT(counted.send("six").rest(), AllOf(HasSubstr("[six]"), HasSubstr("end")));
+}
+
+TEST(RequestBody, NoticesACutOffWhenReadBitByBit) {
+  const auto server = serve(echoPieces);
+  Wire wire(*server);
+  wire.send(request("POST", "Content-Length: 9\r\n", "hello")).until("[hello]");
+  wire.sendNoMore();
+  EXPECT_THAT(wire.rest(), Not(HasSubstr("end")));
+}
+
 TEST(HttpServer, KeepsConnectionsAliveAndInStep) {
   const auto ignore = [](HttpRequest& in, HttpResponse& out) {
     sendBody(in, out, 200, "text/plain", "ok" + in.getURI());

@@ -44,7 +44,10 @@ TEST_F(CommandInputTest, CarriesBytesAndSizesInTheirOrder) {
 
 TEST_F(CommandInputTest, RefusesOtherLines) {
   for (const char* line :
-       {"{}", "x", "{\"data\":\"*\"}", "{\"columns\":0,\"rows\":5}", "{\"columns\":99999,\"rows\":5}"}) {
+       {"{}", "x", "{\"data\":\"*\"}", "{\"columns\":0,\"rows\":5}", "{\"columns\":99999,\"rows\":5}",
+        "{\"columns\":\"x\",\"rows\":5}", "{\"columns\":5}", "{\"columns\":true,\"rows\":5}",
+        "{\"columns\":5.5,\"rows\":5}", "{\"columns\":-5,\"rows\":5}", "{\"columns\":[],\"rows\":{}}",
+        "{\"columns\":99999999999999999999,\"rows\":5}", "{\"data\":5}", "{\"data\":null}"}) {
     StringSource lines(line);
     EXPECT_THROW(CommandInputs::relay(lines, *input_), base::Error) << line;
   }
