@@ -177,7 +177,22 @@ int CommandSet::unknown(CommandIo& io, const std::string& name) const {
   return 2;
 }
 
+int CommandSet::helpJson(CommandIo& io) const {
+  auto json = base::makeJsonArray();
+  for (const CommandSpec& spec : specs_) {
+    auto object = base::makeJsonObject();
+    object->set("name", spec.name);
+    object->set("arguments", spec.arguments);
+    object->set("help", spec.help);
+    object->set("example", "fairlead " + spec.example);
+    json->add(object);
+  }
+  io.out.write(base::toJson(json) + "\n");
+  return 0;
+}
+
 int CommandSet::help(CommandIo& io, const std::string& about) const {
+  if (about == "--json") return helpJson(io);
   std::string text;
   for (const CommandSpec& spec : specs_) {
     if (spec.name == about) {

@@ -162,6 +162,7 @@ class CommandSet {
  private:
   int dispatch(const Caller& caller, const std::vector<std::string>& argv, CommandIo& io);
   int help(CommandIo& io, const std::string& about) const;
+  int helpJson(CommandIo& io) const;
   int unknown(CommandIo& io, const std::string& name) const;
   const CommandParts parts_;
   std::vector<CommandSpec> specs_;

@@ -51,7 +51,10 @@ int updateAccess(const Invocation& call) {
 int removeAccess(const Invocation& call) {
   const store::App app = call.app();
   call.parts.accounts.removeCollaborator(app.id, call.args[0]);
-  call.print(call.args[0] + " has no access to " + app.name.str() + " any more\n");
+  auto json = base::makeJsonObject();
+  json->set("app", app.name.str());
+  json->set("user", call.args[0]);
+  call.print(json, call.args[0] + " has no access to " + app.name.str() + " any more\n");
   return 0;
 }
 

@@ -67,7 +67,9 @@ int addKey(const Invocation& call) {
 
 int removeKey(const Invocation& call) {
   call.parts.keysAndTokens.removeKey(call.caller, call.args[0]);
-  call.print("Key " + call.args[0] + " removed\n");
+  auto json = base::makeJsonObject();
+  json->set("fingerprint", call.args[0]);
+  call.print(json, "Key " + call.args[0] + " removed\n");
   return 0;
 }
 

@@ -122,7 +122,9 @@ int revokeToken(const Invocation& call) {
   if (!base::parseNumber(call.args[0], id))
     throw base::Error(base::Errc::invalidArgument, "a token is named by its number: see fairlead tokens");
   call.parts.keysAndTokens.removeToken(call.caller, static_cast<std::int64_t>(id));
-  call.print("Token " + call.args[0] + " revoked; what was logged in with it is no more\n");
+  auto json = base::makeJsonObject();
+  json->set("id", id);
+  call.print(json, "Token " + call.args[0] + " revoked; what was logged in with it is no more\n");
   return 0;
 }
 

@@ -218,7 +218,8 @@ int cancelBuild(const Invocation& call) {
   if (!call.parts.deployer.cancel(*run, "cancelled by " + call.caller.user))
     throw base::Error(base::Errc::conflict, "build " + std::to_string(build.number) +
                                                 " is launching: use rollback when it is done");
-  call.print("Build " + std::to_string(build.number) + " cancelled\n");
+  call.print(call.parts.buildView.json(app, call.parts.store.getBuild(app.id, build.number)),
+             "Build " + std::to_string(build.number) + " cancelled\n");
   return 0;
 }
 

@@ -92,7 +92,9 @@ int stopRun(const Invocation& call) {
   const store::App app = call.app();
   CHECK(call.parts.oneOffs != nullptr);
   call.parts.oneOffs->stop(app.name, call.args[0]);
-  call.print("Stopping " + call.args[0] + "\n");
+  auto json = base::makeJsonObject();
+  json->set("name", call.args[0]);
+  call.print(json, "Stopping " + call.args[0] + "\n");
   return 0;
 }
 

@@ -77,8 +77,10 @@ int showVersion(const Invocation& call) {
 int stopServer(const Invocation& call) {
   if (!call.caller.isLocal())
     throw base::Error(base::Errc::permissionDenied, "server:stop works on the server's own machine only");
-  call.print(call.flag("all") ? "Stopping the server, its apps and the router\n"
-                              : "Stopping the server; the apps keep running\n");
+  auto json = base::makeJsonObject();
+  json->set("all", call.flag("all"));
+  call.print(json, call.flag("all") ? "Stopping the server, its apps and the router\n"
+                                    : "Stopping the server; the apps keep running\n");
   if (call.io.ending) call.io.ending();
   call.parts.shutdown(call.flag("all"));
   return 0;

@@ -42,7 +42,8 @@ int listStacks(const Invocation& call) {
 }
 
 int createStack(const Invocation& call) {
-  call.parts.stacks.create(call.args[0], call.io.out, call.io.stop);
+  base::DiscardSink nowhere;
+  call.parts.stacks.create(call.args[0], call.flag("json") ? nowhere : call.io.out, call.io.stop);
   const store::Stack stack = stackNamed(call, call.args[0]);
   call.print(renderStack(stack), "Stack " + stack.name + " is ready\n");
   return 0;

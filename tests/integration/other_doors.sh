@@ -38,6 +38,54 @@ unset FAIRLEAD_URL
 assert_eq "$(curl -s -o /dev/null -w '%{http_code}' "http://$http_address/apps/hello/slugs/x/blob")" 401 "a slug without a token"
 assert_eq "$(curl -s "http://$http_address/healthz")" ok "healthz"
 
+note "one command line says the same by all three doors"
+by_socket() { fairlead "$@"; }
+by_http() { FAIRLEAD_URL=http://$http_address FAIRLEAD_TOKEN=$token "$FAIRLEAD" "$@"; }
+by_ssh() {
+  local words
+  printf -v words ' %q' "$@"
+  ssh_git "${words# }"
+}
+# same WORDS...: output, error output and exit status.
+same() {
+  local door stream code
+  for door in socket http ssh; do
+    code=0
+    "by_$door" "$@" >"$work/$door.out" 2>"$work/$door.err" </dev/null || code=$?
+    echo "$code" >"$work/$door.code"
+  done
+  for door in http ssh; do
+    for stream in out err code; do
+      cmp -s "$work/socket.$stream" "$work/$door.$stream" ||
+        fail "fairlead $* by $door: $stream is \"$(head -c 300 "$work/$door.$stream")\", and by the socket \"$(head -c 300 "$work/socket.$stream")\""
+    done
+  done
+  note "fairlead $*: $(cat "$work/socket.code")"
+}
+for words in apps "apps:info -a hello" "ps:scale -a hello" "releases -a hello" "releases:info -a hello" "builds -a hello" "slugs -a hello" "config -a second" "config:export -a second" \
+  "domains -a hello" "drains -a hello" "maintenance -a hello" "features -a hello" "limits -a hello" "network -a hello" "buildpacks -a hello" buildpacks:available "access -a hello" "publish -a hello" \
+  stacks registries users "gc --plan" "logs -a hello -n 5" "builds:output 1 -a hello"; do
+  # shellcheck disable=SC2086
+  same $words
+  # shellcheck disable=SC2086
+  [[ $words == builds:output* ]] || same $words --json
+done
+same help
+same help apps:create
+same help --json
+same config:get GREETING -a second
+same config:get MISSING -a second
+same ps -a nobody
+same ps:scale web=1000 -a hello
+for wrong in nonsense app:create app ps:scael "apps --colour" "apps extra" "apps:info -a" "ps --json=yes -a hello" "config:get -a hello" "rollback v99 -a hello" "builds:info x -a hello"; do
+  # shellcheck disable=SC2086
+  same $wrong
+done
+assert_contains "$(cat "$work/ssh.err")" "build number" "answer"
+same apps:creat
+assert_contains "$(cat "$work/ssh.err")" "did you mean apps:create?" "a slip"
+assert_eq "$(cat "$work/ssh.code")" 2 "its exit status"
+
 note "the app of the current folder"
 (cd "$work/hello" && fairlead ps | grep -q web.1) || fail "ps in the app's folder"
 (cd "$work/hello" && fairlead config -a second | grep -q "two words") || fail "-a counts more than the folder"

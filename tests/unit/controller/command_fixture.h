@@ -8,6 +8,7 @@
 
 #include "controller/backup.h"
 #include "controller/command_set.h"
+#include "tests/support/fake_one_offs.h"
 #include "tests/unit/controller/controller_test.h"
 
 namespace controller {
@@ -80,12 +81,13 @@ class CommandFixture : public ControllerTest {
   bool stopped_ = false;
   const Accounts keysAndTokens_{store_, accounts_, access_, clock_};
   Backups backups_{{folder_, store_, diskBlobs_, collection_, clock_}};
+  testing_support::FakeOneOffs oneOffs_;
   CommandSet commands_{
       {folder_,   urls_,       store_,     accounts_,  access_,       keysAndTokens_,
        deployer_, releases_,   stacks_,    engine_,    log_,          runtime_,
        locks_,    collection_, scrubbing_, publisher_, publications_, credentials_,
        web_,      limits_,     sources_,   buildView_, clock_,        [this](bool) { stopped_ = true; },
-       {},        nullptr,     nullptr,    nullptr,    &backups_}};
+       {},        &oneOffs_,   nullptr,    nullptr,    &backups_}};
 };
 
 }  // namespace controller
