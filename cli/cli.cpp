@@ -4,6 +4,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <filesystem>
 
 #include "base/child_process.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -139,7 +141,10 @@ detail::Surroundings ownSurroundings(StandardSink& out, StandardSink& err) {
   surroundings.environment = readEnvironment();
   surroundings.currentFolder = std::filesystem::current_path();
   surroundings.isRoot = ::geteuid() == 0;
+  static const base::SystemClock clock;
   surroundings.terminal = ::isatty(STDOUT_FILENO) == 1;
+  surroundings.errTerminal = ::isatty(STDERR_FILENO) == 1;
+  surroundings.clock = &clock;
   surroundings.inputFd = STDIN_FILENO;
   surroundings.readInput = readStandardInput;
   surroundings.readSecret = [&err](const std::string& prompt) { return readSecret(err, prompt); };
@@ -186,8 +191,9 @@ void awaitEnd(const base::Fd& process) {
   }
 }
 
-int runAt(const ServerAddress& server, const Surroundings& surroundings,
-          const std::vector<std::string>& words) {
+int runAt(const ServerAddress& server, const Surroundings& given, const std::vector<std::string>& words) {
+  Surroundings surroundings = given;
+  if (std::find(words.begin(), words.end(), "--json") != words.end()) surroundings.errTerminal = false;
   CommandRequest request = makeRequest(surroundings, words);
   uploadSource(server, surroundings, request);
   const auto connection = Connection::open(server);

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/atomic_file.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -258,6 +259,47 @@ Backups::Backups(const BackupParts& parts) : parts_(parts) {
 
 std::unique_ptr<Backup> Backups::begin(const std::stop_token& stop) {
   return std::make_unique<Backup>(parts_, underWay_, stop);
+}
+
+void Backups::handOver(std::unique_ptr<Backup> backup, const std::function<void(const std::string& id)>& tell,
+                       const std::stop_token& stop) {
+  constexpr std::chrono::minutes kPatience{1};
+  const std::string id = base::randomHex(16);
+  {
+    const std::lock_guard lock(mutex_);
+    offer_ = Offer{id, std::move(backup)};
+  }
+  std::unique_ptr<Backup> left;
+  bool taken = false;
+  const auto withdraw = [&] {
+    const std::lock_guard lock(mutex_);
+    left = std::move(offer_->backup);
+    taken = left == nullptr;
+    offer_.reset();
+  };
+  try {
+    tell(id);
+    std::unique_lock lock(mutex_);
+    taken_.wait_for(lock, stop, kPatience, [&] { return offer_->backup == nullptr; });
+  } catch (...) {
+    withdraw();
+    throw;
+  }
+  withdraw();
+  if (taken) return;
+  if (stop.stop_requested()) throw Error(Errc::cancelled, "the backup was given up");
+  throw Error(Errc::timedOut, "nobody fetched the backup: make it again");
+}
+
+std::unique_ptr<Backup> Backups::take(const std::string& id) {
+  std::unique_ptr<Backup> backup;
+  {
+    const std::lock_guard lock(mutex_);
+    if (offer_ && offer_->id == id) backup = std::move(offer_->backup);
+  }
+  if (!backup) throw Error(Errc::notFound, "there is no such backup: make one with fairlead backup FILE");
+  taken_.notify_all();
+  return backup;
 }
 
 }  // namespace controller

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -92,10 +96,23 @@ class Backups {
   /// Everything is looked up and held when it returns. Throws conflict while another one is under way,
   /// diskFull, cancelled.
   std::unique_ptr<Backup> begin(const std::stop_token& stop);
+  /// Keeps it until it is taken by the id that nobody guesses, which `tell` is called with. Blocks. Throws
+  /// what `tell` throws, cancelled, timedOut when nobody has come within a minute.
+  void handOver(std::unique_ptr<Backup> backup, const std::function<void(const std::string& id)>& tell,
+                const std::stop_token& stop);
+  /// Throws notFound.
+  std::unique_ptr<Backup> take(const std::string& id);
 
  private:
+  struct Offer {
+    std::string id;
+    std::unique_ptr<Backup> backup;  // null: it was taken
+  };
   const BackupParts parts_;
   std::atomic<bool> underWay_ = false;
+  std::mutex mutex_;
+  std::condition_variable_any taken_;
+  std::optional<Offer> offer_;  // guarded by mutex_; of the one that is under way
 };
 
 /// How an archive ends: an entry of fixed length, and the end of the tar.

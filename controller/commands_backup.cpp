@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "controller/backup.h"
 #include "controller/command_set.h"
+#include "controller/report.h"
 
 namespace controller {
 namespace {
@@ -22,7 +23,7 @@ base::JsonObject::Ptr render(const BackupSummary& summary, const std::string& fi
 }
 
 std::string sentence(const BackupSummary& summary) {
-  return std::to_string(summary.apps) + " apps, " + std::to_string(summary.blobs) + " blobs, " +
+  return counted(summary.apps, "app") + ", " + counted(summary.blobs, "blob") + ", " +
          base::formatBytes(summary.sizeBytes);
 }
 
@@ -43,8 +44,12 @@ int backUp(const Invocation& call) {
     backup->writeTo(call.io.out, call.io.stop);
     return 0;
   }
-  backup.reset();  // the client's request makes its own
-  call.io.save({"/fairlead/backup", file, Download::Kind::secret});
+  call.parts.backups->handOver(
+      std::move(backup),
+      [&](const std::string& id) {
+        call.io.save({"/fairlead/backup/" + id, file, Download::Kind::secret});
+      },
+      call.io.stop);
   if (!toStdout) call.print(render(summary, file), "The backup is whole: " + file + "\n");
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
+#include "controller/report.h"
 #include "controller/scrubbing.h"
 
 namespace controller {
@@ -41,8 +42,8 @@ base::JsonArray::Ptr arrayOf(const std::vector<std::string>& words) {
 }
 
 std::string counted(const store::ScrubReport& report) {
-  return std::to_string(report.blobs) + " blobs, " + std::to_string(report.manifests) + " manifests, " +
-         base::formatBytes(report.bytes);
+  return controller::counted(report.blobs, "blob") + ", " +
+         controller::counted(report.manifests, "manifest") + ", " + base::formatBytes(report.bytes);
 }
 
 int scrub(const Invocation& call) {

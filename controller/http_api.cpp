@@ -19,6 +19,7 @@ namespace controller {
 namespace {
 
 constexpr std::string_view kInputPath = "/fairlead/commands/input/";
+constexpr std::string_view kBackupPath = "/fairlead/backup/";
 constexpr std::size_t kMaxCommandBytes = 4u << 20;
 
 /// One NDJSON object per write, flushed at once. Commands may write from several threads.
@@ -175,7 +176,7 @@ std::unique_ptr<Poco::Net::HTTPRequestHandler> HttpApi::route(Door door, const b
     return base::makeHandler([this, door](auto& in, auto& out) {
       sendEvents({in, out, store_, access_, [&] { return authenticate(door, in); }});
     });
-  if (path == "/fairlead/backup")
+  if (path == "/fairlead/backup" || path.starts_with(kBackupPath))
     return base::makeHandler([this, door](auto& in, auto& out) { sendBackup(door, in, out); });
   if (path.starts_with(kInputPath))
     return base::makeHandler([this, door](auto& in, auto& out) { takeInput(door, in, out); });
@@ -247,13 +248,16 @@ void HttpApi::takeInput(Door door, base::HttpRequest& request, base::HttpRespons
   base::sendJson(request, response, 200, "{}");
 }
 
-/// Its length is known before its first byte, so that a client knows a part from the whole.
+/// One that a command has prepared, or a new one. Its length is known before its first byte, so that a client
+/// knows a part from the whole.
 void HttpApi::sendBackup(Door door, base::HttpRequest& request, base::HttpResponse& response) {
   access_.require(authenticate(door, request), Action::administer);
   if (request.getMethod() != "GET")
     throw base::Error(base::Errc::invalidArgument, "a backup is fetched by GET");
   const DisconnectWatch watch(request);
-  const auto backup = backups_.begin(watch.token());
+  const std::string& uri = request.getURI();
+  const auto backup = uri.starts_with(kBackupPath) ? backups_.take(uri.substr(kBackupPath.size()))
+                                                   : backups_.begin(watch.token());
   response.setContentType("application/x-tar");
   response.set("Cache-Control", "no-store");
   response.setContentLength64(static_cast<Poco::Int64>(backup->summary().sizeBytes));

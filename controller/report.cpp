@@ -10,6 +10,10 @@ void printFailure(const Invocation& call, const runner::LaunchFailed& failed) {
 
 }  // namespace
 
+std::string counted(std::uint64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 int reportRelease(const Invocation& call, const store::App& app, const Released& released,
                   const base::JsonObject::Ptr& json) {
   const std::string version = released.release.version.str();

@@ -5,6 +5,9 @@
 
 namespace controller {
 
+/// "1 app", "2 apps".
+std::string counted(std::uint64_t count, const std::string& noun);
+
 /// Prints "Released v5" (or `json` with --json) and returns 0; for a failed launch prints why with the
 /// process's last lines and returns 1.
 int reportRelease(const Invocation& call, const store::App& app, const Released& released,

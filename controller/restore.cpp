@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "controller/backup.h"
 #include "controller/data_folder.h"
+#include "controller/report.h"
 #include "git/check_connected.h"
 #include "gitd/repository.h"
 #include "store/blob_store.h"
@@ -45,13 +46,33 @@ class Aside {
   const fs::path folder_;
 };
 
-void checkArchive(const base::Fd& file) {
+std::uint64_t sizeOf(const base::Fd& file) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) base::throwErrno(errno, "reading the backup");
   if (!S_ISREG(info.st_mode))
     throw Error(Errc::invalidArgument,
                 "a backup is checked before it is unpacked, so it has to be a file: name one");
-  const auto size = static_cast<std::uint64_t>(info.st_size);
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+/// Tells how much of it was read.
+class WatchedSource : public base::ByteSource {
+ public:
+  WatchedSource(base::ByteSource& source, const std::function<void(std::uint64_t)>& passed)
+      : source_(source), passed_(passed) {}
+  std::size_t read(char* buffer, std::size_t capacity) override {
+    const std::size_t count = source_.read(buffer, capacity);
+    passed_(count);
+    return count;
+  }
+
+ private:
+  base::ByteSource& source_;
+  const std::function<void(std::uint64_t)>& passed_;
+};
+
+void checkArchive(const base::Fd& file, std::uint64_t size,
+                  const std::function<void(std::uint64_t)>& passed) {
   std::string buffer(kBuffer, '\0');
   base::Sha256 hash;
   for (std::uint64_t left = size - std::min(size, kBackupEndBytes); left > 0;) {
@@ -59,6 +80,7 @@ void checkArchive(const base::Fd& file) {
     if (count == 0) break;
     hash.update({buffer.data(), count});
     left -= count;
+    passed(count);
   }
   std::string end;
   while (const std::size_t count = base::readSome(file, buffer.data(), kBuffer))
@@ -111,14 +133,19 @@ Restored check(const fs::path& folder, const RestoreRequest& request) {
   store::DiskBlobStore blobs(data.blobs());
   std::vector<store::Digest> all;
   blobs.forEach([&](const store::Digest& digest) { all.push_back(digest); });
-  request.tell("checking " + std::to_string(all.size()) + " blobs");
+  std::uint64_t bytes = 0;
+  for (const store::Digest& digest : all)
+    bytes += blobs.size(digest).value_or(0);
+  request.tell("checking " + counted(all.size(), "blob"), bytes);
   for (const store::Digest& digest : all) {
+    const std::uint64_t size = blobs.size(digest).value_or(0);
     if (blobs.check(digest))
       ++restored.blobs;
     else
       restored.damaged.push_back(digest.str());
+    request.passed(size);
   }
-  request.tell("checking the database and the repositories");
+  request.tell("checking the database and the repositories", 0);
   store::ReleaseStore store(data.database(), request.clock);
   store.checkIntegrity();
   for (const store::Digest& digest : store.heldBlobs()) {
@@ -151,12 +178,14 @@ void moveIntoPlace(const fs::path& from, const fs::path& to) {
 
 Restored restoreBackup(const RestoreRequest& request) {
   const base::Fd file = base::openFile(request.archive, O_RDONLY);
-  request.tell("checking the archive");
-  checkArchive(file);
+  const std::uint64_t size = sizeOf(file);
+  request.tell("checking the archive", size);
+  checkArchive(file, size, request.passed);
   requireEmpty(request.folder);
   const Aside aside(request.folder / kRestoring);
-  request.tell("unpacking");
-  base::FileSource source(base::Fd(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)));
+  request.tell("unpacking", size);
+  base::FileSource bytes(base::Fd(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)));
+  WatchedSource source(bytes, request.passed);
   base::unpackTar(source, aside.path(),
                   {.keepOwners = false,
                    .maxEntries = std::numeric_limits<std::uint64_t>::max(),

@@ -25,7 +25,10 @@ struct RestoreRequest {
   std::filesystem::path archive;  ///< a regular file
   std::filesystem::path folder;   ///< made when it is missing
   const base::Clock& clock;
-  std::function<void(std::string_view)> tell;  ///< what is being done: a line without its end
+  /// What is being done, without a line's end, and how many bytes it goes through.
+  std::function<void(std::string_view doing, std::uint64_t totalBytes)> tell;
+  /// More of them are done.
+  std::function<void(std::uint64_t bytes)> passed;
 };
 
 /// Where a restore works in the new folder until it is done: serve refuses a folder that has it.

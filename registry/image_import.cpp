@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "registry/detail/image_source.h"
+#include "registry/detail/passed.h"
 #include "registry/release_image.h"
 #include "store/layer_writer.h"
 
@@ -123,8 +124,9 @@ base::JsonArray::Ptr listOf(const base::JsonObject::Ptr& json, const std::string
   return json->getArray(key);
 }
 
-/// Copied unless it is here.
-store::Descriptor take(ImageSource& source, store::Descriptor layer, store::BlobStore& blobs) {
+/// Copied unless it is here. What takes long says now and then how far it is.
+store::Descriptor take(ImageSource& source, store::Descriptor layer, store::BlobStore& blobs,
+                       const std::function<void(const std::string&)>& progress) {
   const auto type = std::find_if(kLayerTypes.begin(), kLayerTypes.end(),
                                  [&](const LayerType& each) { return layer.mediaType == each.found; });
   if (type == kLayerTypes.end())
@@ -132,7 +134,11 @@ store::Descriptor take(ImageSource& source, store::Descriptor layer, store::Blob
   layer.mediaType = type->stored;
   if (blobs.size(layer.digest) == layer.sizeBytes) return layer;
   const auto writer = blobs.create();
-  source.read(layer, *writer);
+  detail::Passed passed([&](std::uint64_t bytes) {
+    progress("         " + base::formatBytes(bytes) + " of " + base::formatBytes(layer.sizeBytes));
+  });
+  detail::WatchedSink watched(*writer, passed);
+  source.read(layer, watched);
   if (layer.digest.algorithm() == base::DigestAlgorithm::sha256) {
     writer->commit(layer.digest);
     return layer;
@@ -166,7 +172,7 @@ std::vector<Layer> takeLayers(ImageSource& source, const ImportInput& input, sto
                    base::formatBytes(found.sizeBytes));
     const auto diffId = Digest::tryParse(diffIds->optElement<std::string>(i, ""));
     if (!diffId) refuseImage("its config has a diff id that is no digest");
-    layers.push_back({take(source, found, blobs), *diffId});
+    layers.push_back({take(source, found, blobs, input.progress), *diffId});
   }
   return layers;
 }

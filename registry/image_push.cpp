@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "registry/detail/passed.h"
 #include "registry/detail/stoppable_pause.h"
 
 namespace registry {
@@ -35,7 +36,16 @@ PushProgress pushImage(const ImagePush& push, store::BlobStore& blobs, const Pus
     for (int attempt = 1;; ++attempt) {
       try {
         const auto pushed = client.pushBlob(
-            blob, [&] { return blobs.open(blob.digest); }, from);
+            blob,
+            [&] {
+              return std::make_unique<detail::WatchedSource>(blobs.open(blob.digest),
+                                                             detail::Passed([&](std::uint64_t bytes) {
+                                                               PushProgress soFar = progress;
+                                                               soFar.bytesSent += bytes;
+                                                               hooks.progress(soFar);
+                                                             }));
+            },
+            from);
         if (pushed == RegistryClient::Pushed::sent) progress.bytesSent += blob.sizeBytes;
         break;
       } catch (const base::Error& error) {

@@ -1,5 +1,7 @@
 #include "server/restore.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -7,6 +9,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "cli/progress_line.h"
+#include "controller/report.h"
 #include "controller/restore.h"
 
 namespace server {
@@ -43,6 +47,11 @@ std::optional<Words> parse(const std::vector<std::string>& args) {
   return words;
 }
 
+class ErrSink : public base::ByteSink {
+ public:
+  void write(std::string_view bytes) override { std::cerr << bytes << std::flush; }
+};
+
 base::JsonArray::Ptr arrayOf(const std::vector<std::string>& words) {
   auto array = base::makeJsonArray();
   for (const std::string& word : words)
@@ -66,8 +75,9 @@ void print(const Words& words, const controller::Restored& restored) {
     std::cout << base::toJson(json) << "\n";
     return;
   }
-  std::cout << "Restored " << restored.apps << " apps with " << restored.releases << " releases, and "
-            << restored.blobs << " blobs\nStart it with: fairlead serve --data "
+  std::cout << "Restored " << controller::counted(restored.apps, "app") << " with "
+            << controller::counted(restored.releases, "release") << ", and "
+            << controller::counted(restored.blobs, "blob") << "\nStart it with: fairlead serve --data "
             << base::shellQuote(words.data) << "\n";
 }
 
@@ -86,11 +96,26 @@ int restore(const std::vector<std::string>& args) {
   }
   const base::SystemClock clock;
   try {
-    print(*words,
-          controller::restoreBackup({.archive = words->file,
-                                     .folder = std::filesystem::absolute(words->data),
-                                     .clock = clock,
-                                     .tell = [](std::string_view doing) { std::cerr << doing << "\n"; }}));
+    ErrSink err;
+    std::optional<cli::ProgressLine> line;
+    const bool terminal = !words->json && ::isatty(STDOUT_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+    const auto restored =
+        controller::restoreBackup({.archive = words->file,
+                                   .folder = std::filesystem::absolute(words->data),
+                                   .clock = clock,
+                                   .tell =
+                                       [&](std::string_view doing, std::uint64_t totalBytes) {
+                                         line.reset();
+                                         std::cerr << doing << "\n" << std::flush;
+                                         if (terminal && totalBytes > 0)
+                                           line.emplace(&err, &clock, "  done", totalBytes);
+                                       },
+                                   .passed =
+                                       [&](std::uint64_t bytes) {
+                                         if (line) line->add(bytes);
+                                       }});
+    line.reset();
+    print(*words, restored);
     return 0;
   } catch (const base::Error& error) {
     std::cerr << "fairlead: " << error.what() << '\n';

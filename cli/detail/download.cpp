@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "cli/detail/answer_reader.h"
 #include "cli/detail/connection.h"
+#include "cli/progress_line.h"
 
 namespace cli::detail {
 namespace {
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kBuffer = 256u << 10;
 
 /// The rest of the answer goes through `hash`, which may know a beginning, to `out`.
-void copyRest(const Answer& answer, base::Sha256& hash, base::ByteSink& out) {
+void copyRest(const Answer& answer, base::Sha256& hash, base::ByteSink& out, ProgressLine& progress) {
   std::string buffer(kBuffer, '\0');
   std::uint64_t received = 0;
   while (answer.body->read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
@@ -34,6 +35,7 @@ void copyRest(const Answer& answer, base::Sha256& hash, base::ByteSink& out) {
     hash.update(bytes);
     received += bytes.size();
     out.write(bytes);
+    progress.add(bytes.size());
   }
   if (answer.sizeBytes && received != *answer.sizeBytes)
     throw Error(Errc::unavailable,
@@ -45,9 +47,9 @@ void requireDigest(const Answer& answer, base::Sha256& hash) {
     throw Error(Errc::corrupt, "what was downloaded does not have the digest that the server named");
 }
 
-void copyVerified(const Answer& answer, base::ByteSink& out) {
+void copyVerified(const Answer& answer, base::ByteSink& out, ProgressLine& progress) {
   base::Sha256 hash;
-  copyRest(answer, hash, out);
+  copyRest(answer, hash, out, progress);
   requireDigest(answer, hash);
 }
 
@@ -89,21 +91,38 @@ class FdSink : public base::ByteSink {
   const base::Fd& fd_;
 };
 
-void hashBeginning(const base::Fd& fd, base::Sha256& hash) {
+/// Returns how long it is.
+std::uint64_t hashBeginning(const base::Fd& fd, base::Sha256& hash) {
   std::string buffer(kBuffer, '\0');
-  while (const std::size_t count = base::readSome(fd, buffer.data(), buffer.size()))
+  std::uint64_t length = 0;
+  while (const std::size_t count = base::readSome(fd, buffer.data(), buffer.size())) {
     hash.update({buffer.data(), count});
+    length += count;
+  }
+  return length;
+}
+
+/// Of an answer that is `before` bytes short of the whole.
+ProgressLine progressOf(const Answer& answer, std::uint64_t before, const std::string& what,
+                        const Surroundings& surroundings) {
+  return ProgressLine(surroundings.progressTerminal(),
+                      surroundings.clock, what,
+                      answer.sizeBytes ? std::optional(*answer.sizeBytes + before) : std::nullopt);
 }
 
 /// Into a file that stays when the connection breaks, since its name tells what it is a part of.
-void saveResumable(const Answer& answer, const fs::path& file, unsigned mode) {
+void saveResumable(const Answer& answer, const fs::path& file, unsigned mode,
+                   const Surroundings& surroundings) {
   const fs::path part = partOf(file, *answer.digest);
   const bool goesOn = answer.status == 206;
   const base::Fd fd = base::openFile(part, O_RDWR | O_CREAT | O_CLOEXEC | (goesOn ? 0 : O_TRUNC), mode);
   base::Sha256 hash;
-  if (goesOn) hashBeginning(fd, hash);
+  const std::uint64_t before = goesOn ? hashBeginning(fd, hash) : 0;
   FdSink out(fd);
-  copyRest(answer, hash, out);
+  ProgressLine progress = progressOf(answer, before, file.filename().string(), surroundings);
+  progress.beginAt(before);
+  copyRest(answer, hash, out, progress);
+  progress.finish();
   try {
     requireDigest(answer, hash);
   } catch (...) {
@@ -115,7 +134,10 @@ void saveResumable(const Answer& answer, const fs::path& file, unsigned mode) {
   base::fsyncFolder(file.parent_path());
 }
 
-void save(const ServerAddress& server, const std::string& path, const fs::path& file, unsigned mode) {
+void save(const ServerAddress& server, const SavedFile& saved, const Surroundings& surroundings) {
+  const fs::path file = surroundings.currentFolder / saved.file;
+  const std::string& path = saved.path;
+  const unsigned mode = saved.secret ? 0600 : 0644;
   std::unique_ptr<Connection> connection = Connection::open(server);
   const auto beginning = beginningOf(file);
   Answer answer = connection->get(
@@ -129,9 +151,11 @@ void save(const ServerAddress& server, const std::string& path, const fs::path& 
   answer = requireFound(std::move(answer));
   if (beginning && answer.status == 200) fs::remove(beginning->part);
   if (answer.digest && answer.digest->algorithm() == base::DigestAlgorithm::sha256)
-    return saveResumable(answer, file, mode);
+    return saveResumable(answer, file, mode, surroundings);
   base::AtomicFile target(file, mode);
-  copyVerified(answer, target);
+  ProgressLine progress = progressOf(answer, 0, file.filename().string(), surroundings);
+  copyVerified(answer, target, progress);
+  progress.finish();
   target.commit();
 }
 
@@ -153,10 +177,11 @@ void checkFileName(const std::vector<std::string>& argv, const Surroundings& sur
 }
 
 void download(const ServerAddress& server, const SavedFile& saved, const Surroundings& surroundings) {
-  if (saved.file != "-")
-    return save(server, saved.path, surroundings.currentFolder / saved.file, saved.secret ? 0600 : 0644);
+  if (saved.file != "-") return save(server, saved, surroundings);
   const auto connection = Connection::open(server);
-  copyVerified(requireFound(connection->get(saved.path)), *surroundings.out);
+  const Answer answer = requireFound(connection->get(saved.path));
+  ProgressLine progress = progressOf(answer, 0, "download", surroundings);
+  copyVerified(answer, *surroundings.out, progress);
 }
 
 void fetchUrl(const std::string& url, const fs::path& file, const Surroundings& surroundings) {
@@ -166,8 +191,8 @@ void fetchUrl(const std::string& url, const fs::path& file, const Surroundings& 
     throw Error(Errc::invalidArgument,
                 "a URL that this can fetch begins with https:// or http:// and names a file; fetch others "
                 "with curl -o FILE");
-  save(serverOfUrl(surroundings, url.substr(0, slash)), url.substr(slash), surroundings.currentFolder / file,
-       0644);
+  save(serverOfUrl(surroundings, url.substr(0, slash)), {.path = url.substr(slash), .file = file.string()},
+       surroundings);
 }
 
 }  // namespace cli::detail

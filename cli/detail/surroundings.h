@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/byte_sink.h"
+#include "base/clock.h"
 
 namespace cli::detail {
 
@@ -18,8 +19,10 @@ struct Surroundings {
   std::map<std::string, std::string> environment;
   std::filesystem::path currentFolder;
   bool isRoot = false;
-  bool terminal = false;  ///< stdout is one
-  int inputFd = -1;       ///< what a command that talks reads keys from; -1: nothing
+  bool terminal = false;               ///< stdout is one
+  bool errTerminal = false;            ///< stderr is one
+  const base::Clock* clock = nullptr;  ///< outlives it; null: no progress is shown
+  int inputFd = -1;                    ///< what a command that talks reads keys from; -1: nothing
   std::function<std::string(std::size_t maxBytes)>
       readInput;  ///< all of stdin; throws invalidArgument when longer
   /// One line of stdin; from a terminal without showing it, after `prompt` on stderr.
@@ -33,6 +36,10 @@ struct Surroundings {
     return found == environment.end() ? std::string() : found->second;
   }
   std::filesystem::path home() const { return variable("HOME"); }
+  /// Where progress is shown; null unless people look at both streams.
+  base::ByteSink* progressTerminal() const {
+    return terminal && errTerminal && clock != nullptr ? err : nullptr;
+  }
 };
 
 /// run() in given surroundings. Lets Error through.

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/archive.h"
@@ -17,6 +18,7 @@
 #include "base/tree_list.h"
 #include "cli/detail/answer_reader.h"
 #include "cli/detail/connection.h"
+#include "cli/progress_line.h"
 
 namespace cli::detail {
 namespace {
@@ -74,6 +76,20 @@ SourcePaths makeSource(const ServerAddress& server) {
   return {pathOf(base::jsonString(blob, "get_url")), pathOf(base::jsonString(blob, "put_url"))};
 }
 
+/// Passes bytes on and tells how many.
+class CountedSink : public base::ByteSink {
+ public:
+  CountedSink(base::ByteSink& out, ProgressLine& progress) : out_(out), progress_(progress) {}
+  void write(std::string_view bytes) override {
+    out_.write(bytes);
+    progress_.add(bytes.size());
+  }
+
+ private:
+  base::ByteSink& out_;
+  ProgressLine& progress_;
+};
+
 void writeFile(const fs::path& path, base::ByteSink& out) {
   const base::Fd file = base::openFile(path, O_RDONLY);
   std::string buffer(256u << 10, '\0');
@@ -98,12 +114,18 @@ void uploadSource(const ServerAddress& server, const Surroundings& surroundings,
   const bool folder = fs::is_directory(path);
   const SourcePaths paths = makeSource(server);
   const auto connection = Connection::open(server);
+  // What a folder becomes is not known before it is packed.
+  ProgressLine progress(surroundings.progressTerminal(),
+                        surroundings.clock, "sending " + *source,
+                        folder ? std::nullopt : std::optional<std::uint64_t>(fs::file_size(path)));
   const Answer answer = connection->put(paths.put, [&](base::ByteSink& out) {
+    CountedSink counted(out, progress);
     if (folder)
-      writeFolder(path, out);
+      writeFolder(path, counted);
     else
-      writeFile(path, out);
+      writeFile(path, counted);
   });
+  progress.finish();
   requireStatus(answer, 200);
   *source = paths.get;
 }

@@ -50,8 +50,15 @@ class BackupTest : public CommandFixture {
     return file;
   }
   Restored restore(const std::string& archive) {
-    return restoreBackup(
-        {.archive = write(archive), .folder = restored_, .clock = clock_, .tell = [](auto) {}});
+    return restoreBackup({.archive = write(archive),
+                          .folder = restored_,
+                          .clock = clock_,
+                          .tell =
+                              [this](std::string_view doing, std::uint64_t total) {
+                                steps_.emplace_back(doing);
+                                left_ = total;
+                              },
+                          .passed = [this](std::uint64_t bytes) { left_ -= std::min(left_, bytes); }});
   }
   std::string refusal(const std::string& archive) {
     try {
@@ -65,6 +72,8 @@ class BackupTest : public CommandFixture {
 
   const std::filesystem::path restored_ = temp_.path() / "restored";
   store::Digest blob_ = store::Digest::of("");
+  std::vector<std::string> steps_;  // of restoring
+  std::uint64_t left_ = 0;          // bytes of the last one
 };
 
 TEST_F(BackupTest, ARestoredFolderHoldsWhatWasThere) {
@@ -72,6 +81,8 @@ TEST_F(BackupTest, ARestoredFolderHoldsWhatWasThere) {
   EXPECT_EQ(report.apps, 1u);
   EXPECT_EQ(report.blobs, 1u);
   EXPECT_TRUE(report.missing.empty());
+  EXPECT_THAT(steps_, ::testing::ElementsAre("checking the archive", "unpacking", "checking 1 blob",
+                                             "checking the database and the repositories"));
   const DataFolder folder(restored_);
   store::ReleaseStore store(folder.database(), clock_);
   const store::App app = store.getApp(store::AppName::parse("hello"));
@@ -142,6 +153,50 @@ TEST_F(BackupTest, ARefToNothingIsFound) {
   std::filesystem::create_directories(repository / "refs/heads");
   std::ofstream(repository / "refs/heads/main") << std::string(40, 'a') << "\n";
   EXPECT_THAT(refusal(backUp()), HasSubstr("repository of hello: refs/heads/main names"));
+}
+
+TEST_F(BackupTest, IsPreparedOnceForTheClientThatFetchesIt) {
+  Text out, err, archive;
+  std::string path;
+  const int code = commands_.run(local("ada"), {"backup", "mine.backup"},
+                                 {.out = out,
+                                  .err = err,
+                                  .save =
+                                      [&](const Download& download) {
+                                        path = download.path;
+                                        EXPECT_EQ(download.file, "mine.backup");
+                                        EXPECT_EQ(download.kind, Download::Kind::secret);
+                                        EXPECT_THAT(run({"gc"}).err, HasSubstr("a backup is being made"));
+                                        EXPECT_THROW(backups_.take("guessed"), base::Error);
+                                        const std::string id = path.substr(path.rfind('/') + 1);
+                                        const auto backup = backups_.take(id);
+                                        EXPECT_THROW(backups_.take(id), base::Error)
+                                            << "it is handed over once";
+                                        backup->writeTo(archive, {});
+                                      },
+                                  .input = "",
+                                  .defaultApp = "",
+                                  .stop = {}});
+  EXPECT_EQ(code, 0) << err.text;
+  EXPECT_EQ(err.text.find("1 apps"), std::string::npos) << err.text;
+  EXPECT_THAT(err.text, HasSubstr("Backing up 1 app, 1 blob, "));
+  EXPECT_EQ(out.text, "The backup is whole: mine.backup\n");
+  EXPECT_EQ(restore(archive.text).apps, 1u);
+  EXPECT_EQ(run({"gc"}).code, 0);
+}
+
+TEST_F(BackupTest, IsDroppedWhenItsClientIsGone) {
+  std::stop_source gone;
+  EXPECT_THROW(backups_.handOver(
+                   backups_.begin({}), [&](const std::string&) { gone.request_stop(); }, gone.get_token()),
+               base::Error);
+  EXPECT_THROW(
+      backups_.handOver(
+          backups_.begin({}),
+          [](const std::string&) { throw base::Error(base::Errc::cancelled, "the client went away"); }, {}),
+      base::Error);
+  EXPECT_EQ(run({"gc"}).code, 0) << "what was prepared is held on to";
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.run() / "backup"));
 }
 
 TEST_F(BackupTest, TheCommandSendsItsArchiveWhereThereAreNoFiles) {
