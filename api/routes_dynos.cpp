@@ -1,11 +1,15 @@
 // /apps/A/dynos: what runs, one-off processes, and the ends of both.
+#include <algorithm>
+
 #include "api/route.h"
 #include "api/shapes.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/process_operations.h"
 #include "controller/release_operations.h"
 #include "controller/render.h"
+#include "controller/rendezvous.h"
 #include "controller/run_operations.h"
 
 namespace api {
@@ -80,15 +84,53 @@ runner::ProcessStatus statusOf(const Call& call, const std::string& name, const 
           .address = ""};
 }
 
-Reply run(const Call& call) {
-  if (const auto attach = call.body->get("attach"); !attach.isEmpty() && attach.convert<bool>())
+/// The client's terminal, as it tells it: what is left of the environment is the process's.
+std::optional<base::TerminalSize> takeTerminal(const Call& call, store::ConfigVars& environment) {
+  constexpr std::uint64_t kMaxSide = 10'000;
+  const bool refused = call.body->optValue("force_no_tty", false);
+  std::uint64_t columns = 0, rows = 0;
+  const bool known = base::parseNumber(environment["COLUMNS"], columns) &&
+                     base::parseNumber(environment["LINES"], rows) && columns > 0 && rows > 0;
+  for (const char* name : {"COLUMNS", "LINES", "TERM"})
+    environment.erase(name);
+  if (refused || !known) return std::nullopt;
+  return base::TerminalSize{static_cast<unsigned>(std::min(columns, kMaxSide)),
+                            static_cast<unsigned>(std::min(rows, kMaxSide))};
+}
+
+/// One that begins when its client comes to the rendezvous, under the name that the answer says.
+Reply runAttached(const Call& call, controller::RunWish wish) {
+  const controller::CommandParts& control = call.parts.control;
+  if (control.rendezvous == nullptr)
     throw Error(Errc::invalidArgument,
-                "a process cannot be attached to over this API: use fairlead run, ssh -t git@HOST run, or "
-                "heroku run:detached");
+                "a process cannot be attached to over this API, since this server has no rendezvous_listen: "
+                "use fairlead run, ssh -t git@HOST run, or heroku run:detached");
+  constexpr int kFirst = 1000, kNumbers = 9000;
+  wish.number = kFirst + static_cast<int>(std::stoul(base::randomHex(3), nullptr, 16) % kNumbers);
+  const std::string type = base::printable(wish.environment["TERM"], 64);
+  const auto terminal = takeTerminal(call, wish.environment);
+  controller::requireDeployed(control, call.app());
+  const std::string secret = control.rendezvous->invite(
+      {.terminal = terminal,
+       .terminalType = terminal ? type : "",
+       .session = [&control, app = call.app().id, wish](base::Interaction& client,
+                                                        const std::stop_token& stop) {
+         controller::runAttached(control, control.store.getApp(app), wish, client, stop);
+       }});
+  runner::ProcessStatus status = statusOf(call, "run." + std::to_string(wish.number), wish);
+  status.state = runner::ProcessState::starting;
+  auto json = controller::renderProcess(call.app(), status);
+  json->set("attach_url", control.urls.rendezvous(secret));
+  return reply(json, 201);
+}
+
+Reply run(const Call& call) {
   controller::requireSize(base::jsonString(call.body, "size"));
   if (const std::string type = base::jsonString(call.body, "type"); !type.empty() && type != "run")
     throw Error(Errc::invalidArgument, "one-off processes are of the type run: leave type out");
   const controller::RunWish wish = wishOf(call);
+  if (const auto attach = call.body->get("attach"); !attach.isEmpty() && attach.convert<bool>())
+    return runAttached(call, wish);
   const std::string name = controller::runDetached(call.parts.control, call.app(), wish);
   return reply(controller::renderProcess(call.app(), statusOf(call, name, wish)), 201);
 }
@@ -140,7 +182,8 @@ Shape oneOff() {
 std::vector<Route> dynoRoutes() {
   return {
       {"GET", "/apps/{app}/dynos", "The app's processes", listOf(dynoShape()), listDynos, Action::viewApp},
-      {"POST", "/apps/{app}/dynos", "Run a command once, its output in the log", dynoShape(), run,
+      {"POST", "/apps/{app}/dynos",
+       "Run a command once, its output in the log, or for a client that attaches", dynoShape(), run,
        Action::operateApp, oneOff(), 201},
       {"DELETE", "/apps/{app}/dynos", "Replace all processes by new ones", object({}), restartAll,
        Action::operateApp, std::nullopt, 202},

@@ -41,6 +41,7 @@ class Backups;
 class Doctor;
 class LogDrains;
 class ReleasePhase;
+class Rendezvous;
 
 /// Who asks.
 using Caller = Identity;
@@ -99,6 +100,7 @@ struct CommandParts {
   ReleasePhase* releasePhase = nullptr;
   Backups* backups = nullptr;
   const Doctor* doctor = nullptr;
+  Rendezvous* rendezvous = nullptr;
 };
 
 /// One call of a command, parsed.

@@ -49,6 +49,18 @@ std::string PublicUrls::registry() const {
   return https.empty() || !publicUrl_.empty() ? http() : "https://" + reachable(https);
 }
 
+std::string PublicUrls::host() const {
+  if (publicUrl_.empty()) return domain_;
+  const std::string authority = publicUrl_.substr(publicUrl_.find("://") + 3);
+  const auto colon = authority.rfind(':');
+  const bool hasPort = colon != std::string::npos && authority.find(']', colon) == std::string::npos;
+  return hasPort ? authority.substr(0, colon) : authority;
+}
+
+std::string PublicUrls::rendezvous(const std::string& secret) const {
+  return "rendezvous://" + host() + ":" + portOf(endpoints().rendezvous) + "/" + secret;
+}
+
 std::string PublicUrls::image(const store::AppName& app, store::ReleaseVersion version) const {
   const std::string begin = registry();
   return begin.substr(begin.find("://") + 3) + "/" + app.str() + ":" + version.str();

@@ -13,7 +13,8 @@ struct Endpoints {
   std::string ssh;
   std::string http;
   std::string router;
-  std::string https;  ///< the TLS front of http; empty: none
+  std::string https;            ///< the TLS front of http; empty: none
+  std::string rendezvous = {};  ///< empty: none
 };
 
 /// URLs for people and clients. The endpoints are set once the listeners are bound. Thread-safe.
@@ -33,6 +34,10 @@ class PublicUrls {
   std::string http() const;
   /// The same, or the TLS front where there is one: what registry clients use.
   std::string registry() const;
+  /// "rendezvous://localhost:5001/SECRET"
+  std::string rendezvous(const std::string& secret) const;
+  /// What clients from elsewhere call this machine: the host of the public URL, or the domain.
+  std::string host() const;
   /// "localhost:5000/hello:v3"
   std::string image(const store::AppName& app, store::ReleaseVersion version) const;
 

@@ -18,6 +18,7 @@ runner::OneOff oneOffOf(const CommandParts& parts, const store::App& app, const 
           .environment = wish.environment,
           .timeout = std::min(wish.timeout.value_or(most), most),
           .user = wish.user,
+          .number = wish.number,
           .shown = wish.shown};
 }
 
@@ -27,6 +28,11 @@ runner::OneOffRunner& runnerOf(const CommandParts& parts) {
 }
 
 }  // namespace
+
+void requireDeployed(const CommandParts& parts, const store::App& app) {
+  if (!parts.store.currentHead(app.id).release.slug)
+    throw base::Error(base::Errc::conflict, "nothing is deployed yet: push first, then run what is in it");
+}
 
 runner::OneOffEnd runAttached(const CommandParts& parts, const store::App& app, const RunWish& wish,
                               base::Interaction& client, std::stop_token stop) {

@@ -18,8 +18,11 @@ struct RunWish {
   std::optional<std::chrono::seconds> timeout = std::nullopt;  ///< nullopt, or more than it: run_timeout_s
   std::string user;
   std::string shown = {};  ///< what people see of the command; empty: its words
+  int number = 0;          ///< of its name; 0: the lowest that is free
 };
 
+/// Throws conflict before the first deploy.
+void requireDeployed(const CommandParts& parts, const store::App& app);
 /// With the current release's slug and environment. Blocks until it has ended; a stop ends it. Throws
 /// conflict before the first deploy, overloaded beyond run_max_sessions.
 runner::OneOffEnd runAttached(const CommandParts& parts, const store::App& app, const RunWish& wish,

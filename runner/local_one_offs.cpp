@@ -191,7 +191,7 @@ class LocalOneOffs : public OneOffRunner {
   class Place {
    public:
     Place(LocalOneOffs& owner, const OneOff& wanted)
-        : owner_(owner), type_(wanted.type), key_(wanted.deployment.app, 1) {
+        : owner_(owner), type_(wanted.type), key_(wanted.deployment.app, std::max(wanted.number, 1)) {
       if (wanted.command.empty()) throw Error(Errc::invalidArgument, "what shall run? Give a command");
       owner_.state_.with([&](State& state) {
         if (state.closed) throw Error(Errc::unavailable, "the server is shutting down");

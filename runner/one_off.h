@@ -20,6 +20,7 @@ struct OneOff {
   std::chrono::seconds timeout{0};
   std::string user;          ///< who asks, for the app's log
   std::string type = "run";  ///< of its name
+  int number = 0;            ///< of its name, when that is free; 0: the lowest
   std::string shown = {};    ///< what people see of the command; empty: its words
   std::string title() const { return shown.empty() ? base::join(command, " ") : shown; }
 };

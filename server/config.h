@@ -20,6 +20,10 @@ struct Config {
   std::string httpsListen;  ///< empty: none
   std::filesystem::path tlsCertificate;
   std::filesystem::path tlsKey;
+  std::string rendezvousListen;  ///< empty: none
+  std::uint64_t rendezvousMaxWaiting = 64;
+  std::uint64_t rendezvousSecretS = 60;
+  std::uint64_t rendezvousGreetingS = 10;
   std::string domain = "localhost";
   std::string publicUrl;  ///< of http_listen as the outside world has it; empty: http://, domain and port
   std::filesystem::path adminKey;

@@ -47,6 +47,8 @@ controller::DoctorSettings doctorSettings(const Config& config) {
                                       .defaultStack = config.defaultStack,
                                       .minFreeBytes = config.push.diskFreeBytes};
   if (!config.httpsListen.empty()) settings.listeners.emplace_back("https_listen", config.httpsListen);
+  if (!config.rendezvousListen.empty())
+    settings.listeners.emplace_back("rendezvous_listen", config.rendezvousListen);
   return settings;
 }
 

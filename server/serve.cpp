@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/self_signed.h"
 #include "base/strings.h"
 #include "base/tcp_listener.h"
 #include "base/version.h"
@@ -37,6 +38,7 @@
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
 #include "controller/registry_access.h"
+#include "controller/rendezvous.h"
 #include "controller/restore.h"
 #include "gitd/metered_handler.h"
 #include "gitd/repository.h"
@@ -250,6 +252,7 @@ void writeReady(const controller::DataFolder& folder, const controller::Endpoint
   json->set("http", endpoints.http);
   json->set("router", endpoints.router);
   if (!endpoints.https.empty()) json->set("https", endpoints.https);
+  if (!endpoints.rendezvous.empty()) json->set("rendezvous", endpoints.rendezvous);
   json->set("version", std::string(base::kVersion));
   base::writeFileAtomically(folder.readyFile(), base::toJson(json) + "\n");
 }
@@ -308,6 +311,37 @@ std::optional<runner::TlsFront> tlsFront(const Config& config, const std::string
                           .key = config.tlsKey,
                           .backend = httpAddress};
 }
+
+/// Null unless it is asked for. With the certificate of the other listeners, or one of its own.
+std::unique_ptr<controller::Rendezvous> makeRendezvous(const Config& config,
+                                                       const controller::DataFolder& folder,
+                                                       const controller::PublicUrls& urls,
+                                                       const base::Clock& clock) {
+  if (config.rendezvousListen.empty()) return nullptr;
+  base::SelfSigned files{config.tlsCertificate, config.tlsKey};
+  if (files.certificate.empty() && files.key.empty())
+    files = base::keepSelfSigned(folder.keys(), "rendezvous", urls.host());
+  try {
+    return std::make_unique<controller::Rendezvous>(
+        controller::RendezvousConfig{
+            .certificate = files.certificate,
+            .key = files.key,
+            .maxWaiting = static_cast<std::size_t>(config.rendezvousMaxWaiting),
+            .secretLifetime = std::chrono::seconds(config.rendezvousSecretS),
+            .greeting = std::chrono::seconds(config.rendezvousGreetingS)},
+        base::listenTcp(config.rendezvousListen, "rendezvous_listen"), clock);
+  } catch (base::Error& error) {
+    throw error.addContext("rendezvous_listen, with tls_certificate and tls_key");
+  }
+}
+
+/// Before what its sessions use goes.
+struct RendezvousEnd {
+  controller::Rendezvous* rendezvous;
+  ~RendezvousEnd() {
+    if (rendezvous != nullptr) rendezvous->stop();
+  }
+};
 
 /// The daemon's objects in the order of their construction; destroyed in reverse.
 int run(const Config& config) {
@@ -410,6 +444,7 @@ int run(const Config& config) {
   });
   controller::Backups backups({folder, store, blobs, collection, clock});
   const controller::Doctor doctor(doctorSettings(config), clock);
+  const auto rendezvous = makeRendezvous(config, folder, urls, clock);
   const controller::CommandParts control{
       folder,    urls,         store,
       accounts,  access,       keysAndTokens,
@@ -419,7 +454,8 @@ int run(const Config& config) {
       publisher, publications, credentials,
       web,       limits,       sources,
       buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); },
-      serviceLimits(config), oneOffs.get(), &drains, &releasePhase, &backups, &doctor};
+      serviceLimits(config), oneOffs.get(), &drains, &releasePhase, &backups, &doctor, rendezvous.get()};
+  const RendezvousEnd rendezvousEnd{rendezvous.get()};
   controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
   for (const store::App& app : store.apps())
@@ -452,7 +488,8 @@ int run(const Config& config) {
     base::Log("server").info("ssh host key", {{"fingerprint", fingerprint}});
   gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered, metrics);
   const controller::Endpoints endpoints{ssh.address(), http->address(), router->address(),
-                                        router->tlsAddress()};
+                                        router->tlsAddress(),
+                                        rendezvous ? rendezvous->address() : ""};
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });
   stacks.createMissing(config.defaultStack, console);
@@ -464,6 +501,7 @@ int run(const Config& config) {
   base::Log("server").info("shutting down", {{"processes", stopProcesses ? "stopped too" : "left running"}});
   std::filesystem::remove(folder.readyFile());
   oneOffs->stopAll();
+  if (rendezvous) rendezvous->stop();
   // To be replaced: pushes under way finish first. To be gone: nothing is waited for.
   if (stopProcesses) deployer.stop();
   const auto grace = std::chrono::seconds(stopProcesses ? kEndGraceS : config.sshDrainS);

@@ -21,7 +21,7 @@ fairlead apps:create hello >/dev/null
 
 # Its library reads SSL_CERT_DIR entry by entry and stops at folders.
 builds() {
-  (cd "$work/tree" && env -u SSL_CERT_DIR NODE_PATH="$programs/heroku-builds/node_modules" HEROKU_HOST="http://localhost:${http_address##*:}" HEROKU_API_KEY=$token \
+  (cd "$work/tree" && env -u SSL_CERT_DIR NODE_PATH="$programs/heroku-builds/node_modules" HEROKU_HOST="http://localhost:${http_address##*:}" HEROKU_API_KEY="$token" \
     NO_PROXY=localhost https_proxy='' HTTPS_PROXY='' timeout 120 node "$ROOT/tests/integration/support/heroku_builds.js" hello "$@" 2>&1 </dev/null)
 }
 

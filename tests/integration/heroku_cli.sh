@@ -3,62 +3,8 @@
 # Needs node 20 or newer; the program is fetched once and kept beside the template.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-heroku_version=11
-programs=$TEMPLATE-programs
-
-install_heroku() {
-  local major
-  major=$(node -p "process.versions.node.split(\".\")[0]" 2>/dev/null) || major=0
-  ((major >= 20)) || skip "node 20 or newer is not here"
-  [[ ! -x $programs/heroku/node_modules/.bin/heroku ]] || return 0
-  rm -rf "$programs/heroku.new"
-  mkdir -p "$programs/heroku.new"
-  npm install --silent --no-fund --no-audit --prefix "$programs/heroku.new" "heroku@$heroku_version" >"$work/npm.log" 2>&1 ||
-    skip "the heroku program could not be had from npm: $(tail -n 1 "$work/npm.log")"
-  rm -rf "$programs/heroku"
-  mv "$programs/heroku.new" "$programs/heroku"
-}
-
-# heroku WORDS...: what it says, on both streams, without colours.
-heroku() {
-  (cd "$work/tree" && NO_COLOR=1 HEROKU_HOST=http://localhost:${http_address##*:} HEROKU_API_KEY=$token HEROKU_GIT_HOST=localhost:$ssh_port NO_PROXY=$no_proxy HEROKU_DISABLE_TELEMETRY=1 \
-    DISABLE_TELEMETRY=true https_proxy='' HTTPS_PROXY='' HEROKU_SKIP_NEW_VERSION_CHECK=1 timeout "${patience:-90}" "$programs/heroku/node_modules/.bin/heroku" "$@" 2>&1 </dev/null)
-}
-
-# says TEXT WORDS...: heroku WORDS succeeds and says TEXT.
-says() {
-  local wanted=$1 said
-  shift
-  said=$(heroku "$@") || fail "heroku $* failed: $said"
-  assert_contains "$said" "$wanted" "heroku $*"
-  note "heroku $*: $(grep -F -m 1 -- "$wanted" <<<"$said" || echo "$wanted")"
-}
-
-# hides TEXT WORDS...: it succeeds and does not say TEXT.
-hides() {
-  local unwanted=$1 said
-  shift
-  said=$(heroku "$@") || fail "heroku $* failed: $said"
-  assert_lacks "$said" "$unwanted" "heroku $*"
-}
-
-# prints TEXT WORDS...: what it says is TEXT.
-prints() {
-  local wanted=$1
-  shift
-  assert_eq "$(heroku "$@")" "$wanted" "heroku $*"
-}
-
-# declines TEXT WORDS...: it fails and says why.
-declines() {
-  local wanted=$1
-  shift
-  refused any heroku "$@"
-  refusal=$(tr -s ' \n' ' ' <<<"${refusal//›/}")  # it breaks lines where it likes
-  assert_contains "$refusal" "$wanted" "heroku $*"
-  note "heroku $*: refused: $wanted"
-}
+# shellcheck source=tests/integration/support/heroku.sh
+. "$ROOT/tests/integration/support/heroku.sh"
 
 # beside CHECK...: in the background, since starting the program is most of the time; at most four at once. settle waits for all.
 checks=()
@@ -76,7 +22,7 @@ settle() { while ((${#checks[@]} > 0)); do settle_first; done; }
 install_heroku
 mkdir "$work/tree"
 start_server
-token=$(fairlead tokens:create --json | jq -r .token)
+use_heroku
 fairlead users:create bob >/dev/null
 
 keys_come_and_go() {
@@ -189,7 +135,6 @@ note "one-off processes"
 # shellcheck disable=SC2016
 beside says "to view the output" run:detached 'echo $GREETING | tr a-z A-Z' -a hello
 beside says "to view the output" run:detached --env A=b 'sleep 300' -a hello
-beside declines "cannot be attached to" run ls -a hello
 settle
 one_off() { fairlead ps -a hello --json | jq -r '.[] | select(.type == "run").name'; }
 one_is_left() { (($(one_off | wc -l) == 1)); }

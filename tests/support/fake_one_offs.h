@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ class FakeOneOffs : public runner::OneOffRunner {
     {
       const std::lock_guard lock(mutex_);
       asked_.push_back(wanted);
+      terminal_ = client.terminal();
     }
     client.output().write(output);
     return {wanted.type + ".1", exitCode, "exited with status " + std::to_string(exitCode)};
@@ -45,6 +47,11 @@ class FakeOneOffs : public runner::OneOffRunner {
     std::erase_if(running_, [&](const auto& each) { return name.empty() || each.name == name; });
   }
   void stopAll() override {}
+  /// Of the last attached client.
+  std::optional<base::TerminalSize> terminal() const {
+    const std::lock_guard lock(mutex_);
+    return terminal_;
+  }
   std::vector<runner::OneOff> asked() const {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -53,6 +60,7 @@ class FakeOneOffs : public runner::OneOffRunner {
  private:
   mutable std::mutex mutex_;
   std::vector<runner::OneOff> asked_;
+  std::optional<base::TerminalSize> terminal_;
   std::vector<runner::ProcessStatus> running_;
 };
 

@@ -191,7 +191,7 @@ class ApiTest : public controller::ControllerTest {
   const controller::Accounts keysAndTokens_{store_, accounts_, access_, clock_};
   testing_support::FakeOneOffs oneOffs_;
   controller::ReleasePhase releasePhase_{{}, folder_, store_, oneOffs_};
-  const controller::CommandParts control_{
+  controller::CommandParts control_{
       folder_,    urls_,      store_,        accounts_,    access_,   keysAndTokens_, deployer_,
       releases_,  stacks_,    engine_,       log_,         runtime_,  locks_,         collection_,
       scrubbing_, publisher_, publications_, credentials_, web_,      limits_,        sources_,

@@ -238,6 +238,14 @@ TEST_F(ApiTest, ACommandRunsOnceAsItIsTyped) {
   EXPECT_EQ(ask("POST", "/apps/hello/dynos/run.9/actions/stop").status, 404);
 }
 
+TEST_F(ApiTest, AttachingWithoutARendezvousNamesTheSetting) {
+  ask("POST", "/apps", R"({"name": "hello"})");
+  deploy();
+  const Answer refused = ask("POST", "/apps/hello/dynos", R"({"command": "ls", "attach": true})");
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_THAT(refused.at("message"), HasSubstr("rendezvous_listen"));
+}
+
 TEST_F(ApiTest, LogsComeByAUrlAsTextOrAsEvents) {
   ask("POST", "/apps", R"({"name": "hello"})");
   log_.append(app().name, "deploy", "line one");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "base/error.h"
 
 namespace controller {
@@ -29,6 +31,25 @@ TEST(PublicUrls, TheOperatorsWordCountsForHttp) {
   urls.setEndpoints({.ssh = "192.0.2.7:22", .http = "127.0.0.1:5000", .router = "0.0.0.0:80"});
   EXPECT_EQ(urls.http(), "https://paas.example.org");
   EXPECT_EQ(urls.image(store::AppName::parse("hello"), {3}), "paas.example.org/hello:v3");
+}
+
+TEST(PublicUrls, ClientsComeToTheRendezvousByTheHostThatTheyKnow) {
+  const Endpoints endpoints{.ssh = "127.0.0.1:2222",
+                            .http = "127.0.0.1:5000",
+                            .router = "127.0.0.1:80",
+                            .https = "",
+                            .rendezvous = "0.0.0.0:5001"};
+  for (const auto& [publicUrl, host] :
+       std::map<std::string, std::string>{{"", "example.org"},
+                                          {"https://paas.example.org", "paas.example.org"},
+                                          {"http://10.0.0.1:5000", "10.0.0.1"},
+                                          {"http://[::1]:5000", "[::1]"},
+                                          {"http://[::1]", "[::1]"}}) {
+    PublicUrls urls("example.org", publicUrl);
+    urls.setEndpoints(endpoints);
+    EXPECT_EQ(urls.host(), host);
+    EXPECT_EQ(urls.rendezvous("abc"), "rendezvous://" + host + ":5001/abc");
+  }
 }
 
 TEST(PublicUrls, ThePublicUrlIsASchemeAndAHost) {

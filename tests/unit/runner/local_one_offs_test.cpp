@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -195,6 +196,21 @@ TEST_F(LocalOneOffsTest, ADetachedOneWritesToTheLogAndCanBeStopped) {
   oneOffs.reset();
   EXPECT_THAT(logged("run.1"), ElementsAre("two", "lines"));
   EXPECT_THAT(logged("run"), Contains("run.1 was stopped"));
+}
+
+TEST_F(LocalOneOffsTest, HasTheNumberThatWasPromisedIfItIsFree) {
+  std::atomic<int> runs = 0;
+  std::string second;
+  const auto oneOffs = make();
+  OneOff promised = wanted({"work"});
+  promised.number = 4321;
+  runtime_.onRun([&](const sandbox::ContainerSpec&, base::ByteSink&, const sandbox::RunOptions&) {
+    if (++runs == 1) second = oneOffs->runDetached(promised);
+    return sandbox::RunResult{};
+  });
+  Client client(std::nullopt);
+  EXPECT_EQ(oneOffs->run(promised, client, {}).name, "run.4321");
+  EXPECT_EQ(second, "run.4322");
 }
 
 TEST_F(LocalOneOffsTest, NeedsACommand) {
