@@ -103,9 +103,9 @@ stop_registry
 fairlead config:set A=b -a hello >/dev/null
 wait_until 30 "a try" is_tried v4
 kill9_server
-start_registry
 start_server
 assert_eq "$(state_of v4)" pending "state after the kill"
+start_registry
 fairlead publish:now v4 -a hello | sed 's/^/  | /'
 assert_eq "$(digest_there v4)" "$(digest_here v4)" "digest there"
 
