@@ -90,7 +90,7 @@ note "what is revoked is refused at once, over an open connection too"
 control=$work/control
 # shellcheck disable=SC2046
 $(ssh_of deployer) -M -S "$control" -fN -p "$ssh_port" git@localhost
-ssh -F "$work/ssh_config" -S "$control" -p "$ssh_port" git@localhost apps | grep -q hello || fail "the open connection"
+assert_contains "$(ssh -F "$work/ssh_config" -S "$control" -p "$ssh_port" git@localhost apps)" "hello" "the open connection"
 as deployer keys:remove "$(fingerprint "$work/deployer.pub")" >/dev/null
 refused 1 ssh -F "$work/ssh_config" -S "$control" -p "$ssh_port" git@localhost apps
 assert_contains "$refusal" "this key was removed" "the open connection"
@@ -118,7 +118,7 @@ last=$(jq -rR 'ltrimstr("data: ") | fromjson? | select(type == "object" and .kin
 assert_eq "$(curl -sS -H "Authorization: Bearer $admin_token" "http://$http_address/fairlead/events?after=$((last - 1))&num=1" | jq -r .kind)" config.set "resumed"
 assert_lacks "$(events -n 1000)" hushhush "events"
 refused 1 as viewer events
-as viewer events -a hello | grep -q "config.set" || fail "a viewer's events"
+assert_contains "$(as viewer events -a hello)" "config.set" "a viewer's events"
 
 note "an owner's apps are given away before the owner goes"
 refused 1 fairlead users:remove owner

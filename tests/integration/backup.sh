@@ -59,7 +59,7 @@ git clone -q "ssh://git@localhost:$ssh_port/hello.git" "$work/again"
 git -C "$work/again" fsck --full --strict 2>&1 | sed 's/^/  | /'
 assert_eq "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$http_address/tools/mine:1")" "$first" "image that was pushed"
 skopeo copy -q --src-tls-verify=false "docker://$http_address/hello:v2" "oci:$work/pulled:v2"
-fairlead builds:output 1 -a hello | grep -q Launching || fail "the log of a build is not there"
+assert_contains "$(fairlead builds:output 1 -a hello)" "Launching" "the log of a build"
 fairlead registry:scrub | sed 's/^/  | /'
 note "and goes on from $kept"
 fairlead rollback v2 -a hello >/dev/null

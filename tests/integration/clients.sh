@@ -56,8 +56,8 @@ url=ssh://git@localhost:$ssh_port/hello.git
 
 git_with OpenSSH "$url"
 GIT_SSH_COMMAND="ssh -F $HOME/.ssh/config -i $work/keys/ecdsa -o IdentityFile=none" git_with OpenSSH-ecdsa "$url"
-git -c protocol.version=0 ls-remote "$url" | grep -q refs/heads/main || fail "protocol 0"
-git -c protocol.version=1 ls-remote "$url" | grep -q refs/heads/main || fail "protocol 1"
+assert_contains "$(git -c protocol.version=0 ls-remote "$url")" "refs/heads/main" "protocol 0"
+assert_contains "$(git -c protocol.version=1 ls-remote "$url")" "refs/heads/main" "protocol 1"
 
 # git knows it for a client that takes no options, so the port stands here.
 dropbear_with() {

@@ -28,7 +28,7 @@ refused any sftp -F "$HOME/.ssh/config" -P "$ssh_port" -b /dev/null git@localhos
 note "HTTP with a token"
 token=$(fairlead tokens:create --json | jq -r .token)
 export FAIRLEAD_URL=http://$http_address
-FAIRLEAD_TOKEN=$token "$FAIRLEAD" apps | grep -q hello || fail "apps over HTTP"
+assert_contains "$(FAIRLEAD_TOKEN=$token "$FAIRLEAD" apps)" "hello" "apps over HTTP"
 FAIRLEAD_TOKEN=$token "$FAIRLEAD" slugs:download -a hello -o - | tar tz | grep '^\./app/web$' >/dev/null || fail "a slug over HTTP"
 refused 1 env FAIRLEAD_TOKEN="$token" "$FAIRLEAD" server:stop
 refused 1 "$FAIRLEAD" apps
@@ -87,15 +87,15 @@ assert_contains "$(cat "$work/ssh.err")" "did you mean apps:create?" "a slip"
 assert_eq "$(cat "$work/ssh.code")" 2 "its exit status"
 
 note "the app of the current folder"
-(cd "$work/hello" && fairlead ps | grep -q web.1) || fail "ps in the app's folder"
-(cd "$work/hello" && fairlead config -a second | grep -q "two words") || fail "-a counts more than the folder"
+assert_contains "$(cd "$work/hello" && fairlead ps)" "web.1" "ps in the app's folder"
+assert_contains "$(cd "$work/hello" && fairlead config -a second)" "two words" "-a counts more than the folder"
 
 note "keys"
 ssh-keygen -q -t ed25519 -N '' -C second@test -f "$work/second"
 fairlead users:create ann --admin >/dev/null
 fairlead keys:add "$work/second.pub" --user ann >/dev/null
 assert_contains "$(fairlead keys --all)" "ann" "keys"
-ssh -F "$HOME/.ssh/config" -o IdentityFile="$work/second" -i "$work/second" -p "$ssh_port" git@localhost apps | grep -q hello || fail "ssh with the second key"
+assert_contains "$(ssh -F "$HOME/.ssh/config" -o IdentityFile="$work/second" -i "$work/second" -p "$ssh_port" git@localhost apps)" "hello" "ssh with the second key"
 refused 1 fairlead keys:add "$work/second.pub"
 refused any fairlead keys:add "$work/second"
 assert_contains "$refusal" "private key" "answer"
