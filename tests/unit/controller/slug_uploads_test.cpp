@@ -7,6 +7,7 @@
 #include "base/gzip.h"
 #include "store/event_store.h"
 #include "tests/support/byte_streams.h"
+#include "tests/support/failure_of.h"
 #include "tests/support/killer.h"
 #include "tests/support/raw_tar.h"
 #include "tests/unit/controller/controller_test.h"
@@ -19,19 +20,10 @@ using base::Error;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using testing_support::failureOf;
 using testing_support::RawTar;
 using testing_support::StringSink;
 using testing_support::StringSource;
-
-template <typename Body>
-Error failureOf(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  return {Errc::internal, "did not fail"};
-}
 
 std::string gzipped(const std::string& bytes) {
   StringSink packed;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "tests/support/byte_streams.h"
+#include "tests/support/failure_of.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_folder.h"
 
@@ -16,17 +17,8 @@ using base::Errc;
 using base::Error;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using testing_support::failureOf;
 using testing_support::StringSource;
-
-template <typename Body>
-Error failureOf(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  return {Errc::internal, "did not fail"};
-}
 
 class SourceStoreTest : public ::testing::Test {
  protected:

@@ -29,15 +29,6 @@ class ConfigSealing : public StoreTest {
  protected:
   std::filesystem::path keyFile() const { return folder_ / "keys" / "config_keys"; }
   std::string keyText() const { return base::readFile(keyFile(), kAll); }
-  /// What lies on the disk: the database and its log.
-  std::string stored(const std::filesystem::path& database) const {
-    std::string all;
-    for (const char* suffix : {"", "-wal"}) {
-      const std::filesystem::path each = database.string() + suffix;
-      if (std::filesystem::exists(each)) all += base::readFile(each, kAll);
-    }
-    return all;
-  }
   Release makeRelease(const App& app, const ConfigVars& config) {
     NewRelease release = nextRelease(app);
     release.config = config;

@@ -23,16 +23,6 @@ constexpr const char* kUrl = "https://ada:correct-horse@logs.example.com/in";
 
 class DrainStoreTest : public StoreTest {
  protected:
-  /// What lies on the disk: the database and its log.
-  std::string stored(const std::filesystem::path& database) const {
-    constexpr std::uint64_t kAll = 64u << 20;
-    std::string all;
-    for (const char* suffix : {"", "-wal"}) {
-      const std::filesystem::path each = database.string() + suffix;
-      if (std::filesystem::exists(each)) all += base::readFile(each, kAll);
-    }
-    return all;
-  }
   std::vector<std::string> keysOfDrains() {
     std::vector<std::string> keys;
     detail::Connection connection(file());

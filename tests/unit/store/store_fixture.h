@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "store/account_store.h"
 #include "store/release_store.h"
 #include "tests/support/fake_clock.h"
@@ -57,6 +60,16 @@ class StoreTest : public ::testing::Test {
   StoreTest() { AccountStore(*store_).createUser("ada", Role::admin); }
 
   std::filesystem::path file() const { return folder_ / "fairlead.db"; }
+  /// What lies on the disk: the database and its log.
+  static std::string stored(const std::filesystem::path& database) {
+    constexpr std::uint64_t kAll = 64u << 20;
+    std::string all;
+    for (const char* suffix : {"", "-wal"}) {
+      const std::filesystem::path each = database.string() + suffix;
+      if (std::filesystem::exists(each)) all += base::readFile(each, kAll);
+    }
+    return all;
+  }
   void reopen() {
     store_.reset();
     store_ = std::make_unique<ReleaseStore>(file(), clock_);
