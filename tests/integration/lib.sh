@@ -165,7 +165,8 @@ end_of_server() {
   server_status=$status
 }
 
-server_is_gone() { [[ ! -e /proc/$server_pid ]] || [[ $(sed -n 's/^State:\s*\(.\).*/\1/p' "/proc/$server_pid/status" 2>/dev/null) == [ZX] ]]; }
+# Nothing can be read of a process that this shell has reaped meanwhile.
+server_is_gone() { [[ $(sed -n 's/^State:\s*\(.\).*/\1/p' "/proc/$server_pid/status" 2>/dev/null) == ?([ZX]) ]]; }
 
 # fairlead WORDS...: the machine's administrator.
 fairlead() { "$FAIRLEAD" --data "$data" "$@"; }
