@@ -82,10 +82,11 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   parts.store.renameApp(app.id, name);
   moveFolders(parts.folder, app.name, name);
   tellRoutes(parts, renamed);
+  // Before the old files go: a drain that writes of itself would make them again.
+  if (parts.drains != nullptr) parts.drains->refresh();
   parts.engine.remove(app.name);
   parts.appLog.remove(app.name);
   parts.store.endRename(app.id);
-  if (parts.drains != nullptr) parts.drains->refresh();
   parts.appLog.append(name, "api", "renamed from " + app.name.str() + " by " + user);
   base::Log("controller")
       .info("app renamed", {{"app", name.str()}, {"from", app.name.str()}, {"user", user}});
