@@ -109,6 +109,15 @@ struct ContainerStatus {
   RunningContainer container;
 };
 
+/// What a container's processes take, and what its limits have refused them so far.
+struct ContainerUsage {
+  std::uint64_t memoryBytes = 0;     ///< without page cache that the kernel would give back at once
+  std::chrono::microseconds cpu{0};  ///< time of all processors since its start
+  std::int64_t pids = 0;             ///< processes and threads
+  std::uint64_t oomKills = 0;        ///< processes that the memory limit has killed
+  std::uint64_t pidsRefused = 0;     ///< processes and threads that the limit on them has refused
+};
+
 /// Thread-safe; every call blocks for the work it names. Throws Error(unavailable) with the runtime's last
 /// words when a container cannot be made.
 class ContainerRuntime {
@@ -135,6 +144,11 @@ class ContainerRuntime {
   /// Ids of everything present in this data folder: started, ended, or left by a killed daemon.
   virtual std::vector<std::string> list() = 0;
 
+  /// All 0 for an unknown id; what it has refused can still be read when its processes have ended.
+  virtual ContainerUsage usage(const std::string& id) = 0;
+  /// Bytes on the disk that it wrote over its layers, nameless files included; not its mounts. Walks them
+  /// all: about 1 us each. 0 for an unknown id.
+  virtual std::uint64_t writtenBytes(const std::string& id) = 0;
   /// Bytes on this device of files that a container's processes hold open and that have no name any more;
   /// walking its folders does not find them. 0 for an unknown id.
   virtual std::uint64_t unlinkedBytes(const std::string& id, dev_t device) = 0;

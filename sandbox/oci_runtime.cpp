@@ -70,6 +70,8 @@ class OciRuntime : public ContainerRuntime {
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override { return host_.list(); }
+  ContainerUsage usage(const std::string& id) override { return host_.usage(id); }
+  std::uint64_t writtenBytes(const std::string& id) override { return host_.writtenBytes(id); }
   std::uint64_t unlinkedBytes(const std::string& id, dev_t device) override {
     return host_.unlinkedBytes(id, device);
   }
@@ -109,7 +111,7 @@ RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, con
   result.ran = std::chrono::duration_cast<std::chrono::microseconds>(attached.endedAt() - launchedAt);
   if (state.init.alive()) throw Error(Errc::unavailable, "conmon, which watches the container, was killed");
   result.status = exitOf(spec.id, state.monitor);
-  result.outOfMemory = host_.outOfMemory(spec.id);
+  result.outOfMemory = host_.usage(spec.id).oomKills > 0;
   removal.removeSoon();
   return result;
 }

@@ -3,6 +3,7 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -28,6 +29,13 @@ std::uint64_t counter(const fs::path& file, const std::string& wanted) {
     if (name == wanted) return value;
   }
   return 0;
+}
+
+std::uint64_t numberIn(const fs::path& file) {
+  std::ifstream in(file);
+  std::uint64_t value = 0;
+  in >> value;
+  return in ? value : 0;
 }
 
 void removeTreeOfGroups(const fs::path& folder) {
@@ -60,8 +68,8 @@ std::string CgroupTree::describe() const {
   return "cgroup v1";
 }
 
-fs::path CgroupTree::folderOf(const std::string& path) const {
-  return (version_ == Version::v2 ? root_ : root_ / "memory").string() + path;
+fs::path CgroupTree::folderOf(const std::string& path, const char* controller) const {
+  return (version_ == Version::v2 ? root_ : root_ / controller).string() + path;
 }
 
 std::vector<pid_t> CgroupTree::processes(const std::string& path) const {
@@ -76,6 +84,28 @@ std::vector<pid_t> CgroupTree::processes(const std::string& path) const {
 std::uint64_t CgroupTree::oomKills(const std::string& path) const {
   return counter(folderOf(path) / (version_ == Version::v2 ? "memory.events" : "memory.oom_control"),
                  "oom_kill");
+}
+
+ContainerUsage CgroupTree::usage(const std::string& path) const {
+  ContainerUsage usage;
+  const fs::path memory = folderOf(path);
+  const fs::path pids = folderOf(path, "pids");
+  // Page cache counts against the limit, but what was not used lately goes before anything is killed.
+  std::uint64_t inactive = 0;
+  if (version_ == Version::v2) {
+    usage.memoryBytes = numberIn(memory / "memory.current");
+    inactive = counter(memory / "memory.stat", "inactive_file");
+    usage.cpu = std::chrono::microseconds(counter(memory / "cpu.stat", "usage_usec"));
+  } else {
+    usage.memoryBytes = numberIn(memory / "memory.usage_in_bytes");
+    inactive = counter(memory / "memory.stat", "total_inactive_file");
+    usage.cpu = std::chrono::microseconds(numberIn(folderOf(path, "cpuacct") / "cpuacct.usage") / 1000);
+  }
+  usage.memoryBytes -= std::min(usage.memoryBytes, inactive);
+  usage.pids = static_cast<std::int64_t>(numberIn(pids / "pids.current"));
+  usage.pidsRefused = counter(pids / "pids.events", "max");
+  usage.oomKills = oomKills(path);
+  return usage;
 }
 
 bool CgroupTree::countsSwap() const {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/container.h"
+
 namespace sandbox {
 
 /// The host's cgroup tree: v1 (a folder for each controller), hybrid (v1, and a v2 tree without controllers)
@@ -24,6 +26,8 @@ class CgroupTree {
   std::vector<pid_t> processes(const std::string& path) const;
   /// How many processes its memory limit has killed.
   std::uint64_t oomKills(const std::string& path) const;
+  /// What is not there counts as 0.
+  ContainerUsage usage(const std::string& path) const;
   /// Whether a limit on memory and swap together can be set.
   bool countsSwap() const;
   /// Moves a process that is not a container's into a group, as far as the host allows: a service manager
@@ -34,7 +38,7 @@ class CgroupTree {
 
  private:
   enum class Version { v1, hybrid, v2 };
-  std::filesystem::path folderOf(const std::string& path) const;
+  std::filesystem::path folderOf(const std::string& path, const char* controller = "memory") const;
 
   std::filesystem::path root_;
   Version version_;

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/tree_size.h"
 #include "sandbox/detail/container_folder.h"
 #include "sandbox/detail/resolv_conf.h"
 
@@ -187,8 +188,11 @@ std::uint64_t ContainerHost::unlinkedBytes(const std::string& id, dev_t device) 
   return bytes;
 }
 
-bool ContainerHost::outOfMemory(const std::string& id) const {
-  return cgroups_.oomKills(cgroupsPath(id)) > 0;
+std::uint64_t ContainerHost::writtenBytes(const std::string& id) const {
+  const fs::path upper = filesOf(id).upper();
+  struct stat info {};
+  if (::stat(upper.c_str(), &info) != 0) return 0;
+  return base::measureTree(upper).diskBytes + unlinkedBytes(id, info.st_dev);
 }
 
 void ContainerHost::killAll(const std::string& id) {

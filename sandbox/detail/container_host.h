@@ -45,7 +45,8 @@ class ContainerHost {
   /// one twice.
   void signalAll(const std::string& id, int signalNumber) const;
   std::uint64_t unlinkedBytes(const std::string& id, dev_t device) const;
-  bool outOfMemory(const std::string& id) const;
+  ContainerUsage usage(const std::string& id) const { return cgroups_.usage(cgroupsPath(id)); }
+  std::uint64_t writtenBytes(const std::string& id) const;
   std::uint32_t hostId(std::uint32_t containerId) const { return config_.userNamespaceBase + containerId; }
   /// "cgroup v2, user namespace 1879048192+65536".
   std::string describe() const;

@@ -176,6 +176,25 @@ std::vector<std::string> ScriptedRuntime::list() {
   return ids;
 }
 
+void ScriptedRuntime::setUsage(const std::string& id, const sandbox::ContainerUsage& usage,
+                               std::uint64_t writtenBytes) {
+  const std::lock_guard lock(mutex_);
+  usages_[id] = usage;
+  written_[id] = writtenBytes;
+}
+
+sandbox::ContainerUsage ScriptedRuntime::usage(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = usages_.find(id);
+  return found == usages_.end() ? sandbox::ContainerUsage{} : found->second;
+}
+
+std::uint64_t ScriptedRuntime::writtenBytes(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = written_.find(id);
+  return found == written_.end() ? 0 : found->second;
+}
+
 std::uint32_t ScriptedRuntime::hostId(std::uint32_t) const {
   return ::geteuid();
 }

@@ -59,6 +59,10 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override;
+  /// What usage() and writtenBytes() say from now on; all 0 before.
+  void setUsage(const std::string& id, const sandbox::ContainerUsage& usage, std::uint64_t writtenBytes = 0);
+  sandbox::ContainerUsage usage(const std::string& id) override;
+  std::uint64_t writtenBytes(const std::string& id) override;
   std::uint64_t unlinkedBytes(const std::string&, dev_t) override { return 0; }
   /// The calling user, so that tests need no root.
   std::uint32_t hostId(std::uint32_t containerId) const override;
@@ -85,6 +89,8 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   std::vector<sandbox::ContainerSpec> starts_;
   std::vector<std::pair<std::string, int>> signals_;
   std::vector<std::string> removed_;
+  std::map<std::string, sandbox::ContainerUsage> usages_;
+  std::map<std::string, std::uint64_t> written_;
 };
 
 }  // namespace test

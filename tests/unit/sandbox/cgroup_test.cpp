@@ -28,6 +28,27 @@ TEST(CgroupTree, ReadsAV1Tree) {
   EXPECT_TRUE(tree.countsSwap());
 }
 
+TEST(CgroupTree, ReadsWhatAV1GroupUses) {
+  const sandbox_test::TemporaryFolder root;
+  for (const char* controller : {"memory", "pids", "cpuacct"})
+    std::filesystem::create_directories(root.path() / controller / "fairlead/web.1");
+  const auto write = [&](const char* file, const char* text) { std::ofstream(root.path() / file) << text; };
+  write("memory/fairlead/web.1/memory.usage_in_bytes", "5000\n");
+  write("memory/fairlead/web.1/memory.stat", "inactive_file 1\ntotal_inactive_file 2000\n");
+  write("memory/fairlead/web.1/memory.oom_control", "oom_kill 2\n");
+  write("cpuacct/fairlead/web.1/cpuacct.usage", "7000000\n");
+  write("pids/fairlead/web.1/pids.current", "4\n");
+  write("pids/fairlead/web.1/pids.events", "max 9\n");
+  const CgroupTree tree(root.path());
+  const ContainerUsage usage = tree.usage("/fairlead/web.1");
+  EXPECT_EQ(usage.memoryBytes, 3000u);
+  EXPECT_EQ(usage.cpu.count(), 7000);
+  EXPECT_EQ(usage.pids, 4);
+  EXPECT_EQ(usage.pidsRefused, 9u);
+  EXPECT_EQ(usage.oomKills, 2u);
+  EXPECT_EQ(tree.usage("/fairlead/web.2").memoryBytes, 0u);
+}
+
 TEST(CgroupTree, RemovesGroupsInEveryHierarchy) {
   const sandbox_test::TemporaryFolder root;
   for (const char* controller : {"memory", "pids"})

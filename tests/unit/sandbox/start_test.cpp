@@ -100,6 +100,35 @@ TEST_F(StartTest, OutlivesTheRuntimeObjectAndIsAdopted) {
   EXPECT_FALSE(second->status(spec.id));
 }
 
+TEST_F(StartTest, TellsWhatItUses) {
+  ContainerSpec spec = shell(
+      "dd if=/dev/zero of=/app/big bs=1M count=8 2>/dev/null; exec 9>/app/gone; rm /app/gone;"
+      "dd if=/dev/zero bs=1M count=4 >&9 2>/dev/null; while :; do :; done & (while :; do :; done) & "
+      "echo written; wait");
+  spec.limits.pids = 10;
+  runtime_->start(spec, log());
+  ASSERT_TRUE(logHolds("written"));
+  EXPECT_TRUE(eventually([&] { return runtime_->usage(spec.id).cpu > milliseconds(20); }));
+  const sandbox::ContainerUsage usage = runtime_->usage(spec.id);
+  EXPECT_GT(usage.memoryBytes, 0u);
+  EXPECT_GE(usage.pids, 4);
+  EXPECT_EQ(usage.pidsRefused, 0u);
+  EXPECT_GE(runtime_->writtenBytes(spec.id), 12u << 20);
+  EXPECT_LT(runtime_->writtenBytes(spec.id), 16u << 20);
+  runtime_->remove(spec.id);
+  EXPECT_EQ(runtime_->usage(spec.id).memoryBytes, 0u);
+  EXPECT_EQ(runtime_->writtenBytes(spec.id), 0u);
+}
+
+TEST_F(StartTest, CountsWhatItsLimitsRefuse) {
+  ContainerSpec spec =
+      shell("i=0; while [ $i -lt 8 ]; do sleep 60 & i=$((i+1)); done 2>/dev/null; echo forked; wait");
+  spec.limits.pids = 6;
+  runtime_->start(spec, log());
+  EXPECT_TRUE(eventually([&] { return runtime_->usage(spec.id).pidsRefused > 0; }));
+  runtime_->remove(spec.id);
+}
+
 TEST_F(StartTest, RemovesARunningContainer) {
   const ContainerSpec spec = shell("trap '' TERM; while :; do sleep 1; done");
   runtime_->start(spec, log());
