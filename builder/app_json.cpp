@@ -29,7 +29,8 @@ std::string quoted(const std::string& name) {
 JsonObject::Ptr objectAt(const JsonObject::Ptr& parent, const std::string& key) {
   const Var value = parent->get(key);
   if (value.isEmpty()) return nullptr;
-  if (value.type() != typeid(JsonObject::Ptr)) refuse(quoted(key) + " is not an object: write it between { and }");
+  if (value.type() != typeid(JsonObject::Ptr))
+    refuse(quoted(key) + " is not an object: write it between { and }");
   auto object = value.extract<JsonObject::Ptr>();
   if (object->size() > kMaxMembers) refuse(quoted(key) + " has more than 1000 members");
   return object;
@@ -38,7 +39,8 @@ JsonObject::Ptr objectAt(const JsonObject::Ptr& parent, const std::string& key) 
 JsonArray::Ptr arrayAt(const JsonObject::Ptr& parent, const std::string& key) {
   const Var value = parent->get(key);
   if (value.isEmpty()) return nullptr;
-  if (value.type() != typeid(JsonArray::Ptr)) refuse(quoted(key) + " is not a list: write it between [ and ]");
+  if (value.type() != typeid(JsonArray::Ptr))
+    refuse(quoted(key) + " is not a list: write it between [ and ]");
   auto array = value.extract<JsonArray::Ptr>();
   if (array->size() > kMaxMembers) refuse(quoted(key) + " has more than 1000 members");
   return array;
@@ -144,11 +146,8 @@ void readScripts(const JsonObject::Ptr& root, AppJson& result) {
 }
 
 void readHealthchecks(const JsonObject::Ptr& root, AppJson& result) {
-  const auto checks = objectAt(root, "healthchecks");
-  if (!checks) return;
-  for (const auto& type : checks->getNames()) {
-    if (const auto list = arrayAt(checks, type)) result.healthchecks.emplace(type, base::toJson(list));
-  }
+  if (const auto checks = objectAt(root, "healthchecks"))
+    result.healthchecks = store::parseChecks(checks, "app.json: healthchecks");
 }
 
 }  // namespace

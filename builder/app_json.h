@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "store/process_check.h"
+
 namespace builder {
 
 /// The members that count here; unknown ones are skipped. Immutable value. (Heroku Dev Center, app.json
@@ -31,8 +33,8 @@ struct AppJson {
   std::vector<std::string> buildpacks;  ///< URLs or names, in their order
   std::map<std::string, ConfigVar> env;
   std::map<std::string, ProcessType> formation;
-  std::map<std::string, std::string> scripts;       ///< "postdeploy", "test", ...
-  std::map<std::string, std::string> healthchecks;  ///< a process type's checks, as JSON text
+  std::map<std::string, std::string> scripts;  ///< "postdeploy", "test", ...
+  store::ProcessChecks healthchecks;
   std::vector<CronJob> cron;
 };
 

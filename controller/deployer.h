@@ -82,6 +82,7 @@ class Deployer {
     SourceTree tree;
     store::ConfigVars firstConfig;  // what app.json gives an app at its first deploy
     store::Formation firstFormation;
+    std::string checks;  // of app.json, at every deploy
   };
   void readAppJson(BuildRun& run, Source& source);
   SourceTree obtainTree(BuildRun& run, const std::filesystem::path& folder);

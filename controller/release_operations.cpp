@@ -79,7 +79,8 @@ Released releaseSlug(const CommandParts& parts, const store::App& app, const Slu
                                                    .layers = wish.slug.layers,
                                                    .processTypes = wish.slug.processTypes,
                                                    .defaultConfig = wish.slug.defaultConfig,
-                                                   .commitDescription = wish.slug.commitDescription})
+                                                   .commitDescription = wish.slug.commitDescription,
+                                                   .checks = wish.slug.checks})
                                       .id;
   const store::Release made = parts.releases.create(app, {.description = description,
                                                           .user = wish.user,

@@ -152,6 +152,7 @@ struct Slug {
   Time createdAt;
   bool collected = false;  ///< its layers were given up (Collector): nothing is released or downloaded of it
   std::string commitDescription = {};  ///< that was given with one that was uploaded
+  std::string checks = {};             ///< of its app.json: ProcessChecks as JSON (store/process_check.h)
 };
 
 /// Throws notFound, with what to do, for a slug without layers.

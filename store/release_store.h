@@ -40,6 +40,7 @@ struct NewSlug {
   ProcessTypes processTypes;
   ConfigVars defaultConfig;
   std::string commitDescription = {};
+  std::string checks = {};  ///< see Slug
 };
 
 /// Everything that appears with one release, in one transaction.
