@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -35,6 +36,17 @@ std::optional<std::uint64_t> parseMillis(const std::string& text) {
   return whole * kMillis + millis;
 }
 
+std::optional<std::string> ownValue(const std::map<std::string, std::string>& settings,
+                                    const std::string& name) {
+  const auto own = settings.find(name);
+  return own == settings.end() ? std::nullopt : std::optional(own->second);
+}
+
+/// Under which an app's settings hold the limit of a process type.
+std::string sizeSetting(const AppLimit& limit, const std::string& type) {
+  return std::string(limit.name) + "." + type;
+}
+
 struct Kind {
   const char* wanted;
   std::uint64_t least;
@@ -55,19 +67,33 @@ Kind kindOf(const AppLimit& limit) {
   return {"a whole number", 1, kMaxCount};
 }
 
+const AppLimit* findLimit(std::span<const AppLimit> limits, const std::string& name) {
+  const auto found =
+      std::find_if(limits.begin(), limits.end(), [&](const AppLimit& each) { return each.name == name; });
+  return found == limits.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 const AppLimit& appLimit(const std::string& name) {
-  const auto found = std::find_if(kAppLimits.begin(), kAppLimits.end(),
-                                  [&](const AppLimit& each) { return each.name == name; });
-  if (found != kAppLimits.end()) return *found;
+  if (const AppLimit* found = findLimit(kAppLimits, name)) return *found;
+  if (const AppLimit* found = findLimit(kProcessLimits, name)) return *found;
   std::vector<std::string> names;
   for (const AppLimit& each : kAppLimits)
+    names.emplace_back(each.name);
+  for (const AppLimit& each : kProcessLimits)
     names.emplace_back(each.name);
   const std::string near = base::nearest(name, names);
   throw Error(Errc::invalidArgument,
               "there is no limit \"" + base::printable(name) + "\"" +
                   (near.empty() ? ": list them with fairlead limits" : ": did you mean " + near + "?"));
+}
+
+const AppLimit& buildLimit(const std::string& name) {
+  if (findLimit(kProcessLimits, name) != nullptr)
+    throw Error(Errc::invalidArgument,
+                name + " is set for each process type: fairlead ps:type web=512M,0.5cpu,256pids,1Gdisk");
+  return appLimit(name);
 }
 
 std::uint64_t parseLimit(const AppLimit& limit, const std::string& text) {
@@ -120,6 +146,8 @@ AppLimits::AppLimits(LimitValues defaults, LimitValues maxima)
     : defaults_(std::move(defaults)), maxima_(std::move(maxima)) {
   for (const AppLimit& limit : kAppLimits)
     CHECK(defaults_.contains(std::string(limit.name)));
+  for (const AppLimit& limit : kProcessLimits)
+    CHECK(defaults_.contains(std::string(limit.name)));
 }
 
 std::uint64_t AppLimits::maximum(const AppLimit& limit) const {
@@ -139,11 +167,64 @@ std::string AppLimits::accept(const AppLimit& limit, const std::string& text) co
 
 std::uint64_t AppLimits::effective(const AppLimit& limit,
                                    const std::map<std::string, std::string>& settings) const {
-  const auto own = settings.find(std::string(limit.name));
-  if (own == settings.end()) return standard(limit);
-  const std::uint64_t value = parseLimit(limit, own->second);
+  return effective(limit, ownValue(settings, std::string(limit.name)));
+}
+
+std::uint64_t AppLimits::effective(const AppLimit& limit, const std::optional<std::string>& own) const {
+  if (!own) return standard(limit);
+  const std::uint64_t value = parseLimit(limit, *own);
   const std::uint64_t most = maximum(limit);
   return most != 0 && (value == 0 || value > most) ? most : value;
+}
+
+SettingChanges AppLimits::sizeChanges(const std::string& type, const std::string& text) const {
+  SettingChanges changes;
+  if (text == "default") {
+    for (const AppLimit& limit : kProcessLimits)
+      changes[sizeSetting(limit, type)] = std::nullopt;
+    return changes;
+  }
+  for (const std::string& item : base::split(text, ',')) {
+    const std::size_t unit = item.find_first_not_of("0123456789.");
+    const std::string suffix = unit == std::string::npos ? "" : item.substr(unit);
+    const auto [name, cut] = [&]() -> std::pair<const char*, std::size_t> {
+      if (suffix == "cpu" || suffix == "cpus") return {"process_cpus", suffix.size()};
+      if (suffix == "pid" || suffix == "pids") return {"process_pids", suffix.size()};
+      if (suffix.ends_with("disk")) return {"process_disk_bytes", 4};
+      return {"process_memory_bytes", 0};
+    }();
+    const AppLimit& limit = appLimit(name);
+    const std::string value = item.substr(0, item.size() - cut);
+    const bool isSize = limit.unit == AppLimit::Unit::bytes;
+    if (item.empty() || (isSize && !base::parseSize(value)))
+      throw Error(Errc::invalidArgument, "\"" + base::printable(text) +
+                                             "\" is no size of processes: write 512M, or "
+                                             "512M,0.5cpu,256pids,1Gdisk, or default");
+    if (!changes.emplace(sizeSetting(limit, type), accept(limit, value)).second)
+      throw Error(Errc::invalidArgument, "\"" + base::printable(text) + "\" says one limit twice");
+  }
+  return changes;
+}
+
+runner::ProcessSize AppLimits::sizeOf(const std::map<std::string, std::string>& settings,
+                                      const std::string& type) const {
+  const auto of = [&](const char* name) {
+    const AppLimit& limit = appLimit(name);
+    return effective(limit, ownValue(settings, sizeSetting(limit, type)));
+  };
+  return {.memoryBytes = of("process_memory_bytes"),
+          .cpus = static_cast<double>(of("process_cpus")) / static_cast<double>(kMillis),
+          .pids = static_cast<std::int64_t>(of("process_pids")),
+          .diskBytes = of("process_disk_bytes")};
+}
+
+std::map<std::string, runner::ProcessSize> AppLimits::ownSizes(
+    const std::map<std::string, std::string>& settings, const store::ProcessTypes& types) const {
+  std::map<std::string, runner::ProcessSize> sizes;
+  for (const auto& [type, command] : types)
+    for (const AppLimit& limit : kProcessLimits)
+      if (settings.contains(sizeSetting(limit, type))) sizes[type] = sizeOf(settings, type);
+  return sizes;
 }
 
 builder::BuildLimits AppLimits::ofBuild(const std::map<std::string, std::string>& settings) const {

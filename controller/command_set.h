@@ -177,6 +177,7 @@ std::vector<CommandSpec> appCommands();
 std::vector<CommandSpec> backupCommands();
 std::vector<CommandSpec> buildpackCommands();
 std::vector<CommandSpec> collectionCommands();
+std::vector<CommandSpec> checkCommands();
 std::vector<CommandSpec> configCommands();
 std::vector<CommandSpec> doctorCommands();
 std::vector<CommandSpec> domainCommands();

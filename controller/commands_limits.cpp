@@ -48,7 +48,7 @@ int setLimits(const Invocation& call) {
     if (equals == std::string::npos)
       throw base::Error(base::Errc::invalidArgument,
                         "\"" + base::printable(word) + "\" is not NAME=VALUE, like build_memory_bytes=2G");
-    const AppLimit& limit = appLimit(word.substr(0, equals));
+    const AppLimit& limit = buildLimit(word.substr(0, equals));
     changes[std::string(limit.name)] = call.parts.limits.accept(limit, word.substr(equals + 1));
   }
   call.parts.store.changeSettings(app.id, changes);
@@ -59,7 +59,7 @@ int unsetLimits(const Invocation& call) {
   const store::App app = call.app();
   std::map<std::string, std::optional<std::string>> changes;
   for (const std::string& name : call.args)
-    changes[std::string(appLimit(name).name)] = std::nullopt;
+    changes[std::string(buildLimit(name).name)] = std::nullopt;
   call.parts.store.changeSettings(app.id, changes);
   return listLimits(call);
 }

@@ -1,5 +1,8 @@
-// ps, ps:scale, ps:restart, ps:stop, logs
+// ps, ps:scale, ps:type, ps:restart, ps:stop, logs
+#include <cmath>
+
 #include "base/error.h"
+#include "base/size.h"
 #include "base/strings.h"
 #include "controller/command_set.h"
 #include "controller/process_operations.h"
@@ -17,22 +20,89 @@ base::JsonArray::Ptr processesJson(const Invocation& call, const store::App& app
   return json;
 }
 
+/// Of one processor.
+std::string percent(double cpus) {
+  constexpr double kHundred = 100;
+  return std::to_string(std::lround(cpus * kHundred)) + "%";
+}
+
+std::string noteOf(const runner::ProcessStatus& process) {
+  std::vector<std::string> notes;
+  if (!process.notReady.empty()) notes.push_back("not ready: " + process.notReady);
+  if (process.restarts > 0)
+    notes.push_back(std::to_string(process.restarts) + (process.restarts == 1 ? " restart" : " restarts"));
+  if (!process.lastExit.empty()) notes.push_back("last " + process.lastExit);
+  return base::join(notes, ", ");
+}
+
+/// What a crashed process wrote at last.
+std::string lastWords(const Invocation& call, const store::App& app, const runner::ProcessStatus& process) {
+  constexpr std::size_t kLines = 5;
+  const auto lines =
+      call.parts.appLog.read(app.name, {.lines = kLines, .process = process.name, .source = "app"});
+  if (lines.empty()) return "";
+  std::string text = "\n" + process.name + " wrote at last:\n";
+  for (const runner::LogLine& line : lines)
+    text += "  " + line.format() + "\n";
+  return text;
+}
+
 int showProcesses(const Invocation& call) {
   const store::App app = call.app();
   std::vector<std::vector<std::string>> rows;
+  std::string crashes;
   for (const runner::ProcessStatus& process : processesOf(call.parts, app)) {
-    std::string note = process.restarts == 0 ? "" : std::to_string(process.restarts) + " restarts";
-    if (!process.lastExit.empty()) note += (note.empty() ? "" : ", last ") + process.lastExit;
+    const bool lives = process.state != runner::ProcessState::crashed;
     rows.push_back(
         {process.name + ":",
          std::string(runner::name(process.state)) + " " + base::toAge(process.since, call.parts.clock.now()),
-         process.release.str(), process.command, note});
+         process.release.str(), process.node,
+         lives ? base::formatBytes(process.memoryBytes) + "/" + base::exactSize(process.size.memoryBytes)
+               : "",
+         lives ? percent(process.cpus) + " cpu" : "", process.command, noteOf(process)});
+    if (!lives) crashes += lastWords(call, app, process);
   }
   call.print(processesJson(call, app),
              rows.empty() ? "No processes run: push an app, or scale it with fairlead ps:scale web=1 -a " +
                                 app.name.str() + "\n"
-                          : table(rows));
+                          : table(rows) + crashes);
   return 0;
+}
+
+base::JsonArray::Ptr sizesJson(const std::map<std::string, runner::ProcessSize>& sizes) {
+  auto json = base::makeJsonArray();
+  for (const auto& [type, size] : sizes) {
+    auto object = base::makeJsonObject();
+    object->set("type", type);
+    object->set("size", runner::describe(size));
+    setSize(object, size);
+    json->add(object);
+  }
+  return json;
+}
+
+int size(const Invocation& call) {
+  const store::App app = call.app();
+  SizeWish wish;
+  for (const std::string& word : call.args) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw base::Error(
+          base::Errc::invalidArgument,
+          "\"" + base::printable(word) + "\" is not of the form TYPE=SIZE, like web=512M,0.5cpu");
+    wish.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+  }
+  const runner::LaunchResult result =
+      wish.empty() ? runner::Launched{} : resizeApp(call.parts, app, wish, call.caller.user);
+  std::map<std::string, runner::ProcessSize> sizes;
+  std::vector<std::vector<std::string>> rows;
+  const auto settings = call.parts.store.settings(app.id);
+  for (const FormationEntry& entry : formationOf(call.parts, app)) {
+    const runner::ProcessSize each = sizes[entry.type] = call.parts.limits.sizeOf(settings, entry.type);
+    rows.push_back({entry.type + ":", runner::describe(each)});
+  }
+  return reportLaunch(call, app, result, sizesJson(sizes),
+                      rows.empty() ? "Nothing is deployed yet: push first\n" : table(rows));
 }
 
 std::string describe(const store::Formation& formation) {
@@ -114,6 +184,14 @@ std::vector<CommandSpec> processCommands() {
        50,
        {},
        scale,
+       Action::operateApp},
+      {"ps:type",
+       "[TYPE=SIZE...] -a APP",
+       "show or set what a process of a type may take: web=512M,0.5cpu,256pids,1Gdisk",
+       0,
+       50,
+       {},
+       size,
        Action::operateApp},
       {"ps:restart", "[NAME] -a APP", "replace processes by new ones", 0, 1, {}, restart, Action::operateApp},
       {"ps:stop",

@@ -28,18 +28,27 @@ int countAfter(const std::string& word, int before) {
   return std::clamp(word[0] == '+' ? before + count : before - count, 0, kMaxProcesses);
 }
 
+void requireType(const std::string& type, const store::ProcessTypes& types) {
+  if (types.contains(type)) return;
+  std::vector<std::string> known;
+  for (const auto& [name, command] : types)
+    known.push_back(name);
+  throw Error(Errc::notFound, "there is no process type \"" + base::printable(type) + "\": this app has " +
+                                  base::join(known, ", "));
+}
+
+store::ProcessTypes currentTypes(const CommandParts& parts, const store::App& app, const std::string& then) {
+  const store::Release current = parts.store.currentRelease(app.id);
+  if (!current.slug) throw Error(Errc::conflict, "nothing is deployed yet: push first, then " + then);
+  return parts.store.getSlug(*current.slug).processTypes;
+}
+
 void apply(const std::pair<std::string, std::string>& wish, const store::ProcessTypes& types,
            store::Formation& formation) {
   const auto& [type, count] = wish;
   if (type == kReleaseType)
     throw Error(Errc::invalidArgument, "release runs once with each release: it cannot be scaled");
-  if (!types.contains(type)) {
-    std::vector<std::string> known;
-    for (const auto& [name, command] : types)
-      known.push_back(name);
-    throw Error(Errc::notFound, "there is no process type \"" + base::printable(type) + "\": this app has " +
-                                    base::join(known, ", "));
-  }
+  requireType(type, types);
   formation[type] = countAfter(count, formation[type]);
 }
 
@@ -56,9 +65,7 @@ Scaled scaleApp(const CommandParts& parts, const store::App& app, const ScaleWis
                 const std::string& user) {
   const auto lease = parts.locks.lock(app.id);
   const store::Formation before = parts.store.formation(app.id);
-  const store::Release current = parts.store.currentRelease(app.id);
-  if (!current.slug) throw Error(Errc::conflict, "nothing is deployed yet: push first, then scale");
-  const store::ProcessTypes types = parts.store.getSlug(*current.slug).processTypes;
+  const store::ProcessTypes types = currentTypes(parts, app, "scale");
   Scaled scaled{.result = runner::Launched{}, .formation = before};
   for (const auto& each : wish)
     apply(each, types, scaled.formation);
@@ -69,6 +76,35 @@ Scaled scaleApp(const CommandParts& parts, const store::App& app, const ScaleWis
   else
     parts.appLog.append(app.name, "api", "scaled to " + describe(scaled.formation) + " by " + user);
   return scaled;
+}
+
+runner::LaunchResult resizeApp(const CommandParts& parts, const store::App& app, const SizeWish& wish,
+                               const std::string& user) {
+  const auto lease = parts.locks.lock(app.id);
+  const store::ProcessTypes types = currentTypes(parts, app, "set sizes");
+  const auto before = parts.store.settings(app.id);
+  SettingChanges changes, back;
+  std::vector<std::string> words;
+  for (const auto& [type, size] : wish) {
+    requireType(type, types);
+    for (auto& [name, value] : parts.limits.sizeChanges(type, size)) {
+      const auto old = before.find(name);
+      back[name] = old == before.end() ? std::nullopt : std::optional(old->second);
+      changes[name] = std::move(value);
+    }
+    words.push_back(type + "=" + size);
+  }
+  parts.store.changeSettings(app.id, changes);
+  runner::LaunchResult result = parts.releases.reconcile(app);
+  if (std::holds_alternative<runner::LaunchFailed>(result))
+    parts.store.changeSettings(app.id, back);
+  else
+    parts.appLog.append(app.name, "api", "sized " + base::join(words, " ") + " by " + user);
+  return result;
+}
+
+void requireProcessType(const CommandParts& parts, const store::App& app, const std::string& type) {
+  requireType(type, currentTypes(parts, app, "say how its processes are checked"));
 }
 
 runner::LaunchResult restartProcesses(const CommandParts& parts, const store::App& app,

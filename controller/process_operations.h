@@ -22,6 +22,16 @@ struct Scaled {
 /// does not have, invalidArgument for a count that is none.
 Scaled scaleApp(const CommandParts& parts, const store::App& app, const ScaleWish& wish,
                 const std::string& user);
+/// A process type and its size as people write it: "512M,0.5cpu", "default".
+using SizeWish = std::vector<std::pair<std::string, std::string>>;
+/// All of the wish or nothing: processes of these types are replaced as in a deploy, and the sizes are as
+/// before when they do not come up. Throws as scaleApp(), and invalidArgument for a size that is none or is
+/// more than the server allows.
+runner::LaunchResult resizeApp(const CommandParts& parts, const store::App& app, const SizeWish& wish,
+                               const std::string& user);
+/// Throws conflict before the first deploy, notFound for a type that the current slug does not have.
+void requireProcessType(const CommandParts& parts, const store::App& app, const std::string& type);
+
 /// All processes, those of a type, or one by its name; throws notFound.
 runner::LaunchResult restartProcesses(const CommandParts& parts, const store::App& app,
                                       const std::string& processOrType);

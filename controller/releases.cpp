@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "controller/app_features.h"
+#include "controller/check_operations.h"
 #include "controller/source_tree.h"
 #include "registry/release_image.h"
 
@@ -38,8 +39,8 @@ store::Formation nextFormation(const store::Formation& now, const store::Process
 }
 
 Releases::Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine,
-                   runner::AppLog& log, const base::Clock& clock)
-    : store_(store), blobs_(blobs), engine_(engine), log_(log), clock_(clock) {}
+                   runner::AppLog& log, const AppLimits& limits, const base::Clock& clock)
+    : store_(store), blobs_(blobs), engine_(engine), log_(log), limits_(limits), clock_(clock) {}
 
 /// What a process may want to know about itself: under our names, and on request under Heroku's.
 void Releases::addMetadata(store::ConfigVars& environment, const store::App& app,
@@ -144,6 +145,10 @@ std::optional<runner::Deployment> Releases::deployment(const store::App& app, co
   addMetadata(deployment.environment, app, release, slug);
   deployment.types = slug.processTypes;
   deployment.formation = store_.formation(app.id);
+  const auto settings = store_.settings(app.id);
+  deployment.sizes = limits_.ownSizes(settings, slug.processTypes);
+  deployment.checks =
+      store::mergeChecks(store::parseChecksText(slug.checks, "the slug's checks"), ownChecks(settings));
   return deployment;
 }
 

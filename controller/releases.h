@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "controller/app_limits.h"
 #include "controller/app_locks.h"
 #include "registry/start_layers.h"
 #include "runner/app_log.h"
@@ -54,7 +55,7 @@ inline constexpr std::string_view kReleaseType = "release";
 class Releases {
  public:
   Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine, runner::AppLog& log,
-           const base::Clock& clock);
+           const AppLimits& limits, const base::Clock& clock);
 
   /// Called with each release that serves from now on, on the thread that launched it. Set before the first
   /// call of another function.
@@ -88,6 +89,7 @@ class Releases {
   store::BlobStore& blobs_;
   runner::Engine& engine_;
   runner::AppLog& log_;
+  const AppLimits& limits_;
   const base::Clock& clock_;
   registry::StartLayers startLayers_{blobs_};
   std::function<void(const store::App&, const store::Release&)> onServing_ = [](const store::App&,

@@ -277,6 +277,14 @@ JsonObject::Ptr renderSlug(const store::App& app, const store::PendingSlug& slug
   return json;
 }
 
+void setSize(JsonObject::Ptr json, const runner::ProcessSize& size) {
+  const Poco::Dynamic::Var none;
+  json->set("memory_bytes", size.memoryBytes);
+  json->set("cpus", size.cpus > 0 ? Poco::Dynamic::Var(size.cpus) : none);
+  json->set("pids", size.pids);
+  json->set("disk_bytes", size.diskBytes > 0 ? Poco::Dynamic::Var(size.diskBytes) : none);
+}
+
 JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus& process) {
   auto json = makeJsonObject();
   json->set("id", derivedUuid("process " + app.uuid, process.name + " " + base::toRfc3339(process.since)));
@@ -287,6 +295,16 @@ JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus
   json->set("command", process.command);
   json->set("restarts", process.restarts);
   if (!process.lastExit.empty()) json->set("last_exit", process.lastExit);
+  json->set("node", process.node);
+  if (!process.address.empty()) json->set("address", process.address);
+  json->set("ready", process.notReady.empty());
+  auto usage = makeJsonObject();
+  usage->set("memory_bytes", process.memoryBytes);
+  usage->set("cpus", process.cpus);
+  json->set("usage", usage);
+  auto limits = makeJsonObject();
+  setSize(limits, process.size);
+  json->set("limits", limits);
   auto release = makeJsonObject();
   release->set("version", process.release.number);
   json->set("release", release);

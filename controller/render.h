@@ -47,6 +47,8 @@ base::JsonObject::Ptr renderBuild(const store::App& app, const store::Build& bui
 base::JsonObject::Ptr renderSlug(const store::App& app, const store::Slug& slug);
 /// "size" is null until its content is there.
 base::JsonObject::Ptr renderSlug(const store::App& app, const store::PendingSlug& slug);
+/// memory_bytes, cpus, pids and disk_bytes, which are null where nothing limits them.
+void setSize(base::JsonObject::Ptr json, const runner::ProcessSize& size);
 base::JsonObject::Ptr renderProcess(const store::App& app, const runner::ProcessStatus& process);
 base::JsonObject::Ptr renderKey(const store::Key& key);
 base::JsonObject::Ptr renderConfig(const store::ConfigVars& config);

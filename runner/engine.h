@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -14,8 +15,20 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "store/model.h"
+#include "store/process_check.h"
 
 namespace runner {
+
+/// What one process may take; 0: no limit, where that is said.
+struct ProcessSize {
+  std::uint64_t memoryBytes = 512ull << 20;
+  double cpus = 0;              ///< processors; 0: all, shared fairly
+  std::int64_t pids = 1024;     ///< processes and threads
+  std::uint64_t diskBytes = 0;  ///< written outside its volumes and /tmp; 0: any
+  auto operator<=>(const ProcessSize&) const = default;
+};
+/// "512M, 0.5 cpu, 1024 pids, 1G disk"; what is not limited is left out.
+std::string describe(const ProcessSize& size);
 
 /// Desired state of one app: what shall run.
 struct Deployment {
@@ -25,7 +38,9 @@ struct Deployment {
       layers;  ///< of the release's image, bottom first: stack run image, slug, start layer
   store::ConfigVars environment;  ///< config vars over defaults; PORT, DYNO, HOME are added by the engine
   store::ProcessTypes types;
-  store::Formation formation;  ///< types not named here run 0
+  store::Formation formation;                     ///< types not named here run 0
+  std::map<std::string, ProcessSize> sizes = {};  ///< of types that have one of their own
+  store::ProcessChecks checks = {};  ///< of types with other checks than "the port is open", "it runs"
 };
 
 struct Launched {};
@@ -51,6 +66,11 @@ struct ProcessStatus {
   int restarts = 0;
   std::string lastExit;  ///< "exit status 1", or empty
   std::string address;   ///< HOST:PORT for web processes, else empty
+  ProcessSize size;
+  std::uint64_t memoryBytes = 0;  ///< in use, some seconds ago
+  double cpus = 0;                ///< processors that were busy with it during the last seconds
+  std::string node;               ///< the machine that it runs on
+  std::string notReady = {};      ///< why the router leaves it out although it is up; empty: it does not
 };
 
 /// How an app is reached beside APP.DOMAIN.

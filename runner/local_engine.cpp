@@ -9,6 +9,7 @@
 #include "runner/detail/engine_parts.h"
 #include "runner/detail/launch.h"
 #include "runner/detail/launch_plan.h"
+#include "runner/detail/process_meter.h"
 #include "runner/detail/supervisor.h"
 
 namespace runner {
@@ -31,6 +32,7 @@ class LocalEngine : public Engine {
     for (const auto& [app, routes] : parts_.config.routes)
       parts_.table.setRoutes(app, routes);
     recover();
+    meter_.emplace(parts_);
     supervisor_.emplace(parts_);
   }
 
@@ -39,6 +41,7 @@ class LocalEngine : public Engine {
     const auto hold = parts_.locks.acquire(deployment.app, stop);
     removeLeftovers([&](const std::string& id) { return detail::isContainerOf(deployment.app, id); });
     const auto plan = detail::planDeploy(deployment, parts_.table.of(deployment.app));
+    setChecks(deployment, plan);
     LaunchResult result = detail::launch(
         parts_, deployment, plan, progress ? progress : [](std::string_view) {}, stop);
     note(deployment, plan, result);
@@ -96,8 +99,10 @@ class LocalEngine : public Engine {
     });
     std::vector<ProcessStatus> list;
     list.reserve(present.size());
-    for (const Process& process : present)
+    for (const Process& process : present) {
       list.push_back(detail::statusOf(process));
+      list.back().node = parts_.config.node;
+    }
     return list;
   }
 
@@ -112,6 +117,24 @@ class LocalEngine : public Engine {
   }
 
  private:
+  /// Of the processes that stay as they are: their checks count from now on.
+  void setChecks(const Deployment& deployment, const detail::LaunchPlan& plan) {
+    for (const Process& process : parts_.table.of(deployment.app)) {
+      const bool stays = process.phase != Phase::stopping &&
+                         std::find(plan.retire.begin(), plan.retire.end(), process.key) == plan.retire.end();
+      const auto wanted = stays ? detail::checksOf(deployment, process.type) : nullptr;
+      const bool same = wanted && process.checks ? *wanted == *process.checks : wanted == process.checks;
+      if (!stays || same) continue;
+      parts_.table.update(process.key, [&](Process& current) {
+        current.setChecks(wanted);
+        // It is up: what is asked at the start was answered.
+        for (detail::CheckState& state : current.checkStates)
+          state.passed = current.phase == Phase::up;
+      });
+    }
+    parts_.health.lookAgain();
+  }
+
   void retireAll(const std::vector<Process>& present) {
     std::vector<std::uint64_t> keys;
     for (const Process& process : present) {
@@ -150,7 +173,8 @@ class LocalEngine : public Engine {
           const bool lives = process.phase == Phase::up || process.phase == Phase::starting;
           if (!lives) process.phase = Phase::stopping;
           process.serving = process.phase == Phase::up;
-          process.startedSteady = std::chrono::steady_clock::now();
+          process.startedSteady = process.usageAt = std::chrono::steady_clock::now();
+          process.usage = parts_.runtime.usage(process.container);
           parts_.table.add(std::move(process));
         } else {
           log_.info("process ended while the server was not running",
@@ -175,7 +199,8 @@ class LocalEngine : public Engine {
 
   detail::EngineParts parts_;
   base::Log log_{"runner"};
-  std::optional<detail::Supervisor> supervisor_;  // last: its thread uses parts_
+  std::optional<detail::ProcessMeter> meter_;  // from here on last: their threads use parts_
+  std::optional<detail::Supervisor> supervisor_;
 };
 
 }  // namespace

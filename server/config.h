@@ -81,6 +81,8 @@ struct Config {
   std::uint64_t stopGraceS = 30;
   std::uint64_t processMemoryBytes = 512ull << 20;
   std::uint64_t processPids = 1024;
+  std::uint64_t processCpuMillis = 0;  ///< 0: all
+  std::uint64_t processDiskBytes = 2ull << 30;
   std::uint64_t gcKeepReleases = 20;
   std::uint64_t gcKeepDays = 30;
   std::uint64_t gcGraceS = 3600;

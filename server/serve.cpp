@@ -34,10 +34,10 @@
 #include "controller/domain_operations.h"
 #include "controller/http_api.h"
 #include "controller/log_drains.h"
-#include "controller/release_phase.h"
 #include "controller/push_gateway.h"
 #include "controller/recovery.h"
 #include "controller/registry_access.h"
+#include "controller/release_phase.h"
 #include "controller/rendezvous.h"
 #include "controller/restore.h"
 #include "gitd/metered_handler.h"
@@ -146,20 +146,6 @@ builder::BuilderConfig builderConfig(const Config& config, const controller::Dat
           .caBundle = existing(config.caBundle)};
 }
 
-runner::LocalEngineConfig engineConfig(const Config& config, const controller::DataFolder& folder,
-                                       std::map<store::AppName, runner::AppRoutes> routes) {
-  runner::LocalEngineConfig engine;
-  engine.routes = std::move(routes);
-  engine.domain = config.domain;
-  engine.stateFolder = folder.processes();
-  engine.portTimeout = std::chrono::seconds(config.portTimeoutS);
-  engine.stopGrace = std::chrono::seconds(config.stopGraceS);
-  engine.processMemoryBytes = config.processMemoryBytes;
-  engine.processPids = static_cast<std::int64_t>(config.processPids);
-  engine.caBundle = existing(config.caBundle);
-  return engine;
-}
-
 controller::AppLimits appLimits(const Config& config) {
   return {{{"build_cpus", config.buildCpuMillis},
            {"build_disk_bytes", config.buildDiskBytes},
@@ -168,10 +154,33 @@ controller::AppLimits appLimits(const Config& config) {
            {"build_memory_bytes", config.buildMemoryBytes},
            {"build_pids", config.buildPids},
            {"build_timeout_s", config.buildTimeoutS},
+           {"process_cpus", config.processCpuMillis},
+           {"process_disk_bytes", config.processDiskBytes},
+           {"process_memory_bytes", config.processMemoryBytes},
+           {"process_pids", config.processPids},
            {"slug_max_bytes", config.slugMaxBytes},
            {"slug_max_expanded_bytes", config.slugMaxExpandedBytes},
            {"slug_max_files", config.slugMaxFiles}},
           config.appLimitsMax};
+}
+
+std::string machineName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+runner::LocalEngineConfig engineConfig(const Config& config, const controller::DataFolder& folder,
+                                       std::map<store::AppName, runner::AppRoutes> routes) {
+  runner::LocalEngineConfig engine;
+  engine.routes = std::move(routes);
+  engine.domain = config.domain;
+  engine.stateFolder = folder.processes();
+  engine.portTimeout = std::chrono::seconds(config.portTimeoutS);
+  engine.stopGrace = std::chrono::seconds(config.stopGraceS);
+  engine.size = appLimits(config).sizeOf({}, "");
+  engine.node = machineName();
+  engine.caBundle = existing(config.caBundle);
+  return engine;
 }
 
 controller::LocalReceivers localReceivers(const Config& config) {
@@ -323,12 +332,11 @@ std::unique_ptr<controller::Rendezvous> makeRendezvous(const Config& config,
     files = base::keepSelfSigned(folder.keys(), "rendezvous", urls.host());
   try {
     return std::make_unique<controller::Rendezvous>(
-        controller::RendezvousConfig{
-            .certificate = files.certificate,
-            .key = files.key,
-            .maxWaiting = static_cast<std::size_t>(config.rendezvousMaxWaiting),
-            .secretLifetime = std::chrono::seconds(config.rendezvousSecretS),
-            .greeting = std::chrono::seconds(config.rendezvousGreetingS)},
+        controller::RendezvousConfig{.certificate = files.certificate,
+                                     .key = files.key,
+                                     .maxWaiting = static_cast<std::size_t>(config.rendezvousMaxWaiting),
+                                     .secretLifetime = std::chrono::seconds(config.rendezvousSecretS),
+                                     .greeting = std::chrono::seconds(config.rendezvousGreetingS)},
         base::listenTcp(config.rendezvousListen, "rendezvous_listen"), clock);
   } catch (base::Error& error) {
     throw error.addContext("rendezvous_listen, with tls_certificate and tls_key");
@@ -401,10 +409,10 @@ int run(const Config& config) {
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
   controller::StackService stacks(store, blobs, clock);
-  controller::Releases releases(store, blobs, *engine, appLog, clock);
-  controller::ReleasePhase releasePhase({.maxOutputBytes = config.buildLogMaxBytes,
-                                         .timeout = std::chrono::seconds(config.releaseTimeoutS)},
-                                        folder, store, *oneOffs);
+  controller::Releases releases(store, blobs, *engine, appLog, limits, clock);
+  controller::ReleasePhase releasePhase(
+      {.maxOutputBytes = config.buildLogMaxBytes, .timeout = std::chrono::seconds(config.releaseTimeoutS)},
+      folder, store, *oneOffs);
   releases.beforeLaunch([&releasePhase](const auto& app, const auto& deployment, const auto& progress) {
     return releasePhase.run(app, deployment, progress);
   });
@@ -445,16 +453,37 @@ int run(const Config& config) {
   controller::Backups backups({folder, store, blobs, collection, clock});
   const controller::Doctor doctor(doctorSettings(config), clock);
   const auto rendezvous = makeRendezvous(config, folder, urls, clock);
-  const controller::CommandParts control{
-      folder,    urls,         store,
-      accounts,  access,       keysAndTokens,
-      deployer,  releases,     stacks,
-      *engine,   appLog,       *runtime,
-      locks,     collection,   scrubbing,
-      publisher, publications, credentials,
-      web,       limits,       sources,
-      buildView, clock,        [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); },
-      serviceLimits(config), oneOffs.get(), &drains, &releasePhase, &backups, &doctor, rendezvous.get()};
+  const controller::CommandParts control{folder,
+                                         urls,
+                                         store,
+                                         accounts,
+                                         access,
+                                         keysAndTokens,
+                                         deployer,
+                                         releases,
+                                         stacks,
+                                         *engine,
+                                         appLog,
+                                         *runtime,
+                                         locks,
+                                         collection,
+                                         scrubbing,
+                                         publisher,
+                                         publications,
+                                         credentials,
+                                         web,
+                                         limits,
+                                         sources,
+                                         buildView,
+                                         clock,
+                                         [&shutdown](bool stopProcesses) { shutdown.ask(stopProcesses); },
+                                         serviceLimits(config),
+                                         oneOffs.get(),
+                                         &drains,
+                                         &releasePhase,
+                                         &backups,
+                                         &doctor,
+                                         rendezvous.get()};
   const RendezvousEnd rendezvousEnd{rendezvous.get()};
   controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
@@ -488,8 +517,7 @@ int run(const Config& config) {
     base::Log("server").info("ssh host key", {{"fingerprint", fingerprint}});
   gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered, metrics);
   const controller::Endpoints endpoints{ssh.address(), http->address(), router->address(),
-                                        router->tlsAddress(),
-                                        rendezvous ? rendezvous->address() : ""};
+                                        router->tlsAddress(), rendezvous ? rendezvous->address() : ""};
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });
   stacks.createMissing(config.defaultStack, console);

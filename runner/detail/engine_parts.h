@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "runner/detail/health_checks.h"
 #include "runner/detail/process.h"
 #include "runner/detail/process_table.h"
 #include "runner/local_engine.h"
@@ -48,7 +49,16 @@ struct EngineParts {
   ProcessTable table{};
   ChangeLocks locks{};
   RoutePublisher publisher{router, table, config.domain};
+  HealthChecks health{{.listenTimeout = config.portTimeout}, table, runtime, [this](const Process& process) {
+                        changeReadiness(process);
+                      }};
+
+  /// A process has become ready, or is not any more.
+  void changeReadiness(const Process& process);
 };
+
+/// How a process ended, in words, with the limit that was behind it. Before its container is removed.
+std::string describeEnd(EngineParts& parts, const Process& process, const base::ExitStatus& exit);
 
 /// A started container as a process of the table, phase launching.
 Process startProcess(EngineParts& parts, const Deployment& deployment, const std::string& type, int index);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/guarded.h"
+#include "base/size.h"
 #include "runner/detail/cri_log.h"
 #include "runner/detail/port_check.h"
 
@@ -40,6 +41,7 @@ class NewProcesses {
   void start(const Deployment& deployment, const Slot& slot) {
     const std::uint64_t key = parts_.table.add(startProcess(parts_, deployment, slot.type, slot.index));
     keys_.with([&](auto& list) { list.push_back(key); });
+    parts_.health.lookAgain();
   }
 
   std::vector<std::uint64_t> keys() const {
@@ -107,11 +109,16 @@ Verdict check(EngineParts& parts, const Process& process) {
   const std::string port = std::to_string(parts.config.port);
   if (!status || !status->running) {
     const base::ExitStatus exit = status ? status->exit : base::ExitStatus{.code = 0, .signal = 9};
-    if (process.isWeb()) return {false, describeExit(exit) + " before it opened port " + port};
+    if (process.isWeb()) return {false, describeEnd(parts, process, exit) + " before it opened port " + port};
     // Ending with 0 is no failure of the release; the supervisor starts it again like any other end.
     if (exit.ok()) return {true, ""};
-    return {false, describeExit(exit) + " within its first " + seconds(parts.config.workerCheck)};
+    return {false,
+            describeEnd(parts, process, exit) + " within its first " + seconds(parts.config.workerCheck)};
   }
+  const Health health = healthOf(process);
+  if (!health.startProblem.empty()) return {false, health.startProblem};
+  if (!health.started) return {};
+  if (!hasDefaultStart(process)) return {true, ""};
   if (!process.isWeb()) return {age >= parts.config.workerCheck, ""};
   if (acceptsConnections(process.address, milliseconds(50))) return {true, ""};
   if (age >= parts.config.portTimeout)
@@ -156,6 +163,22 @@ std::optional<LaunchFailed> awaitChecks(EngineParts& parts, std::vector<std::uin
 
 }  // namespace
 
+void EngineParts::changeReadiness(const Process& process) {
+  if (process.phase != Phase::up) return;
+  const std::string problem = healthOf(process).notReady;
+  log.append(process.app, "runner",
+             process.name() + (problem.empty() ? " is ready again" : " gets no requests: its " + problem));
+  publisher.publish();
+}
+
+std::string describeEnd(EngineParts& parts, const Process& process, const base::ExitStatus& exit) {
+  if (!process.endReason.empty()) return process.endReason;
+  std::string text = describeExit(exit);
+  if (!exit.ok() && parts.runtime.usage(process.container).oomKills > process.usage.oomKills)
+    text += ", having used up its memory of " + base::exactSize(process.size.memoryBytes);
+  return text;
+}
+
 Process startProcess(EngineParts& parts, const Deployment& deployment, const std::string& type, int index) {
   const Slot slot{type, index};
   std::vector<std::filesystem::path> layers;
@@ -169,10 +192,12 @@ Process startProcess(EngineParts& parts, const Deployment& deployment, const std
   process.identity = identityOf(deployment, type);
   process.container = spec.id;
   process.command = deployment.types.at(type);
+  process.size = sizeOf(deployment, type, parts.config);
+  process.setChecks(checksOf(deployment, type));
   if (process.isWeb()) process.address = container.address + ":" + std::to_string(parts.config.port);
   // The process may have written its first lines before the runtime took the time.
   process.since = process.startedAt = std::min(before, container.startedAt);
-  process.startedSteady = steady_clock::now();
+  process.startedSteady = process.usageAt = steady_clock::now();
   return process;
 }
 

@@ -68,7 +68,23 @@ std::string identityOf(const Deployment& deployment, const std::string& type) {
   }
   addField(sha, "command");
   addField(sha, deployment.types.at(type));
+  // Not the server's size: another setting is for processes that start, and replaces none.
+  if (const auto own = deployment.sizes.find(type); own != deployment.sizes.end())
+    addField(sha, describe(own->second));
   return sha.finish().str();
+}
+
+const ProcessSize& sizeOf(const Deployment& deployment, const std::string& type,
+                          const LocalEngineConfig& config) {
+  const auto own = deployment.sizes.find(type);
+  return own == deployment.sizes.end() ? config.size : own->second;
+}
+
+std::shared_ptr<const std::vector<store::ProcessCheck>> checksOf(const Deployment& deployment,
+                                                                 const std::string& type) {
+  const auto found = deployment.checks.find(type);
+  if (found == deployment.checks.end()) return nullptr;
+  return std::make_shared<const std::vector<store::ProcessCheck>>(found->second);
 }
 
 std::vector<Slot> wantedSlots(const Deployment& deployment) {
@@ -161,8 +177,10 @@ sandbox::ContainerSpec makeSpec(const Deployment& deployment, const Slot& slot,
   const std::string index = "-" + std::to_string(slot.index);
   spec.hostname = lowered(slot.type, "-").substr(0, 63 - index.size()) + index;
   if (!config.caBundle.empty()) spec.mounts.push_back({config.caBundle, std::string(kCaBundle), true});
-  spec.limits.memoryBytes = config.processMemoryBytes;
-  spec.limits.pids = config.processPids;
+  const ProcessSize& size = sizeOf(deployment, slot.type, config);
+  spec.limits.memoryBytes = size.memoryBytes;
+  spec.limits.cpus = size.cpus;
+  spec.limits.pids = size.pids;
   return spec;
 }
 

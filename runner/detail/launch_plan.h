@@ -1,6 +1,7 @@
 // From a deployment to what has to be started, kept and stopped. Pure functions.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,14 @@ struct LaunchPlan {
   std::vector<Slot> start;
   std::vector<std::uint64_t> retire;  ///< keys of processes
 };
+
+/// The type's own, or the server's.
+const ProcessSize& sizeOf(const Deployment& deployment, const std::string& type,
+                          const LocalEngineConfig& config);
+
+/// Null for none of its own.
+std::shared_ptr<const std::vector<store::ProcessCheck>> checksOf(const Deployment& deployment,
+                                                                 const std::string& type);
 
 /// Digest of all that a process of `type` is made from: release, layers, environment, command. Equal
 /// identities need no replacement.

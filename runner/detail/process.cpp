@@ -1,5 +1,7 @@
 #include "runner/detail/process.h"
 
+#include <Poco/NumberFormatter.h>
+
 #include <array>
 #include <utility>
 
@@ -8,6 +10,8 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/size.h"
+#include "runner/detail/health_checks.h"
 
 namespace runner {
 
@@ -25,6 +29,14 @@ std::string_view name(ProcessState state) noexcept {
       return "down";
   }
   return "down";
+}
+
+std::string describe(const ProcessSize& size) {
+  std::string text = base::exactSize(size.memoryBytes);
+  if (size.cpus > 0) text += ", " + Poco::NumberFormatter::format(size.cpus) + " cpu";
+  text += ", " + std::to_string(size.pids) + " pids";
+  if (size.diskBytes > 0) text += ", " + base::exactSize(size.diskBytes) + " disk";
+  return text;
 }
 
 namespace detail {
@@ -48,6 +60,24 @@ std::int64_t integer(const base::JsonObject::Ptr& json, const char* key) {
   return value.convert<std::int64_t>();
 }
 
+base::JsonObject::Ptr sizeJson(const ProcessSize& size) {
+  auto json = base::makeJsonObject();
+  json->set("memory_bytes", size.memoryBytes);
+  json->set("cpus", size.cpus);
+  json->set("pids", size.pids);
+  json->set("disk_bytes", size.diskBytes);
+  return json;
+}
+
+ProcessSize parseSize(const base::JsonObject::Ptr& json) {
+  ProcessSize size;
+  size.memoryBytes = static_cast<std::uint64_t>(integer(json, "memory_bytes"));
+  size.cpus = json->getValue<double>("cpus");
+  size.pids = integer(json, "pids");
+  size.diskBytes = static_cast<std::uint64_t>(integer(json, "disk_bytes"));
+  return size;
+}
+
 Process parse(const store::AppName& app, const std::string& text) {
   auto json = base::parseJsonObject(text, "process state", 64u << 10);
   Process process{.app = app};
@@ -62,6 +92,8 @@ Process parse(const store::AppName& app, const std::string& text) {
   process.restarts = static_cast<int>(integer(json, "restarts"));
   process.since = base::Time(std::chrono::milliseconds(integer(json, "since_ms")));
   process.startedAt = base::Time(std::chrono::milliseconds(integer(json, "started_ms")));
+  // An earlier version's file has none.
+  if (json->isObject("size")) process.size = parseSize(json->getObject("size"));
   const std::string phase = base::jsonString(json, "phase");
   for (const Phase candidate : kPhases) {
     if (phaseName(candidate) == phase) process.phase = candidate;
@@ -127,7 +159,16 @@ ProcessStatus statusOf(const Process& process) {
   status.restarts = process.restarts;
   status.lastExit = process.lastExit;
   status.address = process.address;
+  status.size = process.size;
+  status.memoryBytes = process.usage.memoryBytes;
+  status.cpus = process.cpus;
+  if (process.phase == Phase::up) status.notReady = healthOf(process).notReady;
   return status;
+}
+
+void Process::setChecks(std::shared_ptr<const std::vector<store::ProcessCheck>> wanted) {
+  checks = std::move(wanted);
+  checkStates.assign(checks ? checks->size() : 0, CheckState{});
 }
 
 StateFolder::StateFolder(fs::path folder) : folder_(std::move(folder)) {
@@ -164,6 +205,7 @@ void StateFolder::save(const Process& process) {
   json->set("started_ms", toMs(process.startedAt));
   json->set("restarts", process.restarts);
   json->set("last_exit", process.lastExit);
+  json->set("size", sizeJson(process.size));
   fs::create_directories(folder_ / process.app.str());
   base::writeFileAtomically(folder_ / process.app.str() / fileName(process.container), base::toJson(json),
                             0600);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/child_process.h"
 #include "base/clock.h"
 #include "runner/engine.h"
+#include "sandbox/container.h"
 
 namespace runner::detail {
 
@@ -26,6 +28,13 @@ enum class Phase {
   crashed,  ///< no container; started again at `restartAt`
   stopping  ///< replaced or not wanted any more: nothing happens to it before `notBefore`, then SIGTERM, and
             ///< it has until `killAt`
+};
+
+/// What came of a check so far.
+struct CheckState {
+  bool passed = false;  ///< once, in this container
+  int failures = 0;     ///< one after the other, up to the check's attempts
+  std::string problem;  ///< of the last one
 };
 
 struct Process {
@@ -50,7 +59,16 @@ struct Process {
   SteadyTime notBefore;
   bool terminated = false;  ///< got its SIGTERM
   SteadyTime killAt;
+  ProcessSize size;
+  std::string endReason;  ///< why it was killed by us, for when its end is seen
+  sandbox::ContainerUsage usage;
+  SteadyTime usageAt;  ///< of `usage`; the start, before the first one
+  double cpus = 0;     ///< between the last two
+  std::shared_ptr<const std::vector<store::ProcessCheck>> checks;  ///< null: port or running
+  std::vector<CheckState> checkStates;                             ///< one for each of them
 
+  /// For a container that begins, or other checks. Null for none.
+  void setChecks(std::shared_ptr<const std::vector<store::ProcessCheck>> wanted);
   std::string name() const { return type + "." + std::to_string(index); }
   bool isWeb() const { return type == "web"; }
 };

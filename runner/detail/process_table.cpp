@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "runner/detail/health_checks.h"
 
 namespace runner::detail {
 
@@ -103,11 +104,14 @@ std::vector<Route> ProcessTable::routes(const std::string& domain) const {
   std::vector<Route> routes;
   for (const auto& [app, desired] : apps_) {
     Route route{.hosts = {app.str() + "." + domain}, .backends = {}};
+    std::vector<std::string> unready;
     for (const auto& [key, process] : processes_) {
       const bool takes =
           process.app == app && process.isWeb() && process.serving && process.phase == Phase::up;
-      if (takes) route.backends.push_back(process.address);
+      if (takes) (healthOf(process).notReady.empty() ? route.backends : unready).push_back(process.address);
     }
+    // None ready: what the app answers itself tells more than a page of ours.
+    if (route.backends.empty()) route.backends = std::move(unready);
     std::sort(route.backends.begin(),
               route.backends.end());  // the same processes give the same route, whoever asks
     routes.push_back(std::move(route));

@@ -75,17 +75,44 @@ void Supervisor::step(const Process& process) {
 void Supervisor::watch(const Process& process) {
   const auto status = parts_.runtime.status(process.container);
   if (!status || !status->running) {
-    crash(process, status ? describeExit(status->exit) : "vanished");
+    crash(process, status ? describeEnd(parts_, process, status->exit) : "vanished");
     return;
   }
-  if (process.phase == Phase::up) return;
+  const Health health = healthOf(process);
+  if (process.phase == Phase::up) {
+    // Once it is decided no late good answer undoes it.
+    if (!process.endReason.empty() || !health.unwell.empty()) replaceUnwell(process, health.unwell);
+    return;
+  }
+  if (!health.startProblem.empty()) return crash(process, health.startProblem);
+  if (!health.started) return;
   const auto age = steady_clock::now() - process.startedSteady;
-  const bool ready = process.isWeb() ? acceptsConnections(process.address, milliseconds(100))
-                                     : age >= parts_.config.workerCheck;
+  const bool ready =
+      !hasDefaultStart(process) || (process.isWeb() ? acceptsConnections(process.address, milliseconds(100))
+                                                    : age >= parts_.config.workerCheck);
   if (ready) {
     becomeUp(process);
   } else if (process.isWeb() && age >= parts_.config.portTimeout) {
     crash(process, "did not open port " + std::to_string(parts_.config.port) + " in time");
+  }
+}
+
+/// No requests, SIGTERM, SIGKILL after the grace; its end is then seen as any other.
+void Supervisor::replaceUnwell(const Process& process, const std::string& why) {
+  const auto now = steady_clock::now();
+  if (process.endReason.empty()) {
+    const auto updated = parts_.table.update(process.key, [&](Process& current) {
+      if (current.phase != Phase::up) return;  // a deploy retired it meanwhile
+      current.endReason = "was replaced: its " + why;
+      current.serving = false;
+      current.killAt = now + parts_.config.stopGrace;
+    });
+    if (!updated || updated->phase != Phase::up) return;
+    if (process.isWeb()) attempt("changing routes", [&] { parts_.publisher.publish(); });
+    parts_.log.append(process.app, "runner", process.name() + " is replaced: its " + why);
+    parts_.runtime.signal(process.container, SIGTERM);
+  } else if (now >= process.killAt) {
+    parts_.runtime.signal(process.container, SIGKILL);
   }
 }
 
@@ -121,6 +148,9 @@ void Supervisor::crash(const Process& process, const std::string& why) {
     current.serving = false;
     current.container.clear();
     current.address.clear();
+    current.endReason.clear();
+    current.usage = {};
+    current.cpus = 0;
     current.since = parts_.clock.now();
     current.lastExit = why;
     current.backoffSteps = steps + 1;
@@ -154,10 +184,14 @@ void Supervisor::startAgain(const Process& process) {
     crashed.startedAt = started.startedAt;
     crashed.startedSteady = started.startedSteady;
     crashed.since = started.since;
+    crashed.size = started.size;
+    crashed.usageAt = started.usageAt;
+    crashed.setChecks(started.checks);
     crashed.phase = Phase::starting;
     ++crashed.restarts;
   });
   CHECK(now.has_value());  // the change lock is ours
+  parts_.health.lookAgain();
   parts_.state.save(*now);
 }
 

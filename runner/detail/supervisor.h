@@ -22,6 +22,7 @@ class Supervisor {
   void run(const std::stop_token& stop);
   void step(const Process& process);
   void watch(const Process& process);
+  void replaceUnwell(const Process& process, const std::string& why);
   void becomeUp(const Process& process);
   void crash(const Process& process, const std::string& why);
   void startAgain(const Process& process);

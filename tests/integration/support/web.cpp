@@ -1,7 +1,8 @@
 // The app that the integration tests push: a web server in one static binary, so that its build takes no time
 // and needs no network. It answers on PORT. / says who answers (its page.txt, DYNO, PORT, and when it
-// started); /env/NAME an environment variable; /slow takes a second; /crash ends the process; /run?PATH runs
-// ./PATH and answers with its output; other queries change nothing. Not a part of the product.
+// started); /env/NAME an environment variable; /slow takes a second; /health is 404 while /tmp/sick is
+// there; /crash ends the process; /run?PATH runs ./PATH and answers with its output; other queries change
+// nothing. Not a part of the product.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -50,6 +51,7 @@ std::string answer(const std::string& target) {
   }
   if (path.rfind("/env/", 0) == 0) return variable(path.substr(5).c_str()) + "\n";
   if (path.rfind("/run?", 0) == 0) return run(path.substr(5));
+  if (path == "/health") return ::access("/tmp/sick", F_OK) == 0 ? "" : "well\n";
   if (path == "/slow") {
     ::sleep(1);
     return "slow\n";

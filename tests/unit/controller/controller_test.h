@@ -72,19 +72,24 @@ class ControllerTest : public ::testing::Test {
   sandbox::LayerStore layers_{folder_.layers(), 0};
   PublicUrls urls_{"localhost"};
   AppLocks locks_;
-  AppLimits limits_{{{"build_cpus", 0},
-                     {"build_disk_bytes", 16ull << 30},
-                     {"build_idle_timeout_s", 600},
-                     {"build_log_max_bytes", 300u << 20},
-                     {"build_memory_bytes", 4ull << 30},
-                     {"build_pids", 4096},
-                     {"build_timeout_s", 900},
-                     {"slug_max_bytes", 1u << 30},
-                     {"slug_max_expanded_bytes", 4ull << 30},
-                     {"slug_max_files", 500'000}},
-                    {{"build_memory_bytes", 8ull << 30}}};
+  AppLimits limits_{
+      {{"build_cpus", 0},
+       {"build_disk_bytes", 16ull << 30},
+       {"build_idle_timeout_s", 600},
+       {"build_log_max_bytes", 300u << 20},
+       {"build_memory_bytes", 4ull << 30},
+       {"build_pids", 4096},
+       {"build_timeout_s", 900},
+       {"process_cpus", 0},
+       {"process_disk_bytes", 2ull << 30},
+       {"process_memory_bytes", 512u << 20},
+       {"process_pids", 1024},
+       {"slug_max_bytes", 1u << 30},
+       {"slug_max_expanded_bytes", 4ull << 30},
+       {"slug_max_files", 500'000}},
+      {{"build_memory_bytes", 8ull << 30}, {"process_memory_bytes", 2ull << 30}, {"process_cpus", 2000}}};
   StackService stacks_{store_, blobs_, clock_};
-  Releases releases_{store_, blobs_, engine_, log_, clock_};
+  Releases releases_{store_, blobs_, engine_, log_, limits_, clock_};
   builder::Builder builder_{
       {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_, store_};
 };

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <stdexcept>
 #include <utility>
 
@@ -101,8 +102,14 @@ sandbox::RunningContainer ListeningRuntime::start(const sandbox::ContainerSpec& 
         "127.77." + std::to_string(lastAddress_ / 200 + 1) + "." + std::to_string(lastAddress_ % 200 + 1);
     behaviour = behaviours_[type];
     events_.push_back("start " + shortName(spec.id));
-    if (type == "web" && behaviour.opensPort && behaviour.exitCode < 0)
-      listeners_[spec.id] = listenAt(address, port_);
+    if (type == "web" && behaviour.opensPort && behaviour.exitCode < 0) {
+      Listener& listener = listeners_[spec.id];
+      listener.fd = listenAt(address, port_);
+      if (!behaviour.answer.empty()) {
+        listener.answering = std::jthread(
+            [this, type, fd = listener.fd.get()](const std::stop_token& stop) { answer(type, fd, stop); });
+      }
+    }
   }
   setAddress(address);
   const auto container = ScriptedRuntime::start(spec, logFile);
@@ -126,7 +133,34 @@ void ListeningRuntime::remove(const std::string& id) {
 void ListeningRuntime::closeUnlessRunning(const std::string& id) {
   const auto state = status(id);
   const std::lock_guard lock(mutex_);
-  if (!state || !state->running) listeners_.erase(id);
+  const auto found = listeners_.find(id);
+  if (found == listeners_.end() || (state && state->running)) return;
+  found->second.answering.request_stop();
+  ::shutdown(found->second.fd.get(), SHUT_RDWR);  // nobody connects from now on, and the thread wakes up
+  if (found->second.answering.joinable()) closed_.push_back(std::move(found->second));
+  listeners_.erase(found);
+}
+
+ListeningRuntime::~ListeningRuntime() {
+  for (auto& [id, listener] : listeners_) {
+    listener.answering.request_stop();
+    ::shutdown(listener.fd.get(), SHUT_RDWR);
+  }
+}
+
+void ListeningRuntime::answer(const std::string& type, int listener, const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const base::Fd client(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (!client.valid()) return;
+    std::array<char, 4096> request{};
+    if (::recv(client.get(), request.data(), request.size(), 0) <= 0) continue;
+    std::string text;
+    {
+      const std::lock_guard lock(mutex_);
+      text = behaviours_[type].answer;
+    }
+    ::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
+  }
 }
 
 }  // namespace test

@@ -5,7 +5,9 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/fd.h"
@@ -16,14 +18,16 @@ namespace test {
 /// What the process in a container does.
 struct Behaviour {
   bool opensPort = true;
-  int exitCode = -1;   ///< 0 or more: ends with it at once
-  std::string output;  ///< one line of log
+  int exitCode = -1;        ///< 0 or more: ends with it at once
+  std::string output;       ///< one line of log
+  std::string answer = {};  ///< not empty: what a connection gets, after its first bytes
 };
 
 /// ScriptedRuntime whose web processes accept connections on 127.77.x.y:port() while they run. Thread-safe.
 class ListeningRuntime : public ScriptedRuntime {
  public:
   ListeningRuntime();
+  ~ListeningRuntime() override;
   /// A port that is free on loopback.
   std::uint16_t port() const { return port_; }
   /// For processes of `type` from now on.
@@ -50,8 +54,15 @@ class ListeningRuntime : public ScriptedRuntime {
   mutable std::mutex mutex_;
   int lastAddress_ = 0;
   std::map<std::string, Behaviour> behaviours_;
-  std::map<std::string, base::Fd> listeners_;  // by container
+  /// What listens for a container, and answers.
+  struct Listener {
+    base::Fd fd;
+    std::jthread answering;
+  };
+  void answer(const std::string& type, int listener, const std::stop_token& stop);
+  std::map<std::string, Listener> listeners_;  // by container
   std::vector<std::string> events_;
+  std::vector<Listener> closed_;  // their threads end with us
 };
 
 }  // namespace test

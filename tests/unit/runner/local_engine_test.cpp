@@ -38,6 +38,8 @@ class LocalEngineTest : public testing::Test {
     config_.backoffFirst = milliseconds(20);
     config_.backoffLast = milliseconds(40);
     config_.poll = milliseconds(5);
+    config_.sampleEvery = milliseconds(20);
+    config_.node = "here";
     router_.onChange([this] { runtime_.addEvent("routes"); });
     restartDaemon();
   }
@@ -433,6 +435,153 @@ TEST_F(LocalEngineTest, CancelledDeployLeavesTheOldOneServing) {
   source.request_stop();
   EXPECT_THROW(waiting.get(), base::Error);
   EXPECT_TRUE(settlesAt({"web.1"}, 2));
+}
+
+store::ProcessCheck httpCheck(store::ProcessCheck::Kind kind) {
+  return {.kind = kind,
+          .means = store::ProcessCheck::Means::http,
+          .path = "/health",
+          .wait = std::chrono::seconds(0),
+          .timeout = std::chrono::seconds(5),
+          .attempts = 2};
+}
+
+constexpr const char* kGood = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+constexpr const char* kBad = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n";
+
+TEST_F(LocalEngineTest, StartupCheckThatFailsFailsTheDeploy) {
+  mustDeploy(2, {{"web", 1}});
+  const auto old = backends();
+  runtime_.behave("web", {.output = "cannot reach the database", .answer = kBad});
+  Deployment next = deployment(3, {{"web", 1}});
+  next.checks["web"] = {httpCheck(store::ProcessCheck::Kind::startup)};
+  const LaunchResult result = engine_->deploy(next, {}, {});
+  ASSERT_TRUE(std::holds_alternative<LaunchFailed>(result));
+  EXPECT_EQ(std::get<LaunchFailed>(result).reason,
+            "startup check failed: GET /health answered 500 2 times one after the other");
+  EXPECT_THAT(std::get<LaunchFailed>(result).lastLines, ElementsAre("cannot reach the database"));
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+  EXPECT_EQ(backends(), old);
+}
+
+TEST_F(LocalEngineTest, NewProcessesServeWhenTheyAreReady) {
+  runtime_.behave("web", {.answer = kBad});
+  Deployment first = deployment(2, {{"web", 1}});
+  first.checks["web"] = {httpCheck(store::ProcessCheck::Kind::readiness)};
+  first.checks["web"][0].attempts = 1000;
+  auto deploying = std::async(std::launch::async, [&] { return engine_->deploy(first, {}, {}); });
+  ASSERT_TRUE(eventually([&] { return runtime_.running().size() == 1; }));
+  EXPECT_EQ(deploying.wait_for(milliseconds(100)), std::future_status::timeout);
+  runtime_.behave("web", {.answer = kGood});
+  EXPECT_TRUE(std::holds_alternative<Launched>(deploying.get()));
+  EXPECT_THAT(backends(), SizeIs(1));
+}
+
+TEST_F(LocalEngineTest, ProcessThatIsNotReadyGetsNoRequests) {
+  runtime_.behave("web", {.answer = kGood});
+  Deployment wanted = deployment(2, {{"web", 1}});
+  wanted.checks["web"] = {httpCheck(store::ProcessCheck::Kind::readiness)};
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->deploy(wanted, {}, {})));
+  const auto one = backends();
+  runtime_.behave("web", {.answer = kBad});
+  ASSERT_TRUE(eventually([&] { return !engine_->processes(app_).at(0).notReady.empty(); }));
+  EXPECT_EQ(engine_->processes(app_).at(0).notReady,
+            "readiness check failed: GET /health answered 500 2 times one after the other");
+  EXPECT_EQ(engine_->processes(app_).at(0).state, ProcessState::up);
+  // It is the only one: what it answers itself tells more than a page of ours.
+  EXPECT_EQ(backends(), one);
+  EXPECT_TRUE(logHas("web.1 gets no requests: its readiness check failed"));
+  runtime_.behave("web", {.answer = kGood});
+  EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(0).notReady.empty(); }));
+  EXPECT_TRUE(eventually([&] { return logHas("web.1 is ready again"); }));
+}
+
+TEST_F(LocalEngineTest, ProcessThatIsNotWellIsReplaced) {
+  runtime_.behave("web", {.answer = kGood});
+  Deployment wanted = deployment(2, {{"web", 1}});
+  wanted.checks["web"] = {httpCheck(store::ProcessCheck::Kind::liveness)};
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->deploy(wanted, {}, {})));
+  runtime_.endsOnSignal(false);  // it does not listen to SIGTERM
+  runtime_.behave("web", {.answer = "nonsense"});
+  ASSERT_TRUE(eventually([&] { return logHas("web.1 is replaced: its liveness check failed"); }));
+  runtime_.behave("web", {.answer = kGood});
+  EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(0).restarts == 1; }));
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+  EXPECT_THAT(engine_->processes(app_).at(0).lastExit,
+              HasSubstr("was replaced: its liveness check failed: GET /health did not answer in HTTP"));
+}
+
+TEST_F(LocalEngineTest, ChecksOfRunningProcessesCountAtOnce) {
+  runtime_.behave("web", {.answer = kGood});
+  mustDeploy(2, {{"web", 1}});
+  restartDaemon();
+  runtime_.behave("web", {.answer = kBad});
+  Deployment wanted = deployment(2, {{"web", 1}});
+  wanted.checks["web"] = {httpCheck(store::ProcessCheck::Kind::readiness)};
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->deploy(wanted, {}, {})));
+  EXPECT_THAT(runtime_.starts(), SizeIs(1));
+  EXPECT_TRUE(eventually([&] { return !engine_->processes(app_).at(0).notReady.empty(); }));
+}
+
+TEST_F(LocalEngineTest, EachTypeHasItsSize) {
+  Deployment wanted = deployment(2, {{"web", 1}, {"worker", 1}});
+  wanted.sizes["web"] = {.memoryBytes = 64u << 20, .cpus = 0.5, .pids = 100, .diskBytes = 1u << 30};
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->deploy(wanted, {}, {})));
+  for (const auto& spec : runtime_.starts()) {
+    const bool isWeb = spec.argv.back() == "web";
+    EXPECT_EQ(spec.limits.memoryBytes, isWeb ? 64u << 20 : 512u << 20);
+    EXPECT_EQ(spec.limits.cpus, isWeb ? 0.5 : 0);
+    EXPECT_EQ(spec.limits.pids, isWeb ? 100 : 1024);
+  }
+  restartDaemon();
+  EXPECT_EQ(engine_->processes(app_).at(0).size, wanted.sizes["web"]);
+  // Another size makes other processes, of this type only.
+  wanted.sizes["web"].memoryBytes = 128u << 20;
+  ASSERT_TRUE(std::holds_alternative<Launched>(engine_->deploy(wanted, {}, {})));
+  EXPECT_THAT(runtime_.starts(), SizeIs(3));
+  EXPECT_EQ(runtime_.starts().back().limits.memoryBytes, 128u << 20);
+}
+
+TEST_F(LocalEngineTest, TellsWhatProcessesUse) {
+  mustDeploy(2, {{"web", 1}});
+  const std::string id = runtime_.idOf("web.1");
+  runtime_.setUsage(id, {.memoryBytes = 40u << 20, .cpu = std::chrono::seconds(1000), .pids = 3});
+  EXPECT_TRUE(eventually([&] {
+    const ProcessStatus status = engine_->processes(app_).at(0);
+    return status.memoryBytes == 40u << 20 && status.cpus > 1;
+  }));
+  EXPECT_EQ(engine_->processes(app_).at(0).node, "here");
+}
+
+TEST_F(LocalEngineTest, LimitsThatRefusedSomethingAreNamed) {
+  mustDeploy(2, {{"web", 1}});
+  runtime_.setUsage(runtime_.idOf("web.1"), {.oomKills = 1, .pidsRefused = 5});
+  EXPECT_TRUE(eventually([&] { return logHas("web.1 has used up its memory of 512M"); }));
+  EXPECT_TRUE(eventually([&] { return logHas("web.1 has as many processes and threads as it may (1024)"); }));
+}
+
+TEST_F(LocalEngineTest, EndForLackOfMemoryIsNamed) {
+  config_.sampleEvery = std::chrono::hours(1);
+  restartDaemon();
+  mustDeploy(2, {{"web", 1}});
+  runtime_.setUsage(runtime_.idOf("web.1"), {.oomKills = 1});
+  runtime_.crash("web.1", 137);
+  EXPECT_TRUE(eventually([&] { return !engine_->processes(app_).at(0).lastExit.empty(); }));
+  EXPECT_EQ(engine_->processes(app_).at(0).lastExit,
+            "exited with status 137, having used up its memory of 512M");
+}
+
+TEST_F(LocalEngineTest, ProcessThatFillsTheDiskIsEnded) {
+  config_.size.diskBytes = 100u << 20;
+  restartDaemon();
+  mustDeploy(2, {{"web", 1}, {"worker", 1}});
+  const std::string neighbour = runtime_.idOf("worker.1");
+  runtime_.setUsage(neighbour, {}, 100u << 20);
+  runtime_.setUsage(runtime_.idOf("web.1"), {}, (100u << 20) + 1);
+  EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(0).restarts == 1; }));
+  EXPECT_THAT(engine_->processes(app_).at(0).lastExit,
+              HasSubstr("was killed: it wrote more than its disk of 100M"));
+  EXPECT_EQ(runtime_.idOf("worker.1"), neighbour);
 }
 
 TEST_F(LocalEngineTest, ChangesOfOneAppFollowEachOther) {
