@@ -135,12 +135,13 @@ class LocalEngine : public Engine {
     parts_.health.lookAgain();
   }
 
+  /// Without draining; what drains already does not go on with it.
   void retireAll(const std::vector<Process>& present) {
-    std::vector<std::uint64_t> keys;
-    for (const Process& process : present) {
-      if (process.phase != Phase::stopping) keys.push_back(process.key);
-    }
+    std::vector<std::uint64_t> keys, stopping;
+    for (const Process& process : present)
+      (process.phase == Phase::stopping ? stopping : keys).push_back(process.key);
     detail::retire(parts_, keys, detail::Drain::none);
+    parts_.table.update(stopping, [](Process& process) { process.notBefore = process.drainUntil = {}; });
   }
 
   void awaitGone(const std::optional<store::AppName>& app) {
@@ -171,7 +172,7 @@ class LocalEngine : public Engine {
         const auto status = parts_.runtime.status(process.container);
         if (status && status->running) {
           const bool lives = process.phase == Phase::up || process.phase == Phase::starting;
-          if (!lives) process.phase = Phase::stopping;
+          if (!lives) drainOn(process);
           process.serving = process.phase == Phase::up;
           process.startedSteady = process.usageAt = std::chrono::steady_clock::now();
           process.usage = parts_.runtime.usage(process.container);
@@ -184,6 +185,15 @@ class LocalEngine : public Engine {
         }
       }
     }
+  }
+
+  /// The earlier daemon had taken it out, or not put it in yet: it has what is left of its time for requests.
+  void drainOn(Process& process) {
+    const bool wasDraining = process.phase == Phase::stopping && process.isWeb();
+    process.phase = Phase::stopping;
+    if (!wasDraining) return;
+    const auto left = process.since + parts_.config.drainMax - parts_.clock.now();
+    process.drainUntil = std::chrono::steady_clock::now() + std::min(left, parts_.config.drainMax);
   }
 
   void note(const Deployment& deployment, const detail::LaunchPlan& plan, const LaunchResult& result) {

@@ -22,7 +22,8 @@ struct LocalEngineConfig {
       stateFolder;  ///< DIR/run/processes: one small file per process, so that a new daemon adopts them
   std::chrono::seconds portTimeout{60};  ///< setting port_timeout_s
   std::chrono::seconds stopGrace{30};    ///< setting stop_grace_s
-  std::chrono::milliseconds drain{500};  ///< after the change of routes, before SIGTERM
+  std::chrono::milliseconds drain{500};  ///< after the change of routes, before SIGTERM, at least
+  std::chrono::milliseconds drainMax{30'000};  ///< setting drain_max_s: and at most, for what is in flight
   ProcessSize size;  ///< of types without their own: settings process_memory_bytes, process_cpus,
                      ///< process_pids, process_disk_bytes
   std::chrono::milliseconds backoffFirst{1000};  ///< doubled at each crash

@@ -180,6 +180,7 @@ const std::map<std::string, Setting>& settings() {
       {"ssh_idle_timeout_s", number(&Config::sshIdleTimeoutS)},
       {"port_timeout_s", number(&Config::portTimeoutS)},
       {"stop_grace_s", number(&Config::stopGraceS)},
+      {"drain_max_s", number(&Config::drainMaxS)},
       {"process_memory_bytes", limit("process_memory_bytes", &Config::processMemoryBytes)},
       {"process_pids", limit("process_pids", &Config::processPids)},
       {"process_cpus", limit("process_cpus", &Config::processCpuMillis)},

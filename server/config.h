@@ -79,6 +79,7 @@ struct Config {
   std::string sshShellUser;
   std::uint64_t portTimeoutS = 60;
   std::uint64_t stopGraceS = 30;
+  std::uint64_t drainMaxS = 30;
   std::uint64_t processMemoryBytes = 512ull << 20;
   std::uint64_t processPids = 1024;
   std::uint64_t processCpuMillis = 0;  ///< 0: all

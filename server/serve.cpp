@@ -177,6 +177,8 @@ runner::LocalEngineConfig engineConfig(const Config& config, const controller::D
   engine.stateFolder = folder.processes();
   engine.portTimeout = std::chrono::seconds(config.portTimeoutS);
   engine.stopGrace = std::chrono::seconds(config.stopGraceS);
+  // Nobody waits for longer, and added to a time it does not overflow.
+  engine.drainMax = std::chrono::seconds(std::min<std::uint64_t>(config.drainMaxS, 365ull * 24 * 3600));
   engine.size = appLimits(config).sizeOf({}, "");
   engine.node = machineName();
   engine.caBundle = existing(config.caBundle);

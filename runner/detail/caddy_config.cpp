@@ -26,6 +26,9 @@ Value array(std::initializer_list<Value> items) {
   return made;
 }
 
+/// Of one process. Caddy's 32 would have it connect anew again and again under more clients than that.
+constexpr int kIdleBackends = 512;
+
 std::string backendVariable(int index) {
   return "{fairlead.backend" + std::to_string(index) + "}";
 }
@@ -45,7 +48,11 @@ Value proxy(const char* tryFor) {
   auto upstreams = base::makeJsonArray();
   for (int i = 0; i < RouteFiles::kPerSlot; ++i)
     upstreams->add(object({{"dial", backendVariable(i)}}));
+  const Value keepAlive = object({{"idle_timeout", std::to_string(kIdleBackendS) + "s"},
+                                  {"probe_interval", "30s"},
+                                  {"max_idle_conns_per_host", kIdleBackends}});
   return object({{"handler", "reverse_proxy"},
+                 {"transport", object({{"protocol", "http"}, {"keep_alive", keepAlive}})},
                  {"upstreams", Value(upstreams)},
                  {"load_balancing", object({{"selection_policy", object({{"policy", "round_robin"}})},
                                             {"try_duration", tryFor},
@@ -64,8 +71,8 @@ Value hasRoute() {
 Value passOn(const char* tryFor) {
   const Value noBackend =
       object({{"{http.matchers.file.relative}", object({{"name", "none"}, {"pattern", "-none-([^/,]*)$"}})}});
-  const Value maintenance =
-      object({{"{http.matchers.file.relative}", object({{"name", "maintenance"}, {"pattern", "-maintenance-"}})}});
+  const Value maintenance = object(
+      {{"{http.matchers.file.relative}", object({{"name", "maintenance"}, {"pattern", "-maintenance-"}})}});
   const Value routes = array(
       {object({{"match", array({object({{"vars_regexp", maintenance}})})},
                {"handle", array({page(503, "down for maintenance: try again in a while")})},
@@ -92,8 +99,8 @@ Value lowerHost() {
        {"handle", array({object({{"handler", "headers"}, {"request", object({{"replace", replace}})}})})}});
 }
 
-/// {fairlead.parent} is the host without its first label, {fairlead.slot} is a random hexadecimal digit, {fairlead.backendN} come out of the name that the matcher
-/// found.
+/// {fairlead.parent} is the host without its first label, {fairlead.slot} is a random hexadecimal digit,
+/// {fairlead.backendN} come out of the name that the matcher found.
 Value variables() {
   auto names = base::makeJsonArray();
   auto outputs = base::makeJsonArray();
@@ -109,11 +116,11 @@ Value variables() {
               {"destinations", array({"{fairlead.slot}"})},
               {"mappings", array({object({{"input_regexp", "^(.)"}, {"outputs", array({"${1}"})}})})}});
   // What stands behind the first dot: "*.example.com" is looked for by it.
-  const Value parent =
-      object({{"handler", "map"},
-              {"source", "{http.request.host}"},
-              {"destinations", array({"{fairlead.parent}"})},
-              {"mappings", array({object({{"input_regexp", "^[^.]+[.](.+)$"}, {"outputs", array({"${1}"})}})})}});
+  const Value parent = object(
+      {{"handler", "map"},
+       {"source", "{http.request.host}"},
+       {"destinations", array({"{fairlead.parent}"})},
+       {"mappings", array({object({{"input_regexp", "^[^.]+[.](.+)$"}, {"outputs", array({"${1}"})}})})}});
   const Value backends =
       object({{"handler", "map"},
               {"source", "{http.matchers.file.relative}"},

@@ -207,8 +207,9 @@ void retire(EngineParts& parts, const std::vector<std::uint64_t>& keys, Drain dr
   parts.table.update(keys, [&](Process& process) {
     process.phase = Phase::stopping;
     process.since = since;
-    process.notBefore =
-        now + (drain == Drain::first && process.isWeb() ? parts.config.drain : milliseconds(0));
+    const bool drains = drain == Drain::first && process.isWeb();
+    process.notBefore = now + (drains ? parts.config.drain : milliseconds(0));
+    process.drainUntil = now + (drains ? parts.config.drainMax : milliseconds(0));
   });
 }
 

@@ -26,8 +26,8 @@ enum class Phase {
   starting,   ///< started again by the supervisor, not serving yet
   up,
   crashed,  ///< no container; started again at `restartAt`
-  stopping  ///< replaced or not wanted any more: nothing happens to it before `notBefore`, then SIGTERM, and
-            ///< it has until `killAt`
+  stopping  ///< replaced or not wanted any more: nothing happens to it before `notBefore`, and until
+            ///< `drainUntil` while the router has connections to it; then SIGTERM, and it has until `killAt`
 };
 
 /// What came of a check so far.
@@ -57,6 +57,7 @@ struct Process {
   SteadyTime restartAt;
   SteadyTime startedSteady;
   SteadyTime notBefore;
+  SteadyTime drainUntil;
   bool terminated = false;  ///< got its SIGTERM
   SteadyTime killAt;
   ProcessSize size;

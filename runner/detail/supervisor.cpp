@@ -204,6 +204,8 @@ void Supervisor::bringToEnd(const Process& process) {
   }
   const auto status = parts_.runtime.status(process.container);
   const bool ended = !status || !status->running;
+  const bool mayDrain = !ended && !process.terminated && now < process.drainUntil;
+  if (mayDrain && connections_.openTo(process.address)) return;
   if (!ended && !process.terminated) {
     parts_.table.update(process.key, [&](Process& current) {
       current.terminated = true;

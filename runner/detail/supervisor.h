@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "runner/detail/backend_connections.h"
 #include "runner/detail/engine_parts.h"
 
 namespace runner::detail {
@@ -34,6 +35,7 @@ class Supervisor {
 
   EngineParts& parts_;
   base::Log log_{"runner"};
+  BackendConnections connections_;
   SteadyTime routesDue_;
   SteadyTime trimDue_;
   std::jthread thread_;  // last: it uses the members above

@@ -1,5 +1,7 @@
 #include "runner/local_engine.h"
 
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/Net/StreamSocket.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,6 +25,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::Pair;
 using testing::SizeIs;
 
@@ -313,6 +316,60 @@ TEST_F(LocalEngineTest, NewDaemonFinishesWhatWasStopping) {
   ASSERT_THAT(runtime_.running(), SizeIs(2));
   restartDaemon();
   EXPECT_TRUE(settlesAt({"web.1"}, 3));
+}
+
+/// What the router has to a process: a request under way, a stream or a websocket.
+Poco::Net::StreamSocket connectedTo(const std::string& address) {
+  return Poco::Net::StreamSocket(Poco::Net::SocketAddress(address));
+}
+
+TEST_F(LocalEngineTest, ProcessServesOutWhatItWasAskedBeforeItStops) {
+  mustDeploy(2, {{"web", 2}});
+  auto request = connectedTo(engine_->processes(app_).at(0).address);
+  mustDeploy(3, {{"web", 2}});
+  ASSERT_TRUE(eventually([&] { return runtime_.running().size() == 3; }));  // web.2 had nothing to do
+  EXPECT_THAT(runtime_.events(), Contains("signal web.2 v2 15"));
+  EXPECT_THAT(runtime_.events(), Not(Contains("signal web.1 v2 15")));
+  request.close();
+  EXPECT_TRUE(settlesAt({"web.1", "web.2"}, 3));
+}
+
+TEST_F(LocalEngineTest, ServingOutHasALimit) {
+  config_.drainMax = milliseconds(100);
+  restartDaemon();
+  mustDeploy(2, {{"web", 1}});
+  const auto websocket = connectedTo(engine_->processes(app_).at(0).address);
+  const auto before = std::chrono::steady_clock::now();
+  mustDeploy(3, {{"web", 1}});
+  EXPECT_TRUE(settlesAt({"web.1"}, 3));
+  EXPECT_GE(std::chrono::steady_clock::now() - before, config_.drainMax);
+}
+
+TEST_F(LocalEngineTest, NewDaemonLetsProcessesServeOutWhatTheyWereAsked) {
+  mustDeploy(2, {{"web", 2}});
+  auto request = connectedTo(engine_->processes(app_).at(0).address);
+  config_.drain = std::chrono::seconds(60);
+  restartDaemon();
+  mustDeploy(3, {{"web", 2}});
+  ASSERT_THAT(runtime_.running(), SizeIs(4));
+  restartDaemon();
+  ASSERT_TRUE(eventually([&] { return runtime_.running().size() == 3; }));
+  EXPECT_THAT(runtime_.events(), Not(Contains("signal web.1 v2 15")));
+  clock_.advance(std::chrono::seconds(30));
+  restartDaemon();  // the time that it had is over
+  EXPECT_TRUE(settlesAt({"web.1", "web.2"}, 3));
+}
+
+TEST_F(LocalEngineTest, RemoveWaitsForNoRequests) {
+  config_.drainMax = std::chrono::hours(1);
+  restartDaemon();
+  mustDeploy(2, {{"web", 1}});
+  const auto first = connectedTo(engine_->processes(app_).at(0).address);
+  mustDeploy(3, {{"web", 1}});
+  const auto second = connectedTo(engine_->processes(app_).at(0).address);
+  ASSERT_THAT(runtime_.running(), SizeIs(2));
+  engine_->remove(app_);
+  EXPECT_THAT(runtime_.running(), IsEmpty());
 }
 
 TEST_F(LocalEngineTest, DamagedStateFileIsNoReasonNotToStart) {
