@@ -34,5 +34,5 @@ row() {
 goal() {
   local ours
   ours=$(median "$3")
-  printf '%s|%s|%.4g|%.4g|%s|target\n' "$1" "$2" "$ours" "$4" "$(awk -v a="$ours" -v b="$4" 'BEGIN { printf "%.2f", b / a }')" >>"$ROWS"
+  printf '%s|%s|%.4g|%.4g|%s|target\n' "$1" "$2" "$ours" "$4" "$(awk -v a="$ours" -v b="$4" 'BEGIN { printf "%.2f", a == b ? 1 : a == 0 ? 1000 : b / a }')" >>"$ROWS"
 }
