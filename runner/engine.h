@@ -30,6 +30,14 @@ struct ProcessSize {
 /// "512M, 0.5 cpu, 1024 pids, 1G disk"; what is not limited is left out.
 std::string describe(const ProcessSize& size);
 
+/// A folder of this machine that processes see, and that outlives them.
+struct VolumeMount {
+  std::filesystem::path source;  ///< exists
+  std::string target;            ///< absolute, in the container
+  bool readOnly = false;
+  auto operator<=>(const VolumeMount&) const = default;
+};
+
 /// Desired state of one app: what shall run.
 struct Deployment {
   store::AppName app;
@@ -40,6 +48,7 @@ struct Deployment {
   store::ProcessTypes types;
   store::Formation formation;                     ///< types not named here run 0
   std::map<std::string, ProcessSize> sizes = {};  ///< of types that have one of their own
+  std::vector<VolumeMount> volumes = {};          ///< of all its processes
   store::ProcessChecks checks = {};  ///< of types with other checks than "the port is open", "it runs"
 };
 
