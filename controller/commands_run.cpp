@@ -1,4 +1,4 @@
-// run, run:stop
+// run, run:stop, ps:exec
 #include "base/error.h"
 #include "base/strings.h"
 #include "controller/command_set.h"
@@ -56,8 +56,8 @@ store::ConfigVars environmentOf(const Invocation& call) {
   return environment;
 }
 
-RunWish wishOf(const Invocation& call) {
-  RunWish wish{.command = call.args, .environment = environmentOf(call), .user = call.caller.user};
+RunWish wishOf(const Invocation& call, std::vector<std::string> command) {
+  RunWish wish{.command = std::move(command), .environment = environmentOf(call), .user = call.caller.user};
   if (call.option("timeout")) {
     wish.timeout = std::chrono::seconds(call.number("timeout", 0));
     if (wish.timeout->count() == 0)
@@ -66,9 +66,18 @@ RunWish wishOf(const Invocation& call) {
   return wish;
 }
 
+/// Calls `attached` with the client as the command was told to see it.
+template <typename Attached>
+runner::OneOffEnd withClient(const Invocation& call, const Attached& attached) {
+  PlainClient plain(call.io);
+  base::Interaction& client = call.io.interaction == nullptr ? plain : *call.io.interaction;
+  Untied untied(client);
+  return attached(call.flag("no-tty") ? static_cast<base::Interaction&>(untied) : client);
+}
+
 int run(const Invocation& call) {
   const store::App app = call.app();
-  const RunWish wish = wishOf(call);
+  const RunWish wish = wishOf(call, call.args);
   if (call.flag("detached")) {
     const std::string name = runDetached(call.parts, app, wish);
     auto json = base::makeJsonObject();
@@ -78,13 +87,22 @@ int run(const Invocation& call) {
                          "; its output: fairlead logs --ps " + name + " -a " + app.name.str() + "\n");
     return 0;
   }
-  PlainClient plain(call.io);
-  base::Interaction& client = call.io.interaction == nullptr ? plain : *call.io.interaction;
-  Untied untied(client);
-  const auto end =
-      runAttached(call.parts, app, wish,
-                  call.flag("no-tty") ? static_cast<base::Interaction&>(untied) : client, call.io.stop);
+  const auto end = withClient(call, [&](base::Interaction& client) {
+    return runAttached(call.parts, app, wish, client, call.io.stop);
+  });
   if (end.exitCode == 124) call.io.err.write("fairlead: " + end.name + " " + end.reason + "\n");
+  return end.exitCode;
+}
+
+int execInProcess(const Invocation& call) {
+  const store::App app = call.app();
+  const RunWish wish = wishOf(call, {call.args.begin() + 1, call.args.end()});
+  const auto end = withClient(call, [&](base::Interaction& client) {
+    return execAttached(call.parts, app, call.args[0], wish, client, call.io.stop);
+  });
+  // An exit code of its own says enough.
+  if (!end.reason.starts_with("exited "))
+    call.io.err.write("fairlead: the command in " + end.name + " " + end.reason + "\n");
   return end.exitCode;
 }
 
@@ -109,6 +127,16 @@ std::vector<CommandSpec> runCommands() {
        1000,
        {"detached", "timeout=", "env=", "no-tty"},
        run,
+       Action::operateApp,
+       std::nullopt,
+       CommandSpec::Words::free},
+      {"ps:exec",
+       "[--timeout S] NAME [CMD...] -a APP",
+       "run a command, or a shell, inside a running process",
+       1,
+       1000,
+       {"timeout=", "no-tty"},
+       execInProcess,
        Action::operateApp,
        std::nullopt,
        CommandSpec::Words::free},

@@ -8,15 +8,19 @@
 namespace controller {
 namespace {
 
+std::chrono::seconds timeoutOf(const CommandParts& parts, const RunWish& wish) {
+  const std::chrono::seconds most(parts.serviceLimits.runTimeoutS);
+  return std::min(wish.timeout.value_or(most), most);
+}
+
 runner::OneOff oneOffOf(const CommandParts& parts, const store::App& app, const RunWish& wish) {
   auto deployment = parts.releases.deployment(app, parts.store.currentRelease(app.id));
   if (!deployment)
     throw base::Error(base::Errc::conflict, "nothing is deployed yet: push first, then run what is in it");
-  const std::chrono::seconds most(parts.serviceLimits.runTimeoutS);
   return {.deployment = *std::move(deployment),
           .command = wish.command,
           .environment = wish.environment,
-          .timeout = std::min(wish.timeout.value_or(most), most),
+          .timeout = timeoutOf(parts, wish),
           .user = wish.user,
           .number = wish.number,
           .shown = wish.shown};
@@ -37,6 +41,28 @@ void requireDeployed(const CommandParts& parts, const store::App& app) {
 runner::OneOffEnd runAttached(const CommandParts& parts, const store::App& app, const RunWish& wish,
                               base::Interaction& client, std::stop_token stop) {
   return runnerOf(parts).run(oneOffOf(parts, app, wish), client, std::move(stop));
+}
+
+runner::OneOffEnd execAttached(const CommandParts& parts, const store::App& app, const std::string& process,
+                               const RunWish& wish, base::Interaction& client, std::stop_token stop) {
+  const auto all = processesOf(parts, app);
+  const auto found = std::find_if(all.begin(), all.end(), [&](const runner::ProcessStatus& each) {
+    return each.name == process && each.state != runner::ProcessState::stopping;
+  });
+  if (found == all.end())
+    throw base::Error(base::Errc::notFound,
+                      "no process \"" + base::printable(process) + "\" is running: fairlead ps lists them");
+  if (found->container.empty())
+    throw base::Error(base::Errc::conflict, process + " does not run at the moment (" +
+                                                std::string(runner::name(found->state)) +
+                                                "): fairlead logs --ps " + process + " tells why");
+  return runnerOf(parts).exec({.app = app.name,
+                               .process = process,
+                               .container = found->container,
+                               .command = wish.command,
+                               .timeout = timeoutOf(parts, wish),
+                               .user = wish.user},
+                              client, std::move(stop));
 }
 
 std::string runDetached(const CommandParts& parts, const store::App& app, const RunWish& wish) {

@@ -27,7 +27,12 @@ void requireDeployed(const CommandParts& parts, const store::App& app);
 /// conflict before the first deploy, overloaded beyond run_max_sessions.
 runner::OneOffEnd runAttached(const CommandParts& parts, const store::App& app, const RunWish& wish,
                               base::Interaction& client, std::stop_token stop);
-/// The same with its output in the app's log; returns its name, "run.1".
+/// A command, or a shell without one, inside a process of the app that runs ("web.1", "run.1"). Blocks until
+/// it has ended; a stop ends it. Throws notFound, conflict for a process that does not run at the moment,
+/// overloaded beyond run_max_sessions. Of the wish command, timeout and user count.
+runner::OneOffEnd execAttached(const CommandParts& parts, const store::App& app, const std::string& process,
+                               const RunWish& wish, base::Interaction& client, std::stop_token stop);
+/// The same as runAttached() with its output in the app's log; returns its name, "run.1".
 std::string runDetached(const CommandParts& parts, const store::App& app, const RunWish& wish);
 /// The words that run a line of a shell, as it is typed behind `heroku run`: its first word may be one of the
 /// app's process types. Throws invalidArgument for an empty one.

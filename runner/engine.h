@@ -80,6 +80,7 @@ struct ProcessStatus {
   double cpus = 0;                ///< processors that were busy with it during the last seconds
   std::string node;               ///< the machine that it runs on
   std::string notReady = {};      ///< why the router leaves it out although it is up; empty: it does not
+  std::string container = {};     ///< what runs it; empty: nothing does
 };
 
 /// How an app is reached beside APP.DOMAIN.

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "runner/detail/cri_log.h"
+#include "runner/detail/exec_in_process.h"
 #include "runner/detail/launch_plan.h"
 #include "runner/detail/process.h"
 #include "runner/detail/terminal_link.h"
@@ -101,6 +102,8 @@ class LocalOneOffs : public OneOffRunner {
       state.closed = true;
       for (auto& [key, session] : state.sessions)
         session.stop.request_stop();
+      for (auto& [key, stop] : state.execs)
+        stop.request_stop();
     });
   }
 
@@ -125,6 +128,12 @@ class LocalOneOffs : public OneOffRunner {
     spec.mounts.push_back({input.path(), std::string(kInput), false});
     enter(spec, kWithInput);
     return runToEnd(wanted, place, spec, client.output());
+  }
+
+  OneOffEnd exec(const Exec& wanted, base::Interaction& client, std::stop_token stop) override {
+    const ExecPlace place(*this);
+    return detail::execInProcess({runtime_, log_, config_.folder}, wanted, client, std::move(stop),
+                                 place.stop());
   }
 
   std::string runDetached(const OneOff& wanted) override {
@@ -184,7 +193,40 @@ class LocalOneOffs : public OneOffRunner {
   struct State {
     std::map<Key, Session> sessions;
     std::list<Detached> threads;
+    std::map<std::uint64_t, std::stop_source> execs;
+    std::uint64_t nextExec = 1;
     bool closed = false;
+
+    void requireRoom(std::size_t most) const {
+      if (closed) throw Error(Errc::unavailable, "the server is shutting down");
+      if (sessions.size() + execs.size() >= most)
+        throw Error(Errc::overloaded,
+                    "as many one-off processes run as the setting run_max_sessions allows: "
+                    "wait for one to end");
+    }
+  };
+
+  /// One of the commands in other processes, while it lives.
+  class ExecPlace {
+   public:
+    explicit ExecPlace(LocalOneOffs& owner) : owner_(owner) {
+      owner_.state_.with([&](State& state) {
+        state.requireRoom(owner_.config_.maxSessions);
+        key_ = state.nextExec++;
+        state.execs.emplace(key_, stop_);
+      });
+    }
+    ~ExecPlace() {
+      owner_.state_.with([&](State& state) { state.execs.erase(key_); });
+    }
+    ExecPlace(const ExecPlace&) = delete;
+    ExecPlace& operator=(const ExecPlace&) = delete;
+    std::stop_source stop() const { return stop_; }
+
+   private:
+    LocalOneOffs& owner_;
+    std::uint64_t key_ = 0;
+    std::stop_source stop_;
   };
 
   /// One of the sessions, while it lives.
@@ -195,10 +237,7 @@ class LocalOneOffs : public OneOffRunner {
       if (wanted.command.empty()) throw Error(Errc::invalidArgument, "what shall run? Give a command");
       owner_.state_.with([&](State& state) {
         if (state.closed) throw Error(Errc::unavailable, "the server is shutting down");
-        if (wanted.type == "run" && state.sessions.size() >= owner_.config_.maxSessions)
-          throw Error(Errc::overloaded,
-                      "as many one-off processes run as the setting run_max_sessions allows: "
-                      "wait for one to end");
+        if (wanted.type == "run") state.requireRoom(owner_.config_.maxSessions);
         while (state.sessions.contains(key_))
           ++key_.second;
         state.sessions.emplace(key_, Session{.status = {.name = name(),
@@ -208,7 +247,8 @@ class LocalOneOffs : public OneOffRunner {
                                                         .since = owner_.clock_.now(),
                                                         .command = wanted.title(),
                                                         .lastExit = "",
-                                                        .address = ""},
+                                                        .address = "",
+                                                        .container = container()},
                                              .stop = stop_});
       });
     }
@@ -219,11 +259,16 @@ class LocalOneOffs : public OneOffRunner {
     Place& operator=(const Place&) = delete;
     std::string name() const { return type_ + "." + std::to_string(key_.second); }
     int index() const { return key_.second; }
+    /// Not the form of the app's other processes: a deploy removes those that it does not know.
+    std::string container() const {
+      return key_.first.str() + ".run." + std::to_string(key_.second) + "." + unique_;
+    }
     std::stop_source stop() const { return stop_; }
 
    private:
     LocalOneOffs& owner_;
     const std::string type_;
+    const std::string unique_ = base::randomHex(4);
     Key key_;
     std::stop_source stop_;
   };
@@ -237,9 +282,7 @@ class LocalOneOffs : public OneOffRunner {
       layers.push_back(layerFolder_(layer));
     const detail::Slot slot{wanted.type, place.index()};
     sandbox::ContainerSpec spec = detail::makeSpec(deployment, slot, std::move(layers), engine_);
-    // Not the form of the app's other processes: a deploy removes those that it does not know.
-    spec.id =
-        wanted.deployment.app.str() + ".run." + std::to_string(place.index()) + "." + base::randomHex(4);
+    spec.id = place.container();
     spec.argv = {"/fairlead/start"};
     spec.argv.insert(spec.argv.end(), wanted.command.begin(), wanted.command.end());
     return spec;

@@ -25,6 +25,16 @@ struct OneOff {
   std::string title() const { return shown.empty() ? base::join(command, " ") : shown; }
 };
 
+/// A command inside a process that runs.
+struct Exec {
+  store::AppName app;
+  std::string process;               ///< "web.1"
+  std::string container;             ///< its ProcessStatus::container
+  std::vector<std::string> command;  ///< empty: a shell
+  std::chrono::seconds timeout{0};
+  std::string user;  ///< who asks, for the app's log
+};
+
 /// How it ended, and as what it ran.
 struct OneOffEnd {
   std::string name;    ///< "run.1"
@@ -32,8 +42,8 @@ struct OneOffEnd {
   std::string reason;  ///< "exited with status 3", "was ended after 60 s"
 };
 
-/// Thread-safe. They share nothing with the app's other processes, and no deploy touches them. Those of a
-/// daemon that ended end with it.
+/// Thread-safe. They share nothing with the app's other processes but for exec(), and no deploy touches them.
+/// Those of a daemon that ended end with it.
 class OneOffRunner {
  public:
   virtual ~OneOffRunner() = default;
@@ -42,6 +52,10 @@ class OneOffRunner {
   virtual OneOffEnd run(const OneOff& wanted, base::Interaction& client, std::stop_token stop) = 0;
   /// Its output goes to the app's log. Returns its name ("run.1") when it runs.
   virtual std::string runDetached(const OneOff& wanted) = 0;
+  /// With the environment, user and limits that the process was started with, to the command's or the
+  /// process's end; a stop ends it. Counts as one that runs: throws overloaded as run() does, notFound when
+  /// the process has ended.
+  virtual OneOffEnd exec(const Exec& wanted, base::Interaction& client, std::stop_token stop) = 0;
   virtual std::vector<ProcessStatus> processes(const store::AppName& app) = 0;
   /// Ends one, or all of the app when `name` is empty; throws notFound. Returns before it is gone.
   virtual void stop(const store::AppName& app, const std::string& name) = 0;

@@ -19,6 +19,7 @@
 #include "base/byte_sink.h"
 #include "base/child_process.h"
 #include "base/clock.h"
+#include "base/fd.h"
 
 namespace sandbox {
 
@@ -83,6 +84,7 @@ struct RunResult {
   End end = End::exited;
   base::ExitStatus status;           ///< when exited; a death by signal is code 128 + signal, as in a shell
   bool outOfMemory = false;          ///< the memory limit killed something in it
+  bool containerEnded = false;       ///< of exec(): it ended because the container did
   std::chrono::microseconds ran{0};  ///< its own time, without what making and removing the container took
 };
 
@@ -93,6 +95,15 @@ struct RunOptions {
   std::chrono::milliseconds killGrace = std::chrono::seconds(10);
   /// Told of each host that the spec's filter refuses, once; on the caller's thread. At most 100 of them.
   std::function<void(const std::string& host)> onRefusedHost;
+};
+
+/// A command beside the processes of a running container: in its namespaces, folders and limits, with its
+/// environment, its user and no more rights than those.
+struct ExecSpec {
+  std::vector<std::string> argv;
+  std::vector<std::pair<std::string, std::string>> environment;  ///< over the container's
+  const base::Fd* input = nullptr;                               ///< its stdin; borrowed. Null: none
+  const base::Fd* terminal = nullptr;  ///< the program's end of a pty, as descriptor 3; borrowed
 };
 
 struct RunningContainer {
@@ -133,6 +144,11 @@ class ContainerRuntime {
   /// written at once without a newline); the rest follows, unless the process ended there. conmon only ever
   /// appends; the caller bounds the file by cutting it in place.
   virtual RunningContainer start(const ContainerSpec& spec, const std::filesystem::path& logFile) = 0;
+  /// Runs a command in a started or running container to the command's end, with its output as run() has it.
+  /// What it has started is ended with it, unless that has thrown its environment away. Throws notFound for a
+  /// container that does not run.
+  virtual RunResult exec(const std::string& id, const ExecSpec& spec, base::ByteSink& output,
+                         const RunOptions& options) = 0;
   /// nullopt when there is no such container.
   virtual std::optional<ContainerStatus> status(const std::string& id) = 0;
   /// To every process in it; nothing happens when it has ended.

@@ -65,6 +65,11 @@ class OciRuntime : public ContainerRuntime {
 
   RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) override;
   RunningContainer start(const ContainerSpec& spec, const fs::path& logFile) override;
+  RunResult exec(const std::string& id, const ExecSpec& spec, base::ByteSink& output,
+                 const RunOptions& options) override {
+    checkId(id);
+    return host_.exec(id, spec, output, options);
+  }
   std::optional<ContainerStatus> status(const std::string& id) override;
   void signal(const std::string& id, int signalNumber) override;
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
@@ -134,7 +139,7 @@ RunningContainer OciRuntime::start(const ContainerSpec& spec, const fs::path& lo
 ExitStatus OciRuntime::exitOf(const std::string& id, const ProcessRef& monitor) const {
   waitForEnd(monitor.open(), kMonitorWaitMs);
   constexpr int kKilled = 128 + 9;
-  return recordedExit(host_.filesOf(id), id).value_or(ExitStatus{.code = kKilled, .signal = 0});
+  return recordedExit(host_.filesOf(id).exitFolder(), id).value_or(ExitStatus{.code = kKilled, .signal = 0});
 }
 
 std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {

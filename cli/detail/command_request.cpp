@@ -104,8 +104,8 @@ CommandRequest makeRequest(const Surroundings& surroundings, const std::vector<s
   if (!argv.empty() && argv[0] == "config:import" && !wantsHelp(argv)) attachEnvFile(surroundings, request);
   if (!argv.empty() && argv[0] == "registries:add" && !wantsHelp(argv))
     request.input = surroundings.readSecret("Password: ");
-  if (!argv.empty() && argv[0] == "run" && surroundings.inputFd >= 0 && !wantsHelp(argv) &&
-      std::find(argv.begin(), argv.end(), "--detached") == argv.end())
+  if (!argv.empty() && (argv[0] == "run" || argv[0] == "ps:exec") && surroundings.inputFd >= 0 &&
+      !wantsHelp(argv) && std::find(argv.begin(), argv.end(), "--detached") == argv.end())
     request.talk = CommandRequest::Talk{terminalOf(surroundings), surroundings.variable("TERM")};
   request.app = appOfFolder(surroundings.currentFolder);
   return request;

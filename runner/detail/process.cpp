@@ -163,6 +163,7 @@ ProcessStatus statusOf(const Process& process) {
   status.memoryBytes = process.usage.memoryBytes;
   status.cpus = process.cpus;
   if (process.phase == Phase::up) status.notReady = healthOf(process).notReady;
+  status.container = process.container;
   return status;
 }
 

@@ -48,6 +48,7 @@ RunResult::End AttachedRun::drive() {
   while (step()) {
   }
   noteEnd();
+  if (container_.endRest) container_.endRest();
   drain();
   if (container_.guard != nullptr) container_.guard->finish();
   passRefusals();
@@ -118,9 +119,10 @@ void AttachedRun::beginStop(RunResult::End reason) {
   container_.signalAll(SIGTERM);
 }
 
-// All writers are dead: what is in the pipe is the rest.
+// All writers are dead, or are not ours any more: what is in the pipe is the rest.
 void AttachedRun::drain() {
-  while (container_.output.valid()) {
+  constexpr std::size_t kMostInPipe = 1u << 20;
+  for (std::size_t taken = 0; container_.output.valid() && taken <= kMostInPipe; taken += kChunk) {
     pollfd entry{container_.output.get(), POLLIN, 0};
     if (pollEntries(&entry, 1, kLingerMs) == 0) return;
     passOutput();

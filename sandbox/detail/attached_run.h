@@ -21,6 +21,7 @@ class AttachedRun {
     base::Fd init;                       ///< pidfd of its first process
     std::function<void(int)> signalAll;  ///< to every process in it
     NetworkGuard* guard = nullptr;       ///< whose refusals options.onRefusedHost is told of
+    std::function<void()> endRest = {};  ///< ends what its first process leaves, where that can be
   };
   AttachedRun(Container container, base::ByteSink& sink, const RunOptions& options);
 

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/tree_size.h"
+#include "sandbox/detail/container_exec.h"
 #include "sandbox/detail/container_folder.h"
 #include "sandbox/detail/resolv_conf.h"
 
@@ -84,6 +85,17 @@ ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms pro
   makeFolder(config_.folder / "containers");
   makeFolder(config_.folder / "empty-layer");
   makeFolder(programs_.runtimeRoot);
+  makeFolder(execsFolder());
+  endLeftExecs();
+}
+
+/// Those of a daemon that was killed: nobody reads what they say any more.
+void ContainerHost::endLeftExecs() {
+  for (const auto& entry : fs::directory_iterator(execsFolder())) {
+    const std::string name = entry.path().filename().string();
+    signalExec(name, cgroups_.processes(cgroupsPath(containerOfExec(name))), SIGKILL);
+    base::removeTree(entry.path());
+  }
 }
 
 ContainerFiles ContainerHost::filesOf(const std::string& id) const {
@@ -145,6 +157,23 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
 
 void ContainerHost::launch(const std::string& id, const ContainerState& state) {
   startContainer(programs_, id, filesOf(id), state.init);
+}
+
+RunResult ContainerHost::exec(const std::string& id, const ExecSpec& spec, base::ByteSink& output,
+                              const RunOptions& options) {
+  const ContainerFiles files = filesOf(id);
+  const auto state = ContainerState::load(files.state());
+  if (!state || !state->init.alive()) throw Error(Errc::notFound, "container " + id + " does not run");
+  struct stat user {};
+  if (::stat(("/proc/" + std::to_string(state->init.pid)).c_str(), &user) != 0)
+    throw Error(Errc::notFound, "container " + id + " does not run");
+  const ExecTarget target{.id = id,
+                          .files = files,
+                          .init = state->init,
+                          .hostUid = user.st_uid,
+                          .hostGid = user.st_gid,
+                          .processes = [&] { return cgroups_.processes(cgroupsPath(id)); }};
+  return execToEnd(programs_, target, execsFolder() / newExecName(id), spec, output, options);
 }
 
 NetworkGuard::Setup ContainerHost::guardOf(const ContainerSpec& spec, const ProcessRef& init) const {

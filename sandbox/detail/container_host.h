@@ -30,6 +30,9 @@ class ContainerHost {
   /// its address is in the result.
   ContainerState create(const ContainerSpec& spec, const OutputTarget& output, base::Time now);
   void launch(const std::string& id, const ContainerState& state);
+  /// See ContainerRuntime::exec().
+  RunResult exec(const std::string& id, const ExecSpec& spec, base::ByteSink& output,
+                 const RunOptions& options);
   /// For the guard of a created container that has a filter.
   NetworkGuard::Setup guardOf(const ContainerSpec& spec, const ProcessRef& init) const;
   /// Undoes all of it, whatever state it is in, and the shared network when no container is left.
@@ -52,7 +55,9 @@ class ContainerHost {
   std::string describe() const;
 
  private:
+  std::filesystem::path execsFolder() const { return config_.folder / "execs"; }
   std::string cgroupsPath(const std::string& id) const { return "/" + name_ + "/" + id; }
+  void endLeftExecs();
   void killAll(const std::string& id);
   void removeNow(const std::string& id);
   void removeSharedIfUnused();

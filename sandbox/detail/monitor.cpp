@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -23,11 +24,11 @@ using base::ExitStatus;
 constexpr auto kRuntimeTimeout = std::chrono::seconds(60);
 
 // The runtime's last message: one JSON object a line.
-std::string lastWords(const ContainerFiles& files) {
+std::string lastWords(const std::filesystem::path& runtimeLog) {
   std::error_code ignored;
-  if (!std::filesystem::exists(files.runtimeLog(), ignored)) return "";
+  if (!std::filesystem::exists(runtimeLog, ignored)) return "";
   std::string words;
-  for (const std::string& line : base::split(base::readFile(files.runtimeLog()), '\n')) {
+  for (const std::string& line : base::split(base::readFile(runtimeLog), '\n')) {
     if (line.empty()) continue;
     try {
       words = base::jsonString(base::parseJsonObject(line, "log line"), "msg");
@@ -38,9 +39,9 @@ std::string lastWords(const ContainerFiles& files) {
   return words;
 }
 
-[[noreturn]] void throwUnavailable(const std::string& doing, const ContainerFiles& files,
+[[noreturn]] void throwUnavailable(const std::string& doing, const std::filesystem::path& runtimeLog,
                                    const std::string& otherwise) {
-  const std::string words = lastWords(files);
+  const std::string words = lastWords(runtimeLog);
   throw Error(Errc::unavailable, doing + ": " + base::printable(words.empty() ? otherwise : words, 600));
 }
 
@@ -52,8 +53,16 @@ std::vector<std::string> environmentFor(const std::string& extra) {
   return environment;
 }
 
+/// Where conmon keeps what it knows of one process.
+struct MonitorPlaces {
+  std::filesystem::path pidFile;
+  std::filesystem::path monitorPidFile;
+  std::filesystem::path exitFolder;
+  std::filesystem::path runtimeLog;
+};
+
 std::vector<std::string> monitorCommand(const RuntimePrograms& programs, const std::string& id,
-                                        const ContainerFiles& files, const OutputTarget& output) {
+                                        const ContainerFiles& container, const MonitorPlaces& places) {
   std::vector<std::string> argv{programs.monitor,
                                 "--api-version",
                                 "1",
@@ -66,30 +75,33 @@ std::vector<std::string> monitorCommand(const RuntimePrograms& programs, const s
                                 "-r",
                                 programs.runtime,
                                 "-b",
-                                files.folder.string(),
+                                container.folder.string(),
                                 "-p",
-                                files.pidFile().string(),
+                                places.pidFile.string(),
                                 "-P",
-                                files.monitorPidFile().string(),
+                                places.monitorPidFile.string(),
                                 "--exit-dir",
-                                files.exitFolder().string(),
-                                "--persist-dir",
-                                files.persistFolder().string(),
+                                places.exitFolder.string(),
                                 "--socket-dir-path",
-                                files.socketFolder().string(),
+                                container.socketFolder().string(),
                                 "--log-level",
                                 "error",
                                 "--no-sync-log"};
-  if (output.pipe != nullptr) {
-    argv.insert(argv.end(), {"-l", "passthrough:"});
-  } else {
-    // No --log-size-max: conmon would replace the file, which the app's log cuts in place by its own limit.
-    argv.insert(argv.end(), {"-l", "k8s-file:" + output.logFile.string()});
-  }
   const std::string root = "--root=" + programs.runtimeRoot.string();
-  const std::string log = "--log=" + files.runtimeLog().string();
+  const std::string log = "--log=" + places.runtimeLog.string();
   for (const std::string& argument : {root, log, std::string("--log-format=json")})
     argv.insert(argv.end(), {"--runtime-arg", argument});
+  return argv;
+}
+
+std::vector<std::string> createCommand(const RuntimePrograms& programs, const std::string& id,
+                                       const ContainerFiles& files, const OutputTarget& output) {
+  auto argv = monitorCommand(
+      programs, id, files, {files.pidFile(), files.monitorPidFile(), files.exitFolder(), files.runtimeLog()});
+  argv.insert(argv.end(), {"--persist-dir", files.persistFolder().string()});
+  // No --log-size-max: conmon would replace the file, which the app's log cuts in place by its own limit.
+  argv.insert(argv.end(), {"-l", output.pipe != nullptr ? std::string("passthrough:")
+                                                        : "k8s-file:" + output.logFile.string()});
   return argv;
 }
 
@@ -108,8 +120,8 @@ std::string readAnswer(const base::Fd& pipe) {
     char buffer[4096];
     const std::size_t count = base::readSome(pipe, buffer, sizeof buffer);
     answer.append(buffer, count);
-    // conmon keeps the pipe open for the exit code of an attached exec: the line's end is the end.
-    if (count == 0 || answer.find('\n') != std::string::npos) return answer;
+    // conmon keeps the pipe open for an exec's exit code, a second line: the line's end is the end.
+    if (count == 0 || answer.find('\n') != std::string::npos) return answer.substr(0, answer.find('\n'));
   }
 }
 
@@ -150,36 +162,63 @@ bool startByFifo(const RuntimePrograms& programs, const std::string& id, const P
   return true;
 }
 
-}  // namespace
-
-CreatedContainer createContainer(const RuntimePrograms& programs, const std::string& id,
-                                 const ContainerFiles& files, const OutputTarget& output) {
-  CHECK((output.pipe != nullptr) != !output.logFile.empty());
+/// conmon answers at the first descriptor that `child` has left free.
+CreatedContainer launch(base::ChildSpec child, const std::filesystem::path& monitorPidFile,
+                        const std::filesystem::path& runtimeLog) {
   auto [answerEnd, conmonEnd] = base::makePipe();
-  base::ChildSpec child;
-  child.argv = monitorCommand(programs, id, files, output);
-  child.environment = environmentFor("_OCI_SYNCPIPE=3");
-  child.fds = {{&conmonEnd, 3}};
-  if (output.pipe != nullptr) child.fds.insert(child.fds.end(), {{output.pipe, 1}, {output.pipe, 2}});
-  child.workingDirectory = files.folder.string();  // conmon leaves a file named "oom" where it stands
+  int answerAt = 3;
+  for (const base::ChildFd& given : child.fds)
+    answerAt = std::max(answerAt, given.target + 1);
+  child.environment = environmentFor("_OCI_SYNCPIPE=" + std::to_string(answerAt));
+  child.fds.push_back({&conmonEnd, answerAt});
   child.ownSession = true;
   base::ChildProcess launcher = base::ChildProcess::spawn(child);
   conmonEnd.reset();
   const std::string answer = readAnswer(answerEnd);
   const ExitStatus launched = waitForLauncher(launcher);
-  if (!launched.ok()) throwUnavailable("starting conmon", files, launched.describe());
+  if (!launched.ok()) throwUnavailable("starting conmon", runtimeLog, launched.describe());
   if (base::trim(answer).empty())
-    throwUnavailable("starting the container", files, "conmon ended without a word");
+    throwUnavailable("starting the container", runtimeLog, "conmon ended without a word");
   const auto object = base::parseJsonObject(base::trim(answer), "conmon's answer");
   const int pid = object->optValue<int>("data", object->optValue<int>("pid", -1));
   if (pid <= 0)
-    throwUnavailable("creating the container", files,
+    throwUnavailable("creating the container", runtimeLog,
                      base::jsonString(object, "message", "the runtime gave no reason"));
-  CreatedContainer created{.init = ProcessRef::of(pid),
-                           .monitor = ProcessRef::of(readPid(files.monitorPidFile()))};
+  return {.init = ProcessRef::of(pid), .monitor = ProcessRef::of(readPid(monitorPidFile))};
+}
+
+}  // namespace
+
+CreatedContainer createContainer(const RuntimePrograms& programs, const std::string& id,
+                                 const ContainerFiles& files, const OutputTarget& output) {
+  CHECK((output.pipe != nullptr) != !output.logFile.empty());
+  base::ChildSpec child;
+  child.argv = createCommand(programs, id, files, output);
+  if (output.pipe != nullptr) child.fds = {{output.pipe, 1}, {output.pipe, 2}};
+  child.workingDirectory = files.folder.string();  // conmon leaves a file named "oom" where it stands
+  CreatedContainer created = launch(std::move(child), files.monitorPidFile(), files.runtimeLog());
   if (created.init.pid == 0 || created.monitor.pid == 0)
-    throwUnavailable("creating the container", files, "it ended at once");
+    throwUnavailable("creating the container", files.runtimeLog(), "it ended at once");
   return created;
+}
+
+CreatedContainer execInContainer(const RuntimePrograms& programs, const std::string& id,
+                                 const ContainerFiles& container, const ExecFiles& files,
+                                 const ExecStreams& streams) {
+  base::ChildSpec child;
+  child.argv =
+      monitorCommand(programs, id, container,
+                     {files.pidFile(), files.monitorPidFile(), files.exitFolder(), files.runtimeLog()});
+  child.argv.insert(child.argv.end(),
+                    {"--exec", "--exec-process-spec", files.process().string(), "-l", "passthrough:"});
+  child.fds = {{streams.output, 1}, {streams.output, 2}};
+  if (streams.input != nullptr) child.fds.push_back({streams.input, 0});
+  if (streams.terminal != nullptr) {
+    child.fds.push_back({streams.terminal, 3});
+    child.argv.insert(child.argv.end(), {"--runtime-opt", "--preserve-fds=1"});
+  }
+  child.workingDirectory = files.folder.string();
+  return launch(std::move(child), files.monitorPidFile(), files.runtimeLog());
 }
 
 void giveOutputTo(const ProcessRef& init, std::uint32_t uid, std::uint32_t gid) {
@@ -197,7 +236,7 @@ void startContainer(const RuntimePrograms& programs, const std::string& id, cons
   const auto output =
       base::runCommand(command, {.environment = environmentFor(""), .timeout = kRuntimeTimeout});
   if (!output.status.ok())
-    throwUnavailable("starting the container", files,
+    throwUnavailable("starting the container", files.runtimeLog(),
                      output.err.empty() ? output.status.describe() : output.err);
 }
 
@@ -211,9 +250,9 @@ void deleteContainer(const RuntimePrograms& programs, const std::string& id) {
                 "deleting container " + id + ": " + base::printable(base::trim(output.err), 600));
 }
 
-std::optional<ExitStatus> recordedExit(const ContainerFiles& files, const std::string& id) {
+std::optional<ExitStatus> recordedExit(const std::filesystem::path& exitFolder, const std::string& id) {
   std::error_code ignored;
-  const auto file = files.exitFolder() / id;
+  const auto file = exitFolder / id;
   if (!std::filesystem::exists(file, ignored)) return std::nullopt;
   std::uint64_t code = 0;
   if (!base::parseNumber(base::trim(base::readFile(file)), code)) return std::nullopt;

@@ -79,6 +79,7 @@ class FakeEngine : public runner::Engine {
         status.type = type;
         status.release = deployments_.back().release;
         status.state = runner::ProcessState::up;
+        status.container = status.name + ".container";
         all.push_back(status);
       }
     }

@@ -16,6 +16,7 @@ class FakeOneOffs : public runner::OneOffRunner {
  public:
   int exitCode = 0;    ///< of run()
   std::string output;  ///< of run()
+  std::string reason;  ///< of exec()
 
   runner::OneOffEnd run(const runner::OneOff& wanted, base::Interaction& client, std::stop_token) override {
     {
@@ -25,6 +26,14 @@ class FakeOneOffs : public runner::OneOffRunner {
     }
     client.output().write(output);
     return {wanted.type + ".1", exitCode, "exited with status " + std::to_string(exitCode)};
+  }
+  runner::OneOffEnd exec(const runner::Exec& wanted, base::Interaction& client, std::stop_token) override {
+    {
+      const std::lock_guard lock(mutex_);
+      execs_.push_back(wanted);
+    }
+    client.output().write(output);
+    return {wanted.process, exitCode, reason};
   }
   std::string runDetached(const runner::OneOff& wanted) override {
     const std::lock_guard lock(mutex_);
@@ -56,10 +65,15 @@ class FakeOneOffs : public runner::OneOffRunner {
     const std::lock_guard lock(mutex_);
     return asked_;
   }
+  std::vector<runner::Exec> execs() const {
+    const std::lock_guard lock(mutex_);
+    return execs_;
+  }
 
  private:
   mutable std::mutex mutex_;
   std::vector<runner::OneOff> asked_;
+  std::vector<runner::Exec> execs_;
   std::optional<base::TerminalSize> terminal_;
   std::vector<runner::ProcessStatus> running_;
 };

@@ -32,6 +32,11 @@ void ScriptedRuntime::onRun(RunScript script) {
   runScript_ = std::move(script);
 }
 
+void ScriptedRuntime::onExec(ExecScript script) {
+  const std::lock_guard lock(mutex_);
+  execScript_ = std::move(script);
+}
+
 void ScriptedRuntime::failNext(Error error) {
   const std::lock_guard lock(mutex_);
   failure_ = std::move(error);
@@ -113,6 +118,14 @@ RunResult ScriptedRuntime::run(const ContainerSpec& spec, base::ByteSink& output
   const RunScript script = runScript_;
   lock.unlock();
   return script ? script(spec, output, options) : RunResult{};
+}
+
+RunResult ScriptedRuntime::exec(const std::string& id, const sandbox::ExecSpec& spec, base::ByteSink& output,
+                                const RunOptions& options) {
+  std::unique_lock lock(mutex_);
+  const ExecScript script = execScript_;
+  lock.unlock();
+  return script ? script(id, spec, output, options) : RunResult{};
 }
 
 RunningContainer ScriptedRuntime::start(const ContainerSpec& spec, const std::filesystem::path& logFile) {

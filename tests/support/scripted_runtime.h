@@ -30,6 +30,10 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   /// For every run() that finds nothing queued; called on run()'s thread without a lock, so it may touch the
   /// spec's mounts or block on options.stop.
   void onRun(RunScript script);
+  /// For every exec(), as onRun() is for run(); without one it ends with status 0.
+  using ExecScript = std::function<sandbox::RunResult(const std::string& id, const sandbox::ExecSpec&,
+                                                      base::ByteSink&, const sandbox::RunOptions&)>;
+  void onExec(ExecScript script);
   /// The next start() (or run()) throws this.
   void failNext(base::Error error);
   /// Called at the end of start(), without a lock: e.g. to listen on a port as the process would.
@@ -54,6 +58,8 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
                          const sandbox::RunOptions& options) override;
   sandbox::RunningContainer start(const sandbox::ContainerSpec& spec,
                                   const std::filesystem::path& logFile) override;
+  sandbox::RunResult exec(const std::string& id, const sandbox::ExecSpec& spec, base::ByteSink& output,
+                          const sandbox::RunOptions& options) override;
   std::optional<sandbox::ContainerStatus> status(const std::string& id) override;
   void signal(const std::string& id, int signalNumber) override;
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
@@ -79,6 +85,7 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   std::condition_variable changed_;
   std::deque<std::pair<std::string, sandbox::RunResult>> queued_;
   RunScript runScript_;
+  ExecScript execScript_;
   std::function<void(const sandbox::RunningContainer&, const sandbox::ContainerSpec&)> startHook_;
   std::optional<base::Error> failure_;
   bool endsOnSignal_ = true;

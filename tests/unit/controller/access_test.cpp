@@ -86,6 +86,7 @@ const std::map<std::string, std::string> kCommands{
     {"network", kView},
     {"network:set", kManage},
     {"ps", kView},
+    {"ps:exec", kOperate},
     {"ps:restart", kOperate},
     {"ps:stop", kOperate},
     {"ps:scale", kOperate},

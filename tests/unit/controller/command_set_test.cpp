@@ -366,6 +366,34 @@ TEST_F(CommandSetTest, AnImportNamesTwoImagesThatTheCallerMayRead) {
   EXPECT_THAT(run({"stacks:update", "mine"}).err, HasSubstr("was imported: do it again"));
 }
 
+TEST_F(CommandSetTest, ACommandGoesInsideAProcessThatRuns) {
+  run({"apps:create", "hello"});
+  EXPECT_THAT(run({"ps:exec", "web.1", "ls", "-a", "hello"}).err,
+              HasSubstr("no process \"web.1\" is running"));
+  deploySlug("hello");
+  oneOffs_.output = "a file\n";
+  oneOffs_.exitCode = 3;
+  oneOffs_.reason = "exited with status 3";
+  const Answer answer = run({"ps:exec", "--timeout", "5", "web.1", "ls", "-l", "-a", "hello"});
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_EQ(answer.out, "a file\n");
+  EXPECT_EQ(answer.err, "");
+  ASSERT_EQ(oneOffs_.execs().size(), 1u);
+  const runner::Exec asked = oneOffs_.execs()[0];
+  EXPECT_EQ(asked.container, "web.1.container");
+  EXPECT_EQ(asked.command, (std::vector<std::string>{"ls", "-l"}));
+  EXPECT_EQ(asked.timeout.count(), 5);
+  EXPECT_EQ(asked.user, "ada");
+  oneOffs_.reason = "was ended with web.1, which has ended or been replaced";
+  EXPECT_EQ(run({"ps:exec", "web.1", "-a", "hello"}).err,
+            "fairlead: the command in web.1 was ended with web.1, which has ended or been replaced\n");
+  EXPECT_TRUE(oneOffs_.execs()[1].command.empty()) << "a shell";
+  run({"run", "--detached", "-a", "hello", "sleep", "1000"});
+  EXPECT_THAT(run({"ps:exec", "run.1", "ls", "-a", "hello"}).err, HasSubstr("does not run at the moment"))
+      << "the fake's one-off has no container";
+  EXPECT_THAT(run({"ps:exec", "web.9", "ls", "-a", "hello"}).err, HasSubstr("no process \"web.9\""));
+}
+
 TEST_F(CommandSetTest, LimitsOfAnAppAreSetShownAndTakenBack) {
   run({"apps:create", "hello"});
   EXPECT_THAT(run({"limits", "-a", "hello"}).out, HasSubstr("build_memory_bytes       4G"));

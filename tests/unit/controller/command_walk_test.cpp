@@ -118,6 +118,7 @@ const std::map<std::string, std::string>& notCalled() {
   static const std::map<std::string, std::string> reasons{
       {"builds:output", "prints a build's log as it was written"},
       {"releases:output", "prints what a release command said as it said it"},
+      {"ps:exec", "hands the client to a command inside a process: CommandSetTest"},
       {"slugs:download", "prints a file, or nothing"},
       {"backup", "prints a file over SSH, and its JSON where the door has files: BackupTest"},
       {"builds:create", "builds, in containers"},

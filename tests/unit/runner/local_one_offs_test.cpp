@@ -213,6 +213,113 @@ TEST_F(LocalOneOffsTest, HasTheNumberThatWasPromisedIfItIsFree) {
   EXPECT_EQ(second, "run.4322");
 }
 
+class LocalExecTest : public LocalOneOffsTest {
+ protected:
+  Exec inside(std::vector<std::string> command) const {
+    return {.app = app_,
+            .process = "web.1",
+            .container = "hello.v3.web.1.abcd",
+            .command = std::move(command),
+            .timeout = std::chrono::seconds(60),
+            .user = "ada"};
+  }
+};
+
+TEST_F(LocalExecTest, RunsInTheProcesssContainerWithTheClientsInput) {
+  Client client(std::nullopt);
+  std::string got;
+  std::vector<std::string> argv;
+  runtime_.onExec([&](const std::string& id, const sandbox::ExecSpec& spec, base::ByteSink& output,
+                      const sandbox::RunOptions& options) {
+    EXPECT_EQ(id, "hello.v3.web.1.abcd");
+    EXPECT_EQ(spec.terminal, nullptr);
+    EXPECT_EQ(options.timeout, std::chrono::seconds(60));
+    argv = spec.argv;
+    client.press("one\n");
+    got = lineOf(*spec.input);
+    output.write("done");
+    sandbox::RunResult result;
+    result.status.code = 3;
+    return result;
+  });
+  const OneOffEnd end = make()->exec(inside({"cat", "-n"}), client, {});
+  EXPECT_EQ(end.exitCode, 3);
+  EXPECT_EQ(end.name, "web.1");
+  EXPECT_EQ(end.reason, "exited with status 3");
+  EXPECT_EQ(got, "one\n");
+  EXPECT_EQ(client.screen(), "done");
+  EXPECT_THAT(argv, ElementsAre("/fairlead/start", "cat", "-n"));
+  EXPECT_THAT(logged("run"), ElementsAre("ps:exec in web.1 started by ada: cat -n",
+                                         "ps:exec in web.1 exited with status 3"));
+}
+
+TEST_F(LocalExecTest, IsAShellAtTheClientsTerminalWithoutACommand) {
+  Client client(base::TerminalSize{.columns = 90, .rows = 30});
+  winsize second{};
+  std::string typed;
+  runtime_.onExec(
+      [&](const std::string&, const sandbox::ExecSpec& spec, base::ByteSink&, const sandbox::RunOptions&) {
+        EXPECT_THAT(spec.environment, ElementsAre(Pair("TERM", "vt100")));
+        EXPECT_THAT(spec.argv.back(), HasSubstr("/bin/bash"));
+        client.resize({.columns = 120, .rows = 40});
+        ::ioctl(spec.terminal->get(), TIOCGWINSZ, &second);
+        client.press("hello\r");
+        typed = lineOf(*spec.terminal);
+        base::writeAll(*spec.terminal, "bye\n");
+        return sandbox::RunResult{};
+      });
+  EXPECT_EQ(make()->exec(inside({}), client, {}).exitCode, 0);
+  EXPECT_EQ(second.ws_row, 40);
+  EXPECT_EQ(typed, "hello\n");
+  EXPECT_THAT(client.screen(), HasSubstr("bye\r\n"));
+  EXPECT_THAT(logged("run"), Contains("ps:exec in web.1 started by ada: a shell"));
+}
+
+TEST_F(LocalExecTest, SaysWhyItEnded) {
+  Client client(std::nullopt);
+  const auto oneOffs = make();
+  const auto reasonOf = [&](sandbox::RunResult result) {
+    runtime_.onExec([&](const std::string&, const sandbox::ExecSpec&, base::ByteSink&,
+                        const sandbox::RunOptions&) { return result; });
+    return oneOffs->exec(inside({"true"}), client, {});
+  };
+  sandbox::RunResult result;
+  result.status.code = 137;
+  result.containerEnded = true;
+  EXPECT_EQ(reasonOf(result).reason, "was ended with web.1, which has ended or been replaced");
+  result.end = sandbox::RunResult::End::timedOut;
+  EXPECT_THAT(reasonOf(result).reason, HasSubstr("run_timeout_s"));
+  EXPECT_EQ(reasonOf(result).exitCode, 124);
+  result.end = sandbox::RunResult::End::cancelled;
+  EXPECT_EQ(reasonOf(result).reason, "was stopped");
+}
+
+TEST_F(LocalExecTest, CountsAsOneThatRuns) {
+  Client client(std::nullopt);
+  Client other(std::nullopt);
+  const auto oneOffs = make();
+  std::vector<std::string> refused;
+  runtime_.onExec(
+      [&](const std::string&, const sandbox::ExecSpec&, base::ByteSink&, const sandbox::RunOptions& options) {
+        // Two are the most: this one, and a one-off, which may not begin another.
+        runtime_.onRun([&](const sandbox::ContainerSpec&, base::ByteSink&, const sandbox::RunOptions&) {
+          try {
+            oneOffs->exec(inside({"true"}), other, {});
+          } catch (const base::Error& error) {
+            refused.emplace_back(error.what());
+          }
+          return sandbox::RunResult{};
+        });
+        oneOffs->run(wanted({"true"}), other, {});
+        oneOffs->stopAll();
+        EXPECT_TRUE(options.stop.stop_requested()) << "a shutdown ends it";
+        return sandbox::RunResult{};
+      });
+  oneOffs->exec(inside({"true"}), client, {});
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_THAT(refused[0], HasSubstr("run_max_sessions"));
+}
+
 TEST_F(LocalOneOffsTest, NeedsACommand) {
   Client client(std::nullopt);
   EXPECT_THROW(make()->run(wanted({}), client, {}), base::Error);
