@@ -72,6 +72,7 @@ void destroyApp(const CommandParts& parts, const std::string& user, const store:
   base::removeTree(parts.folder.cache(app.name));
   base::removeTree(parts.folder.buildLogs(app.name));
   parts.appLog.remove(app.name);
+  base::removeTree(parts.folder.volumes(app.uuid));
   base::Log("controller").info("app destroyed", {{"app", app.name.str()}, {"user", user}});
 }
 

@@ -102,6 +102,9 @@ std::string exampleOf(const std::string& command) {
       {"users:remove", "users:remove bob"},
       {"users:role", "users:role bob admin"},
       {"version", "version --json"},
+      {"volumes", "volumes -a hello"},
+      {"volumes:add", "volumes:add data:/app/data -a hello"},
+      {"volumes:remove", "volumes:remove data --confirm data -a hello"},
       {"whoami", "whoami"},
   };
   const auto found = examples.find(command);

@@ -108,7 +108,7 @@ std::vector<CommandSpec> allCommands() {
         featureCommands(), limitCommands(),   networkCommands(), buildpackCommands(),  releaseCommands(),
         publishCommands(), processCommands(), stackCommands(),   collectionCommands(), registryCommands(),
         checkCommands(),   scrubCommands(),   accountCommands(), accessCommands(),     backupCommands(),
-        doctorCommands(),  serverCommands()})
+        volumeCommands(),  doctorCommands(),  serverCommands()})
     all.insert(all.end(), group.begin(), group.end());
   for (CommandSpec& spec : all)
     spec.example = exampleOf(spec.name);

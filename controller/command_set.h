@@ -193,5 +193,6 @@ std::vector<CommandSpec> runCommands();
 std::vector<CommandSpec> scrubCommands();
 std::vector<CommandSpec> serverCommands();
 std::vector<CommandSpec> stackCommands();
+std::vector<CommandSpec> volumeCommands();
 
 }  // namespace controller

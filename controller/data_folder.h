@@ -31,6 +31,8 @@ class DataFolder {
   std::filesystem::path cache(const store::AppName& app, const std::string& stack) const {
     return cache(app) / stack;
   }
+  /// An app's own volumes, by its uuid: another name moves nothing.
+  std::filesystem::path volumes(const std::string& app) const { return root_ / "volumes" / app; }
   std::filesystem::path buildpacks() const { return root_ / "buildpacks"; }
   std::filesystem::path keys() const { return root_ / "keys"; }
   std::filesystem::path urlKey() const { return keys() / "url_signing_key"; }

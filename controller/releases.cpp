@@ -5,6 +5,7 @@
 #include "controller/app_features.h"
 #include "controller/check_operations.h"
 #include "controller/source_tree.h"
+#include "controller/volume_operations.h"
 #include "registry/release_image.h"
 
 namespace controller {
@@ -39,8 +40,15 @@ store::Formation nextFormation(const store::Formation& now, const store::Process
 }
 
 Releases::Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine,
-                   runner::AppLog& log, const AppLimits& limits, const base::Clock& clock)
-    : store_(store), blobs_(blobs), engine_(engine), log_(log), limits_(limits), clock_(clock) {}
+                   runner::AppLog& log, const AppLimits& limits, const DataFolder& folder,
+                   const base::Clock& clock)
+    : store_(store),
+      blobs_(blobs),
+      engine_(engine),
+      log_(log),
+      limits_(limits),
+      folder_(folder),
+      clock_(clock) {}
 
 /// What a process may want to know about itself: under our names, and on request under Heroku's.
 void Releases::addMetadata(store::ConfigVars& environment, const store::App& app,
@@ -149,6 +157,7 @@ std::optional<runner::Deployment> Releases::deployment(const store::App& app, co
   deployment.sizes = limits_.ownSizes(settings, slug.processTypes);
   deployment.checks =
       store::mergeChecks(store::parseChecksText(slug.checks, "the slug's checks"), ownChecks(settings));
+  deployment.volumes = volumeMounts(volumesOf(settings), folder_.volumes(app.uuid));
   return deployment;
 }
 

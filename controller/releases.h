@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
+#include "controller/data_folder.h"
 #include "registry/start_layers.h"
 #include "runner/app_log.h"
 #include "runner/engine.h"
@@ -55,7 +56,7 @@ inline constexpr std::string_view kReleaseType = "release";
 class Releases {
  public:
   Releases(store::ReleaseStore& store, store::BlobStore& blobs, runner::Engine& engine, runner::AppLog& log,
-           const AppLimits& limits, const base::Clock& clock);
+           const AppLimits& limits, const DataFolder& folder, const base::Clock& clock);
 
   /// Called with each release that serves from now on, on the thread that launched it. Set before the first
   /// call of another function.
@@ -90,6 +91,7 @@ class Releases {
   runner::Engine& engine_;
   runner::AppLog& log_;
   const AppLimits& limits_;
+  const DataFolder& folder_;
   const base::Clock& clock_;
   registry::StartLayers startLayers_{blobs_};
   std::function<void(const store::App&, const store::Release&)> onServing_ = [](const store::App&,

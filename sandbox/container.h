@@ -120,6 +120,14 @@ struct ContainerStatus {
   RunningContainer container;
 };
 
+/// A container, and the names by which the others of its group know it.
+struct NetworkPeer {
+  std::string id;
+  std::vector<std::string> names;
+  bool operator==(const NetworkPeer&) const = default;
+};
+using NetworkGroup = std::vector<NetworkPeer>;
+
 /// What a container's processes take, and what its limits have refused them so far.
 struct ContainerUsage {
   std::uint64_t memoryBytes = 0;     ///< without page cache that the kernel would give back at once
@@ -160,6 +168,9 @@ class ContainerRuntime {
   /// Ids of everything present in this data folder: started, ended, or left by a killed daemon.
   virtual std::vector<std::string> list() = 0;
 
+  /// Containers of a group reach each other, at every port and by the names in /etc/hosts; all others do not.
+  /// In place of what was said before; unknown ids are left out. About 10 ms.
+  virtual void setNetworkGroups(const std::vector<NetworkGroup>& groups) = 0;
   /// All 0 for an unknown id; what it has refused can still be read when its processes have ended.
   virtual ContainerUsage usage(const std::string& id) = 0;
   /// Bytes on the disk that it wrote over its layers, nameless files included; not its mounts. Walks them

@@ -75,6 +75,7 @@ class OciRuntime : public ContainerRuntime {
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override { return host_.list(); }
+  void setNetworkGroups(const std::vector<NetworkGroup>& groups) override { host_.setNetworkGroups(groups); }
   ContainerUsage usage(const std::string& id) override { return host_.usage(id); }
   std::uint64_t writtenBytes(const std::string& id) override { return host_.writtenBytes(id); }
   std::uint64_t unlinkedBytes(const std::string& id, dev_t device) override {

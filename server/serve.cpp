@@ -411,7 +411,8 @@ int run(const Config& config) {
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
   controller::StackService stacks(store, blobs, clock);
-  controller::Releases releases(store, blobs, *engine, appLog, limits, clock);
+  const controller::AppLimits limits = appLimits(config);
+  controller::Releases releases(store, blobs, *engine, appLog, limits, folder, clock);
   controller::ReleasePhase releasePhase(
       {.maxOutputBytes = config.buildLogMaxBytes, .timeout = std::chrono::seconds(config.releaseTimeoutS)},
       folder, store, *oneOffs);
@@ -420,7 +421,6 @@ int run(const Config& config) {
   });
   const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks};
   controller::recoverBuilds(recovery);
-  const controller::AppLimits limits = appLimits(config);
   builder::Builder builder(builderConfig(config, folder), *runtime, blobs, store);
   controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
                                                          builder, stacks, releases, locks, limits, clock});

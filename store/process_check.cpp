@@ -20,6 +20,7 @@ using Poco::Dynamic::Var;
 
 constexpr std::array kKinds{Kind::startup, Kind::readiness, Kind::liveness};
 constexpr std::uint64_t kMaxSeconds = 86'400;
+constexpr std::uint64_t kMaxTimeout = 300;
 constexpr std::uint64_t kMaxAttempts = 1000;
 constexpr std::size_t kMaxText = 4096;
 
@@ -40,7 +41,7 @@ class Reader {
     check.uptime = std::chrono::seconds(number("uptime", 0, kMaxSeconds, 0));
     check.initialDelay = std::chrono::seconds(number("initialDelay", 0, kMaxSeconds, 0));
     check.wait = std::chrono::seconds(number("wait", 1, kMaxSeconds, 5));
-    check.timeout = std::chrono::seconds(number("timeout", 1, kMaxSeconds, 5));
+    check.timeout = std::chrono::seconds(number("timeout", 1, kMaxTimeout, 5));
     check.attempts = static_cast<int>(number("attempts", 1, kMaxAttempts, 3));
     if (const std::string scheme = text("scheme"); !scheme.empty() && scheme != "http")
       refuse("scheme", "\"http\": processes here are spoken to without TLS");

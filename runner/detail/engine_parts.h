@@ -2,7 +2,10 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
+#include <vector>
 
+#include "base/log.h"
 #include "runner/detail/health_checks.h"
 #include "runner/detail/process.h"
 #include "runner/detail/process_table.h"
@@ -10,17 +13,25 @@
 
 namespace runner::detail {
 
-/// Brings the table's routes to the router. Thread-safe.
+/// Brings the table's routes to the router, and its apps' processes to each other. Thread-safe.
 class RoutePublisher {
  public:
-  RoutePublisher(Router& router, const ProcessTable& table, std::string domain)
-      : router_(router), table_(table), domain_(std::move(domain)) {}
+  RoutePublisher(Router& router, sandbox::ContainerRuntime& runtime, const ProcessTable& table,
+                 std::string domain)
+      : router_(router), runtime_(runtime), table_(table), domain_(std::move(domain)) {}
 
   void publish() {
     // Held over the router's work on purpose, and for nothing else: an older picture of the table must not
     // overtake a newer one.
     const std::lock_guard lock(order_);
-    if (!closed_) router_.apply(table_.routes(domain_));
+    if (closed_) return;
+    router_.apply(table_.routes(domain_));
+    connectPeers();
+  }
+  /// Only what lies between the processes of an app: for such that begin.
+  void connect() {
+    const std::lock_guard lock(order_);
+    if (!closed_) connectPeers();
   }
   /// Stops the router; publish() does nothing from now on.
   void close() {
@@ -30,10 +41,24 @@ class RoutePublisher {
   }
 
  private:
+  /// No change fails for it: it is tried again with the next one.
+  void connectPeers() noexcept {
+    try {
+      auto groups = table_.networkGroups();
+      if (groups == groups_) return;
+      runtime_.setNetworkGroups(groups);
+      groups_ = std::move(groups);
+    } catch (const std::exception& failure) {
+      base::Log("runner").warn("processes could not be connected", {{"problem", failure.what()}});
+    }
+  }
+
   Router& router_;
+  sandbox::ContainerRuntime& runtime_;
   const ProcessTable& table_;
   const std::string domain_;
   std::mutex order_;
+  std::optional<std::vector<sandbox::NetworkGroup>> groups_;  // as they are; nullopt: not known
   bool closed_ = false;
 };
 
@@ -48,7 +73,7 @@ struct EngineParts {
   StateFolder state{config.stateFolder};
   ProcessTable table{};
   ChangeLocks locks{};
-  RoutePublisher publisher{router, table, config.domain};
+  RoutePublisher publisher{router, runtime, table, config.domain};
   HealthChecks health{{.listenTimeout = config.portTimeout}, table, runtime, [this](const Process& process) {
                         changeReadiness(process);
                       }};

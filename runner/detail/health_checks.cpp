@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/byte_sink.h"
 #include "base/error.h"
 #include "runner/detail/port_check.h"
 
@@ -17,7 +18,11 @@ using Kind = store::ProcessCheck::Kind;
 using Means = store::ProcessCheck::Means;
 using State = ProbeAnswer::State;
 
-constexpr std::size_t kMaxWorkers = 8;
+constexpr std::size_t kMaxWorkers = 64;
+/// Of an app: one whose processes answer slowly keeps the others' from being asked no longer than that.
+constexpr std::size_t kMaxOfApp = 4;
+/// On one machine who does not answer by then does not answer.
+constexpr milliseconds kLongestConnect{2'000};
 /// While the port is not open yet.
 constexpr milliseconds kSoon{50};
 /// Without a process that has checks nothing needs to be looked at but lookAgain()'s word.
@@ -121,6 +126,7 @@ void HealthChecks::takeOver(SteadyTime now) {
       const auto [job, isNew] = jobs_.try_emplace(key);
       if (!isNew) continue;
       job->second.process = process.key;
+      job->second.app = process.app;
       job->second.due = now + (*process.checks)[i].initialDelay;
     }
   }
@@ -129,12 +135,18 @@ void HealthChecks::takeOver(SteadyTime now) {
 
 std::optional<SteadyTime> HealthChecks::startDue(SteadyTime now) {
   std::optional<SteadyTime> next;
+  std::map<store::AppName, std::size_t> busy;
+  for (const auto& [key, job] : jobs_)
+    if (job.busy) ++busy[*job.app];
   for (auto& [key, job] : jobs_) {
     if (job.busy) continue;
     if (job.due > now) {
       next = next ? std::min(*next, job.due) : job.due;
       continue;
     }
+    // Its turn comes when one of the app's is done.
+    if (busy[*job.app] >= kMaxOfApp) continue;
+    ++busy[*job.app];
     job.busy = true;
     ready_.push_back(key);
     if (idle_ < ready_.size() && workers_.size() < kMaxWorkers)
@@ -191,18 +203,35 @@ void HealthChecks::doOne(const JobKey& key, std::uint64_t processKey) {
 ProbeAnswer HealthChecks::ask(const Process& process, const store::ProcessCheck& check) {
   switch (check.means) {
     case Means::http:
-      return probeHttp(check, process.address);
+      return probeHttp(check, process.address, end_.get_token());
     case Means::uptime:
       return steady_clock::now() - process.startedSteady >= check.uptime
                  ? ProbeAnswer{}
                  : ProbeAnswer{State::notListening, "are not over"};
     case Means::command:
+      return askByCommand(process, check);
     case Means::none:
     case Means::port:
       break;
   }
-  if (acceptsConnections(process.address, check.timeout)) return {};
+  if (acceptsConnections(process.address, std::min<milliseconds>(check.timeout, kLongestConnect))) return {};
   return {State::notListening, "is not there"};
+}
+
+ProbeAnswer HealthChecks::askByCommand(const Process& process, const store::ProcessCheck& check) {
+  base::DiscardSink output;
+  sandbox::RunOptions options;
+  options.timeout = check.timeout;
+  options.killGrace = milliseconds(0);
+  options.stop = end_.get_token();
+  const sandbox::RunResult result =
+      runtime_.exec(process.container, {.argv = check.command, .environment = {}}, output, options);
+  // Its end is seen by who watches it.
+  if (result.containerEnded || result.end == sandbox::RunResult::End::cancelled) return {};
+  if (result.end == sandbox::RunResult::End::timedOut)
+    return {State::unwell, "did not end within " + std::to_string(check.timeout.count()) + " s"};
+  if (result.status.ok()) return {};
+  return {State::unwell, "ended with " + result.status.describe()};
 }
 
 SteadyTime HealthChecks::note(const Process& process, std::size_t index, const ProbeAnswer& answer) {

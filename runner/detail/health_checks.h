@@ -56,6 +56,7 @@ class HealthChecks {
     SteadyTime due;
     bool busy = false;
     std::uint64_t process = 0;
+    std::optional<store::AppName> app;  // always there
   };
   using JobKey = std::pair<std::string, std::size_t>;
 
@@ -64,6 +65,7 @@ class HealthChecks {
   std::optional<SteadyTime> startDue(SteadyTime now);
   void work(const std::stop_token& stop);
   void doOne(const JobKey& key, std::uint64_t process);
+  ProbeAnswer askByCommand(const Process& process, const store::ProcessCheck& check);
   ProbeAnswer ask(const Process& process, const store::ProcessCheck& check);
   /// When to ask again.
   SteadyTime note(const Process& process, std::size_t check, const ProbeAnswer& answer);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/http_session.h"
@@ -23,11 +24,12 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxAnswer = 64u << 10;
+constexpr milliseconds kStopSeen{200};
 
 /// A connection that all of a probe's waiting is done on, until one moment.
 class Conversation {
  public:
-  explicit Conversation(steady_clock::time_point end) : end_(end) {}
+  Conversation(steady_clock::time_point end, std::stop_token stop) : end_(end), stop_(std::move(stop)) {}
 
   /// False when nobody listens.
   bool connect(const std::string& address) {
@@ -75,12 +77,17 @@ class Conversation {
 
  private:
   bool await(short events) {
-    const auto left = std::chrono::ceil<milliseconds>(end_ - steady_clock::now()).count();
-    pollfd watched{fd_.get(), events, 0};
-    return left > 0 && ::poll(&watched, 1, static_cast<int>(left)) == 1;
+    while (!stop_.stop_requested()) {
+      const auto left = std::chrono::ceil<milliseconds>(end_ - steady_clock::now());
+      if (left.count() <= 0) return false;
+      pollfd watched{fd_.get(), events, 0};
+      if (::poll(&watched, 1, static_cast<int>(std::min(left, kStopSeen).count())) == 1) return true;
+    }
+    return false;
   }
 
   steady_clock::time_point end_;
+  std::stop_token stop_;
   base::Fd fd_;
 };
 
@@ -132,9 +139,10 @@ std::string bodyOf(std::string_view answer) {
 
 }  // namespace
 
-ProbeAnswer probeHttp(const store::ProcessCheck& check, const std::string& address) {
+ProbeAnswer probeHttp(const store::ProcessCheck& check, const std::string& address,
+                      const std::stop_token& stop) {
   const std::string late = "did not answer within " + std::to_string(check.timeout.count()) + " s";
-  Conversation conversation(steady_clock::now() + check.timeout);
+  Conversation conversation(steady_clock::now() + check.timeout, stop);
   if (!conversation.connect(address)) return {State::notListening, "its port is not open"};
   std::string answer;
   const bool sent = conversation.send(requestOf(check, address));

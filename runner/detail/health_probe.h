@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 #include "store/process_check.h"
@@ -15,7 +16,9 @@ struct ProbeAnswer {
 };
 
 /// GET over HTTP/1.1 to "HOST:PORT", whatever proxy the environment names; follows no redirect. Reads at most
-/// 64 KiB, and never longer than the check's timeout, however slowly it comes. Blocks.
-ProbeAnswer probeHttp(const store::ProcessCheck& check, const std::string& address);
+/// 64 KiB, and never longer than the check's timeout, however slowly it comes. Blocks; a stop ends it soon,
+/// with whatever answer.
+ProbeAnswer probeHttp(const store::ProcessCheck& check, const std::string& address,
+                      const std::stop_token& stop = {});
 
 }  // namespace runner::detail

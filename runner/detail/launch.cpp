@@ -222,6 +222,7 @@ LaunchResult launch(EngineParts& parts, const Deployment& deployment, const Laun
   for (const store::Layer& layer : plan.start.empty() ? std::vector<store::Layer>() : deployment.layers)
     parts.layerFolder(layer);
   startAll(deployment, plan.start, fresh);
+  parts.publisher.connect();
   if (auto failed = awaitChecks(parts, fresh.keys(), progress, stop)) return std::move(*failed);
   fresh.commit(deployment, plan.retire);
   retire(parts, plan.retire, Drain::first);

@@ -71,6 +71,8 @@ std::string identityOf(const Deployment& deployment, const std::string& type) {
   // Not the server's size: another setting is for processes that start, and replaces none.
   if (const auto own = deployment.sizes.find(type); own != deployment.sizes.end())
     addField(sha, describe(own->second));
+  for (const VolumeMount& volume : deployment.volumes)
+    addField(sha, volume.source.string() + ":" + volume.target + (volume.readOnly ? ":ro" : ""));
   return sha.finish().str();
 }
 
@@ -177,6 +179,8 @@ sandbox::ContainerSpec makeSpec(const Deployment& deployment, const Slot& slot,
   const std::string index = "-" + std::to_string(slot.index);
   spec.hostname = lowered(slot.type, "-").substr(0, 63 - index.size()) + index;
   if (!config.caBundle.empty()) spec.mounts.push_back({config.caBundle, std::string(kCaBundle), true});
+  for (const VolumeMount& volume : deployment.volumes)
+    spec.mounts.push_back({volume.source, volume.target, volume.readOnly});
   const ProcessSize& size = sizeOf(deployment, slot.type, config);
   spec.limits.memoryBytes = size.memoryBytes;
   spec.limits.cpus = size.cpus;

@@ -99,6 +99,24 @@ void ProcessTable::setRoutes(const store::AppName& app, const AppRoutes& routes)
     routes_.insert_or_assign(app, routes);
 }
 
+std::vector<sandbox::NetworkGroup> ProcessTable::networkGroups() const {
+  const std::lock_guard lock(mutex_);
+  std::map<store::AppName, sandbox::NetworkGroup> groups;
+  for (const auto& [key, process] : processes_) {
+    if (process.container.empty() || process.phase == Phase::crashed) continue;
+    sandbox::NetworkPeer peer{.id = process.container, .names = {}};
+    if (process.phase == Phase::up && process.serving) {
+      const std::string end = "." + process.app.str() + ".internal";
+      peer.names = {process.name(), process.type, process.name() + end, process.type + end};
+    }
+    groups[process.app].push_back(std::move(peer));
+  }
+  std::vector<sandbox::NetworkGroup> list;
+  for (auto& [app, group] : groups)
+    list.push_back(std::move(group));
+  return list;
+}
+
 std::vector<Route> ProcessTable::routes(const std::string& domain) const {
   const std::lock_guard lock(mutex_);
   std::vector<Route> routes;

@@ -42,6 +42,9 @@ class ProcessTable {
   /// Waits until no process is left, of `app` or of all; false after `timeout`.
   bool waitUntilGone(const std::optional<store::AppName>& app, std::chrono::milliseconds timeout) const;
 
+  /// The processes of each app that run. Those that serve are known by their names: "web.1", "web",
+  /// "web.1.APP.internal", "web.APP.internal".
+  std::vector<sandbox::NetworkGroup> networkGroups() const;
   /// One route per app, at APP.domain and its own hosts: its serving web processes that are up.
   std::vector<Route> routes(const std::string& domain) const;
 

@@ -108,7 +108,7 @@ void Supervisor::replaceUnwell(const Process& process, const std::string& why) {
       current.killAt = now + parts_.config.stopGrace;
     });
     if (!updated || updated->phase != Phase::up) return;
-    if (process.isWeb()) attempt("changing routes", [&] { parts_.publisher.publish(); });
+    publish(process);
     parts_.log.append(process.app, "runner", process.name() + " is replaced: its " + why);
     parts_.runtime.signal(process.container, SIGTERM);
   } else if (now >= process.killAt) {
@@ -124,9 +124,16 @@ void Supervisor::becomeUp(const Process& process) {
     current.since = parts_.clock.now();
   });
   if (!now || now->phase != Phase::up) return;
-  if (now->isWeb()) attempt("changing routes", [&] { parts_.publisher.publish(); });
+  publish(*now);
   parts_.state.save(*now);
   parts_.log.append(now->app, "runner", now->name() + " is up again");
+}
+
+void Supervisor::publish(const Process& process) {
+  if (process.isWeb())
+    attempt("changing routes", [&] { parts_.publisher.publish(); });
+  else
+    parts_.publisher.connect();
 }
 
 milliseconds Supervisor::backoff(int steps) const {
@@ -157,7 +164,7 @@ void Supervisor::crash(const Process& process, const std::string& why) {
     current.restartAt = steady_clock::now() + pause;
   });
   if (!mine) return;
-  if (process.isWeb()) attempt("changing routes", [&] { parts_.publisher.publish(); });
+  publish(process);
   attempt("logging", [&] {
     const std::string next = parts_.table.desired(process.app) ? "; restart in " + shown(pause) : "";
     parts_.log.append(process.app, "runner", process.name() + " " + why + next);
@@ -192,6 +199,7 @@ void Supervisor::startAgain(const Process& process) {
   });
   CHECK(now.has_value());  // the change lock is ours
   parts_.health.lookAgain();
+  parts_.publisher.connect();
   parts_.state.save(*now);
 }
 
@@ -226,6 +234,7 @@ void Supervisor::bringToEnd(const Process& process) {
   parts_.runtime.remove(process.container);
   parts_.state.remove(process.app, process.container);
   parts_.table.erase(process.key);
+  parts_.publisher.connect();
 }
 
 void Supervisor::housekeep() {

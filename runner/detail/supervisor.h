@@ -24,6 +24,8 @@ class Supervisor {
   void step(const Process& process);
   void watch(const Process& process);
   void replaceUnwell(const Process& process, const std::string& why);
+  /// What the process's change means for the router and for its app's processes.
+  void publish(const Process& process);
   void becomeUp(const Process& process);
   void crash(const Process& process, const std::string& why);
   void startAgain(const Process& process);

@@ -59,12 +59,16 @@ void writeSetting(const std::string& file, const char* value) {
   base::writeAll(base::openFile(file, O_WRONLY), value);
 }
 
-// Ports of the bridge that are isolated pass nothing to each other. Without IPv6 the bridge has no link-local
+// Ports of the bridge that are isolated pass nothing to each other: the host answers for all addresses, and
+// passes on what its packet filter lets through. Without IPv6 the bridge has no link-local
 // address at which the host's services would be reached beside the packet filter.
 void closeSideDoors(const std::string& bridge, const base::JsonArray::Ptr& interfaces) {
   const std::string ipv6 = "/proc/sys/net/ipv6/conf/" + bridge + "/disable_ipv6";
   std::error_code ignored;
   if (fs::exists(ipv6, ignored)) writeSetting(ipv6, "1");
+  const std::string ipv4 = "/proc/sys/net/ipv4/conf/" + bridge;
+  writeSetting(ipv4 + "/proxy_arp_pvlan", "1");
+  writeSetting(ipv4 + "/send_redirects", "0");
   for (std::size_t i = 0; !interfaces.isNull() && i < interfaces->size(); ++i) {
     const auto interface = interfaces->getObject(static_cast<unsigned>(i));
     const std::string name = base::jsonString(interface, "name");
@@ -194,7 +198,7 @@ std::string CniNetwork::attach(const std::string& id, pid_t pid) {
   if (known && interfaceExists(config_.name)) {
     if (now - rulesCheckedAt_ > kRulesRecheck) {
       allowForwarding();
-      Firewall(config_.name, *known, config_.doors).ensure();
+      Firewall(config_.name, *known, config_.doors, groups_).ensure();
       rulesCheckedAt_ = now;
     }
     lock.unlock();
@@ -203,7 +207,7 @@ std::string CniNetwork::attach(const std::string& id, pid_t pid) {
   // The lock is kept until the bridge has its address: that is what other data folders see of our choice.
   const base::Fd hostLock = lockHost();
   const Ipv4Network subnet = chooseSubnet();
-  Firewall(config_.name, subnet, config_.doors).ensure();
+  Firewall(config_.name, subnet, config_.doors, groups_).ensure();
   rulesCheckedAt_ = now;
   allowForwarding();
   return attachTo(subnet, id, pid);
@@ -223,6 +227,15 @@ bool CniNetwork::hasLease(const std::string& id) const {
 void CniNetwork::detach(const std::string& id) {
   const auto subnet = rememberedSubnet();
   if (subnet && hasLease(id)) callPlugin("DEL", id, "", *subnet);
+}
+
+void CniNetwork::setGroups(std::vector<std::vector<std::string>> groups) {
+  const std::lock_guard lock(mutex_);
+  if (groups == groups_) return;
+  groups_ = std::move(groups);
+  const auto subnet = rememberedSubnet();
+  if (subnet && interfaceExists(config_.name))
+    Firewall(config_.name, *subnet, config_.doors, groups_).refresh();
 }
 
 void CniNetwork::tearDown() {

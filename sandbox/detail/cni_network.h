@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/json.h"
@@ -25,8 +26,8 @@ struct CniNetworkConfig {
   HostDoors doors;
 };
 
-/// Containers on the bridge reach, masqueraded, what the host reaches: but neither each other nor the host
-/// itself (Firewall has the exceptions). Nobody outside reaches them but the host. No IPv6. The bridge and
+/// Containers on the bridge reach, masqueraded, what the host reaches: but not the host itself (Firewall has the
+/// exceptions), and each other only within a group. Nobody outside reaches them but the host. No IPv6. The bridge and
 /// its firewall rules exist while containers do. Thread-safe. Throws unavailable with what to install or set.
 /// (CNI specification 1.0.0, "Section 2: Execution Protocol".)
 class CniNetwork {
@@ -38,6 +39,8 @@ class CniNetwork {
   std::string attach(const std::string& id, pid_t pid);
   /// Frees the container's address; the interface goes with its namespace. Fine when it has none.
   void detach(const std::string& id);
+  /// Addresses of containers that reach each other; all others do not. In place of the groups before.
+  void setGroups(std::vector<std::vector<std::string>> groups);
   /// Removes the bridge and its rules. Only when no container is attached or being attached.
   void tearDown();
 
@@ -54,6 +57,7 @@ class CniNetwork {
   const CniNetworkConfig config_;
   std::mutex mutex_;  // held while the bridge and its rules are made: others wait for just that
   std::chrono::steady_clock::time_point rulesCheckedAt_{};
+  std::vector<std::vector<std::string>> groups_;  // guarded by mutex_
 };
 
 }  // namespace sandbox

@@ -170,6 +170,18 @@ void addHostsEntry(const ContainerFiles& files, const std::string& address, cons
   base::writeAll(base::openFile(files.hosts(), O_WRONLY | O_APPEND), address + "\t" + hostname + "\n");
 }
 
+void setHostsEntries(const ContainerFiles& files, const std::string& lines) {
+  constexpr std::string_view kMark = "# the app's processes\n";
+  std::string text = base::readFile(files.hosts());
+  text.erase(std::min(text.find(kMark), text.size()));
+  if (!lines.empty()) text.append(kMark).append(lines);
+  // Over what is there, and then cut: nobody finds the file empty.
+  const base::Fd fd = base::openFile(files.hosts(), O_WRONLY);
+  base::writeAll(fd, text);
+  if (::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0)
+    base::throwErrno(errno, "writing a container's hosts file");
+}
+
 void unmountFolder(const ContainerFiles& files) {
   unmountAll(files.mountPoint);
   std::error_code missing;

@@ -34,6 +34,10 @@ void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const Fo
 /// Adds the container's own name to its hosts file, which may be mounted already.
 void addHostsEntry(const ContainerFiles& files, const std::string& address, const std::string& hostname);
 
+/// In place of those that it was given before: lines of the form "ADDRESS\tNAME...\n". The file stays the same
+/// one.
+void setHostsEntries(const ContainerFiles& files, const std::string& lines);
+
 /// Unmounts everything; fine when nothing is mounted.
 void unmountFolder(const ContainerFiles& files);
 

@@ -199,6 +199,38 @@ void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
   }
 }
 
+void ContainerHost::setNetworkGroups(const std::vector<NetworkGroup>& groups) {
+  const std::lock_guard lock(groupsMutex_);
+  std::vector<std::vector<std::string>> addresses;
+  std::map<std::string, std::string> entries;
+  for (const NetworkGroup& group : groups) {
+    std::vector<std::string> members;
+    std::string lines;
+    for (const NetworkPeer& peer : group) {
+      const auto state = ContainerState::load(filesOf(peer.id).state());
+      if (!state || state->address.empty()) continue;
+      members.push_back(state->address);
+      if (!peer.names.empty()) lines += state->address + "\t" + base::join(peer.names, " ") + "\n";
+    }
+    std::sort(members.begin(), members.end());
+    if (members.size() > 1) addresses.push_back(std::move(members));
+    for (const NetworkPeer& peer : group)
+      entries[peer.id] = lines;
+  }
+  // The way first, then the names that lead there.
+  network_.setGroups(std::move(addresses));
+  for (const auto& [id, lines] : hostsEntries_)
+    entries.try_emplace(id);
+  std::erase_if(entries, [this](const auto& entry) { return !exists(entry.first); });
+  for (const auto& [id, lines] : entries) {
+    const auto known = hostsEntries_.find(id);
+    if (known != hostsEntries_.end() && known->second == lines) continue;
+    std::error_code gone;
+    if (fs::exists(filesOf(id).hosts(), gone)) setHostsEntries(filesOf(id), lines);
+  }
+  hostsEntries_ = std::move(entries);
+}
+
 std::uint64_t ContainerHost::unlinkedBytes(const std::string& id, dev_t device) const {
   constexpr std::uint64_t kBlockBytes = 512;
   std::uint64_t bytes = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ class ContainerHost {
   /// To every process; to the init only when it is alone, because it passes signals on and nobody shall get
   /// one twice.
   void signalAll(const std::string& id, int signalNumber) const;
+  void setNetworkGroups(const std::vector<NetworkGroup>& groups);
   std::uint64_t unlinkedBytes(const std::string& id, dev_t device) const;
   ContainerUsage usage(const std::string& id) const { return cgroups_.usage(cgroupsPath(id)); }
   std::uint64_t writtenBytes(const std::string& id) const;
@@ -72,6 +74,8 @@ class ContainerHost {
   // Held while an id is taken, and while the shared things go because no id is left: nobody may come in
   // between.
   std::mutex idsMutex_;
+  std::mutex groupsMutex_;  // one set of groups after the other
+  std::map<std::string, std::string> hostsEntries_;  // by container; guarded by groupsMutex_
   Leftovers leftovers_;  // last: it uses what is above
 };
 

@@ -28,6 +28,13 @@ std::string fromContainers(const std::string& bridge) {
 std::string toContainers(const std::string& bridge) {
   return bridge + "-to";
 }
+std::string betweenContainers(const std::string& bridge) {
+  return bridge + "-peer";
+}
+/// Where what comes from a container of the group goes.
+std::string ofGroup(const std::string& bridge, std::size_t group) {
+  return bridge + "-g" + std::to_string(group);
+}
 
 // From the machine's chains into ours. The last is put first: what comes from one container and goes to
 // another is refused, not dropped.
@@ -90,8 +97,9 @@ std::vector<HostService> parseHostServices(const std::string& text) {
   return services;
 }
 
-Firewall::Firewall(std::string bridge, Ipv4Network subnet, HostDoors doors)
-    : bridge_(std::move(bridge)), subnet_(subnet), doors_(std::move(doors)) {
+Firewall::Firewall(std::string bridge, Ipv4Network subnet, HostDoors doors,
+                   std::vector<std::vector<std::string>> groups)
+    : bridge_(std::move(bridge)), subnet_(subnet), doors_(std::move(doors)), groups_(std::move(groups)) {
   if (!base::findProgram("iptables"))
     throw base::Error(base::Errc::unavailable,
                       "containers need iptables for their way out: install the package iptables");
@@ -104,8 +112,17 @@ std::string Firewall::chains() const {
   const std::string to = "-A " + toContainers(bridge_);
   constexpr const char* kOngoing = " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n";
   std::string text;
-  for (const auto& chain : {fromContainersToHost(bridge_), fromContainers(bridge_), toContainers(bridge_)})
+  for (const auto& chain : {fromContainersToHost(bridge_), fromContainers(bridge_), toContainers(bridge_),
+                            betweenContainers(bridge_)})
     text += ":" + chain + " - [0:0]\n";
+  // A rule for each address, not for each pair.
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    text += ":" + ofGroup(bridge_, i) + " - [0:0]\n";
+    for (const std::string& address : groups_[i]) {
+      text += "-A " + betweenContainers(bridge_) + " -s " + address + " -j " + ofGroup(bridge_, i) + "\n";
+      text += "-A " + ofGroup(bridge_, i) + " -d " + address + " -j ACCEPT\n";
+    }
+  }
   text += in + kOngoing;
   for (const std::string& server : doors_.nameServers) {
     for (const auto& chain : {in, out}) {
@@ -122,6 +139,8 @@ std::string Firewall::chains() const {
   // Link-local (AWS, Google, Azure and most others), Alibaba, Azure's own.
   for (const char* metadata : {"169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32"})
     text += refuse(out + " -d " + metadata);
+  text += out + " -o " + bridge_ + kOngoing;
+  text += out + " -o " + bridge_ + " -j " + betweenContainers(bridge_) + "\n";
   text += refuse(out + " -o " + bridge_);
   text += out + " -j ACCEPT\n";
   text += to + kOngoing + to + " -j DROP\n";
@@ -139,9 +158,21 @@ void Firewall::ensure() const {
                                                    base::printable(base::trim(output.err), 300));
 }
 
+void Firewall::refresh() const {
+  const auto output = restore("*filter\n" + chains() + "COMMIT\n");
+  if (!output.status.ok())
+    throw base::Error(base::Errc::unavailable, "iptables refuses the rules for containers: " +
+                                                   base::printable(base::trim(output.err), 300));
+}
+
 void Firewall::remove() const {
   std::string emptied, gone;
-  for (const auto& chain : {fromContainersToHost(bridge_), fromContainers(bridge_), toContainers(bridge_)}) {
+  std::vector<std::string> chains{fromContainersToHost(bridge_), fromContainers(bridge_),
+                                  toContainers(bridge_), betweenContainers(bridge_)};
+  // As many as there were groups at any time, also before this daemon.
+  for (const std::string& line : base::split(base::runCommand({"iptables", "-w", "-S"}).out, '\n'))
+    if (line.starts_with("-N " + bridge_ + "-g")) chains.push_back(line.substr(3));
+  for (const auto& chain : chains) {
     emptied += ":" + chain + " - [0:0]\n";
     gone += "-X " + chain + "\n";
   }

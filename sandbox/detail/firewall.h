@@ -31,9 +31,13 @@ std::vector<HostService> parseHostServices(const std::string& text);
 /// made one at a time. Throws unavailable.
 class Firewall {
  public:
-  Firewall(std::string bridge, Ipv4Network subnet, HostDoors doors);
+  /// `groups`: addresses of containers that do reach each other.
+  Firewall(std::string bridge, Ipv4Network subnet, HostDoors doors,
+           std::vector<std::vector<std::string>> groups = {});
   /// Installs the rules unless they are there.
   void ensure() const;
+  /// The same for what lies in the bridge's own chains: another set of groups.
+  void refresh() const;
   /// Removes them; twice installed ones (by a daemon that was killed between) too.
   void remove() const;
 
@@ -43,6 +47,7 @@ class Firewall {
   std::string bridge_;
   Ipv4Network subnet_;
   HostDoors doors_;
+  std::vector<std::vector<std::string>> groups_;
 };
 
 }  // namespace sandbox

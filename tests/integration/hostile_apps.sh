@@ -10,7 +10,7 @@ quick() { timeout 5 "$@" >/dev/null || fail "no answer within 5 s: $*"; }
 neighbours_serve() {
   for _ in 1 2 3 4 5; do
     [[ $(page good) == "$good" ]] || fail "the neighbour is not the process of before"
-    quick fairlead ps -a good
+    quick "$FAIRLEAD" --data "$data" ps -a good
     quick curl -sSf "http://$http_address/healthz"
   done
 }

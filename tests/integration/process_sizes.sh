@@ -5,7 +5,7 @@
 
 field() { fairlead ps -a hello --json | jq -r ".[] | select(.name == \"$1\" and .state == \"up\") | $2"; }
 uses_memory() { [[ $(field web.1 .usage.memory_bytes) -gt 0 ]]; }
-is_busy() { [[ $(field worker.1 '.usage.cpus * 100 | floor') -gt 20 ]]; }
+is_busy() { [[ $(field worker.1 '.usage.cpus * 1000 | floor') -gt 0 ]]; }
 log_has() { [[ $(fairlead logs -n 200 --source fairlead -a hello) == *"$1"* ]]; }
 
 cat >>"$work/fairlead.conf" <<TEXT
@@ -17,7 +17,7 @@ write_web_app hello one
 printf 'web: ./web\nworker: while :; do :; done\n' >"$work/hello/Procfile"
 printf '#!/bin/sh\nx=x; while :; do x=$x$x; done\n' >"$work/hello/eat"
 # shellcheck disable=SC2016 # for the app's shell
-printf '#!/bin/sh\ncat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/cpu.max 2>/dev/null; cat /sys/fs/cgroup/unified/pids.max 2>/dev/null; echo read\n' >"$work/hello/limits"
+printf '#!/bin/sh\ncat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null; true\n' >"$work/hello/limits"
 chmod 755 "$work/hello/eat" "$work/hello/limits"
 commit hello "First"
 push hello
@@ -39,7 +39,7 @@ start_load hello
 fairlead ps:type web=128M,0.5cpu,200pids,1Gdisk worker=0.1cpu -a hello
 stop_load
 [[ $(page hello) != "$before" ]] || fail "web.1 is the process of before"
-assert_contains "$(page hello '/run?limits')" $'134217728\n50000 100000' "what the process sees of its limits"
+assert_contains "$(page hello '/run?limits')" $'134217728\n50000' "what the process sees of its limits"
 assert_eq "$(field web.1 '"\(.limits.memory_bytes) \(.limits.cpus) \(.limits.pids) \(.limits.disk_bytes)"')" "134217728 0.5 200 1073741824" "web.1"
 assert_eq "$(field worker.1 .limits.cpus)" 0.1 "the worker's processors"
 

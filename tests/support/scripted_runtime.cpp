@@ -189,6 +189,16 @@ std::vector<std::string> ScriptedRuntime::list() {
   return ids;
 }
 
+void ScriptedRuntime::setNetworkGroups(const std::vector<sandbox::NetworkGroup>& groups) {
+  const std::lock_guard lock(mutex_);
+  groups_ = groups;
+}
+
+std::vector<sandbox::NetworkGroup> ScriptedRuntime::networkGroups() const {
+  const std::lock_guard lock(mutex_);
+  return groups_;
+}
+
 void ScriptedRuntime::setUsage(const std::string& id, const sandbox::ContainerUsage& usage,
                                std::uint64_t writtenBytes) {
   const std::lock_guard lock(mutex_);

@@ -65,6 +65,8 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override;
+  void setNetworkGroups(const std::vector<sandbox::NetworkGroup>& groups) override;
+  std::vector<sandbox::NetworkGroup> networkGroups() const;
   /// What usage() and writtenBytes() say from now on; all 0 before.
   void setUsage(const std::string& id, const sandbox::ContainerUsage& usage, std::uint64_t writtenBytes = 0);
   sandbox::ContainerUsage usage(const std::string& id) override;
@@ -98,6 +100,7 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   std::vector<std::string> removed_;
   std::map<std::string, sandbox::ContainerUsage> usages_;
   std::map<std::string, std::uint64_t> written_;
+  std::vector<sandbox::NetworkGroup> groups_;
 };
 
 }  // namespace test

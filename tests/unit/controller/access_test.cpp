@@ -57,6 +57,9 @@ const std::map<std::string, std::string> kCommands{
     {"config", kOperate},
     {"config:export", kOperate},
     {"config:get", kOperate},
+    {"checks", kView},
+    {"checks:set", kOperate},
+    {"checks:unset", kOperate},
     {"config:import", kOperate},
     {"config:rotate-key", kAdminister},
     {"config:set", kOperate},
@@ -90,6 +93,7 @@ const std::map<std::string, std::string> kCommands{
     {"ps:restart", kOperate},
     {"ps:stop", kOperate},
     {"ps:scale", kOperate},
+    {"ps:type", kOperate},
     {"publish", kView},
     {"publish:now", kDeploy},
     {"publish:off", kManage},
@@ -123,6 +127,9 @@ const std::map<std::string, std::string> kCommands{
     {"users:remove", kAdminister},
     {"users:role", kAdminister},
     {"version", kAnybody},
+    {"volumes", kView},
+    {"volumes:add", kManage},
+    {"volumes:remove", kManage},
     {"whoami", kAnybody},
 };
 

@@ -89,7 +89,7 @@ class ControllerTest : public ::testing::Test {
        {"slug_max_files", 500'000}},
       {{"build_memory_bytes", 8ull << 30}, {"process_memory_bytes", 2ull << 30}, {"process_cpus", 2000}}};
   StackService stacks_{store_, blobs_, clock_};
-  Releases releases_{store_, blobs_, engine_, log_, limits_, clock_};
+  Releases releases_{store_, blobs_, engine_, log_, limits_, folder_, clock_};
   builder::Builder builder_{
       {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_, store_};
 };

@@ -85,7 +85,7 @@ TEST_F(ProcessCommandsTest, WrongChecksAreOneSentence) {
   EXPECT_THAT(run({"checks:set", "web", "startup", "--path", "/", "--port", "-a", "hello"}).err,
               HasSubstr("asks several things"));
   EXPECT_THAT(run({"checks:set", "web", "startup", "--path", "/", "--timeout", "0", "-a", "hello"}).err,
-              HasSubstr("checks.web[0].timeout is not a whole number from 1 to 86400"));
+              HasSubstr("checks.web[0].timeout is not a whole number from 1 to 300"));
   EXPECT_THAT(run({"checks:set", "wbe", "startup", "--path", "/", "-a", "hello"}).err, HasSubstr("this app has web, worker"));
   EXPECT_THAT(run({"checks:unset", "web", "alive", "-a", "hello"}).err, HasSubstr("startup, readiness or liveness"));
   EXPECT_THAT(store_.settings(id()), IsEmpty());

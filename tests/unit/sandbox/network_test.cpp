@@ -85,12 +85,47 @@ TEST_F(NetworkTest, TheHostReachesAServerOtherContainersDoNot) {
   const RunningContainer server = startServer();
   EXPECT_THAT(server.address, StartsWith("10.210."));
   EXPECT_TRUE(canConnect(server.address, 8080));
-  // On the bridge nothing is passed between them, so that nobody answers for the address.
+  // The bridge passes nothing between them: the host answers for the address, and refuses.
   EXPECT_THAT(networkedOutput(attempt(server.address, "8080")), ::testing::Not(HasSubstr("reached")));
   // By way of the host it is refused at once.
   const std::string byHost = "ip route del 10.210.0.0/16 2>/dev/null; ";
   EXPECT_THAT(networkedOutput(byHost + attempt(server.address, "8080")),
               ::testing::Not(HasSubstr("reached")));
+}
+
+TEST_F(NetworkTest, ThoseOfAGroupReachEachOtherByName) {
+  const RunningContainer server = startServer();
+  const auto start = [&](const std::string& name, const std::string& script) {
+    ContainerSpec spec = networked(script);
+    return runtime_->start(spec, folder_->path() / name).id;
+  };
+  const std::string ask = "while :; do nc -w 1 web.1 8080 </dev/null; echo asked; sleep 0.05; done 2>&1";
+  const std::string friendly = start("friend.log", ask);
+  const std::string stranger = start("stranger.log", "while :; do nc -w 1 " + server.address +
+                                                         " 8080 </dev/null; echo asked; sleep 0.05; done 2>&1");
+  const auto logHas = [&](const char* name, const std::string& text, std::size_t from) {
+    for (int i = 0; i < 1000; ++i) {
+      const std::string log = base::readFile(folder_->path() / name);
+      if (log.find(text, std::min(from, log.size())) != std::string::npos) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  const auto sizeOf = [&](const char* name) { return base::readFile(folder_->path() / name).size(); };
+  ASSERT_TRUE(logHas("friend.log", "asked", 0));
+  EXPECT_EQ(base::readFile(folder_->path() / "friend.log").find("hello"), std::string::npos);
+  runtime_->setNetworkGroups({{{server.id, {"web.1", "web"}}, {friendly, {}}}, {{stranger, {"other"}}}});
+  EXPECT_TRUE(logHas("friend.log", "hello", 0));
+  ASSERT_TRUE(logHas("stranger.log", "asked", sizeOf("stranger.log")));
+  EXPECT_EQ(base::readFile(folder_->path() / "stranger.log").find("hello"), std::string::npos);
+  // And no more.
+  runtime_->setNetworkGroups({});
+  ASSERT_TRUE(logHas("friend.log", "asked", sizeOf("friend.log")));
+  const std::size_t from = sizeOf("friend.log");
+  ASSERT_TRUE(logHas("friend.log", "asked", from));
+  EXPECT_EQ(base::readFile(folder_->path() / "friend.log").find("hello", from), std::string::npos);
+  for (const std::string& id : {server.id, friendly, stranger})
+    runtime_->remove(id);
 }
 
 TEST_F(NetworkTest, TheHostsOwnAddressesAndMetadataAreRefusedAtOnce) {

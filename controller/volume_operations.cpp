@@ -1,0 +1,173 @@
+#include "controller/volume_operations.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/strings.h"
+
+namespace controller {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Errc;
+using base::Error;
+
+constexpr std::string_view kPrefix = "volume.";
+constexpr std::uint32_t kAppUser = 1000;
+
+std::string settingOf(const std::string& name) {
+  return std::string(kPrefix) + name;
+}
+
+std::string textOf(const Volume& volume) {
+  auto json = base::makeJsonObject();
+  json->set("target", volume.target);
+  json->set("read_only", volume.readOnly);
+  if (volume.source) json->set("source", volume.source->string());
+  return base::toJson(json);
+}
+
+Volume parse(const std::string& name, const std::string& text) {
+  const auto json = base::parseJsonObject(text, settingOf(name));
+  Volume volume{.name = name, .target = base::jsonString(json, "target"), .readOnly = false, .source = {}};
+  volume.readOnly = json->optValue("read_only", false);
+  if (json->has("source")) volume.source = base::jsonString(json, "source");
+  return volume;
+}
+
+bool isName(const std::string& name) {
+  constexpr std::size_t kLongest = 30;
+  return !name.empty() && name.size() <= kLongest && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+/// Whether `inner` is `outer` or lies in it.
+bool isWithin(const std::string& inner, const std::string& outer) {
+  return inner == outer || inner.starts_with(outer + "/");
+}
+
+/// A folder for the app's user, made or found.
+void makeFolder(const CommandParts& parts, const fs::path& folder) {
+  fs::create_directories(folder.parent_path());
+  if (::mkdir(folder.c_str(), 0755) != 0) {
+    if (errno == EEXIST) return;
+    base::throwErrno(errno, "making the volume's folder");
+  }
+  const std::uint32_t user = parts.runtime.hostId(kAppUser);
+  if (::chown(folder.c_str(), user, user) != 0) base::throwErrno(errno, "giving the volume to the app");
+  base::fsyncFolder(folder.parent_path());
+}
+
+/// As a deploy: with a failure the settings are as before.
+runner::LaunchResult change(const CommandParts& parts, const store::App& app, const std::string& name,
+                            const std::optional<std::string>& value) {
+  const auto before = parts.store.settings(app.id);
+  const auto old = before.find(settingOf(name));
+  parts.store.changeSettings(app.id, {{settingOf(name), value}});
+  if (!parts.store.currentRelease(app.id).slug) return runner::Launched{};
+  const auto undo = [&] {
+    parts.store.changeSettings(
+        app.id, {{settingOf(name), old == before.end() ? std::nullopt : std::optional(old->second)}});
+  };
+  try {
+    runner::LaunchResult result = parts.releases.reconcile(app);
+    if (std::holds_alternative<runner::LaunchFailed>(result)) undo();
+    return result;
+  } catch (const std::exception&) {  // passed on
+    undo();
+    throw;
+  }
+}
+
+}  // namespace
+
+std::vector<Volume> volumesOf(const std::map<std::string, std::string>& settings) {
+  std::vector<Volume> volumes;
+  for (const auto& [name, value] : settings)
+    if (name.starts_with(kPrefix)) volumes.push_back(parse(name.substr(kPrefix.size()), value));
+  return volumes;
+}
+
+std::vector<runner::VolumeMount> volumeMounts(const std::vector<Volume>& volumes, const fs::path& folder) {
+  std::vector<runner::VolumeMount> mounts;
+  for (const Volume& volume : volumes)
+    mounts.push_back({volume.source.value_or(folder / volume.name), volume.target, volume.readOnly});
+  return mounts;
+}
+
+void checkVolume(const Volume& volume, const std::vector<Volume>& others) {
+  if (!isName(volume.name))
+    throw Error(Errc::invalidArgument, "\"" + base::printable(volume.name) +
+                                           "\" is no name of a volume: at most 30 small letters, digits and -");
+  const std::string& target = volume.target;
+  const bool isPlain =
+      target.size() > 1 && target.size() <= 255 && target.front() == '/' && target.back() != '/' &&
+      fs::path(target).lexically_normal() == fs::path(target) &&
+      std::none_of(target.begin(), target.end(),
+                   [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == ':' || c == 0x7F; });
+  if (!isPlain)
+    throw Error(Errc::invalidArgument, "\"" + base::printable(target) +
+                                           "\" is no place for a volume: write a path like /data or /app/uploads");
+  constexpr std::array<const char*, 14> kTaken{"/bin", "/boot", "/dev",  "/etc",  "/fairlead", "/lib", "/lib32",
+                                               "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr"};
+  const bool taken = std::any_of(kTaken.begin(), kTaken.end(), [&](const char* each) { return isWithin(target, each); });
+  if (taken || target == "/app")
+    throw Error(Errc::invalidArgument,
+                base::printable(target) + " is needed by the system or the app: put a volume at /data, or below /app");
+  for (const Volume& other : others)
+    if (isWithin(target, other.target) || isWithin(other.target, target))
+      throw Error(Errc::conflict, "the volume " + other.name + " is at " + other.target + " already");
+}
+
+runner::LaunchResult addVolume(const CommandParts& parts, const store::App& app, const Volume& volume,
+                               const std::string& user) {
+  const auto lease = parts.locks.lock(app.id);
+  const std::vector<Volume> others = volumesOf(parts.store.settings(app.id));
+  if (std::any_of(others.begin(), others.end(), [&](const Volume& each) { return each.name == volume.name; }))
+    throw Error(Errc::alreadyExists, app.name.str() + " has a volume " + volume.name + " already");
+  checkVolume(volume, others);
+  if (others.size() >= kMaxVolumes)
+    throw Error(Errc::overloaded, app.name.str() + " has " + std::to_string(kMaxVolumes) +
+                                      " volumes already, which is the most that an app can have");
+  if (volume.source) {
+    if (!volume.source->is_absolute() || !fs::is_directory(*volume.source))
+      throw Error(Errc::notFound, "there is no folder " + base::printable(volume.source->string()) +
+                                      " on the server: make it first, for the user " +
+                                      std::to_string(parts.runtime.hostId(kAppUser)));
+  } else {
+    makeFolder(parts, parts.folder.volumes(app.uuid) / volume.name);
+  }
+  runner::LaunchResult result = change(parts, app, volume.name, textOf(volume));
+  if (std::holds_alternative<runner::Launched>(result))
+    parts.appLog.append(app.name, "api", "volume " + volume.name + " at " + volume.target + ", added by " + user);
+  return result;
+}
+
+runner::LaunchResult removeVolume(const CommandParts& parts, const store::App& app, const std::string& name,
+                                  const std::string& user) {
+  const auto lease = parts.locks.lock(app.id);
+  const std::vector<Volume> volumes = volumesOf(parts.store.settings(app.id));
+  const auto found =
+      std::find_if(volumes.begin(), volumes.end(), [&](const Volume& each) { return each.name == name; });
+  if (found == volumes.end())
+    throw Error(Errc::notFound, app.name.str() + " has no volume " + base::printable(name) +
+                                    ": list them with fairlead volumes -a " + app.name.str());
+  runner::LaunchResult result = change(parts, app, name, std::nullopt);
+  if (std::holds_alternative<runner::LaunchFailed>(result)) return result;
+  if (!found->source) base::removeTree(parts.folder.volumes(app.uuid) / name);
+  parts.appLog.append(app.name, "api", "volume " + name + " removed by " + user);
+  return result;
+}
+
+}  // namespace controller
