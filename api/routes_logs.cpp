@@ -40,9 +40,7 @@ Reply createSession(const Call& call) {
   const Poco::Dynamic::Var tail = call.body->get("tail");
   std::string dyno = pieceOf(call, "dyno");
   if (dyno == kAny) dyno = pieceOf(call, "type");
-  // Whatever is not the app's own output is the platform's, which Heroku's clients call "heroku".
-  std::string source = pieceOf(call, "source");
-  if (source == "heroku") source = "fairlead";
+  const std::string source = pieceOf(call, "source");
   const std::string path = "/apps/" + call.app().name.str() + "/log-sessions/" + std::to_string(count) + "/" +
                            (!tail.isEmpty() && tail.convert<bool>() ? "tail" : "once") + "/" + source + "/" +
                            dyno;
@@ -69,7 +67,7 @@ class LineStream {
 
   void send(const runner::LogLine& line) {
     if (events_)
-      *stream_ << "id: " << ++count_ << "\ndata: " << line.format() << "\n\n" << std::flush;
+      *stream_ << "id: " << line.number << "\ndata: " << line.format() << "\n\n" << std::flush;
     else
       *stream_ << line.format() << "\n" << std::flush;
     if (!stream_->good()) throw Error(Errc::cancelled, "the client went away");
@@ -77,7 +75,6 @@ class LineStream {
 
  private:
   const bool events_;
-  std::uint64_t count_ = 0;
   std::ostream* stream_ = nullptr;
 };
 
@@ -88,9 +85,13 @@ Reply streamLogs(const Call& call) {
   const auto word = [&](const std::string& name) {
     return call.word(name) == kAny ? std::string() : call.word(name);
   };
-  // A client that lost the connection asks again, and has the old lines.
-  if (call.request.has("Last-Event-ID")) lines = 0;
-  const runner::LogQuery query{.lines = lines, .process = word("dyno"), .source = word("source")};
+  runner::LogQuery query{.lines = lines, .process = word("dyno"), .source = word("source")};
+  // A client that lost the connection asks again, and goes on behind the line that it had last.
+  std::uint64_t last = 0;
+  if (base::parseNumber(call.request.get("Last-Event-ID", ""), last)) {
+    query.after = last;
+    query.lines = kMostLines;
+  }
   const bool tail = call.word("until") == "tail";
   return {.send = [&log = call.parts.control.appLog, app = call.app().name, query, tail](
                       base::HttpRequest& request, base::HttpResponse& response) {

@@ -31,20 +31,6 @@ void moveFolders(const DataFolder& folder, const store::AppName& from, const sto
   move(folder.buildLogs(from), folder.buildLogs(to));
 }
 
-std::filesystem::path logsOf(const DataFolder& folder, const store::AppName& app) {
-  return folder.appLogs() / app.str();
-}
-
-/// The same files under both names while processes of both write to them.
-void linkLogs(const DataFolder& folder, const store::AppName& from, const store::AppName& to) {
-  if (!std::filesystem::exists(logsOf(folder, from))) return;
-  std::filesystem::create_directories(logsOf(folder, to));
-  for (const auto& entry : std::filesystem::directory_iterator(logsOf(folder, from))) {
-    const auto target = logsOf(folder, to) / entry.path().filename();
-    if (!std::filesystem::exists(target)) std::filesystem::create_hard_link(entry.path(), target);
-  }
-}
-
 void requireNoBuild(const CommandParts& parts, const store::App& app) {
   constexpr std::size_t kNewest = 20;
   for (const store::Build& build : parts.store.builds(app.id, kNewest))
@@ -76,16 +62,15 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   requireNoBuild(parts, app);
   store::App renamed = parts.store.getApp(app.id);
   renamed.name = name;
-  parts.appLog.remove(name);  // what a kill in an earlier attempt left
-  linkLogs(parts.folder, app.name, name);
+  parts.appLog.beginRename(app.name, name);
   launchAs(parts, renamed);
   parts.store.renameApp(app.id, name);
   moveFolders(parts.folder, app.name, name);
   tellRoutes(parts, renamed);
-  // Before the old files go: a drain that writes of itself would make them again.
+  // Before the old name's log goes: a drain that writes of itself would make it again.
   if (parts.drains != nullptr) parts.drains->refresh();
   parts.engine.remove(app.name);
-  parts.appLog.remove(app.name);
+  parts.appLog.endRename(app.name, name);
   parts.store.endRename(app.id);
   parts.appLog.append(name, "api", "renamed from " + app.name.str() + " by " + user);
   base::Log("controller")
@@ -93,11 +78,10 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   return renamed;
 }
 
-void finishRenames(const DataFolder& folder, store::ReleaseStore& store) {
+void finishRenames(const DataFolder& folder, store::ReleaseStore& store, runner::AppLog& log) {
   for (const auto& [app, from] : store.pendingRenames()) {
     moveFolders(folder, from, app.name);
-    linkLogs(folder, from, app.name);
-    base::removeTree(logsOf(folder, from));
+    log.endRename(from, app.name);
     store.endRename(app.id);
     base::Log("controller").info("app renamed at last", {{"app", app.name.str()}, {"from", from.str()}});
   }

@@ -16,6 +16,6 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
                      const std::string& newName);
 
 /// Before anything looks at folders by their names: moves what a kill left under an old name.
-void finishRenames(const DataFolder& folder, store::ReleaseStore& store);
+void finishRenames(const DataFolder& folder, store::ReleaseStore& store, runner::AppLog& log);
 
 }  // namespace controller

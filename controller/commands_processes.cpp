@@ -148,6 +148,7 @@ int stop(const Invocation& call) {
 
 std::string logLineJson(const runner::LogLine& line) {
   auto json = base::makeJsonObject();
+  json->set("number", line.number);
   json->set("time", line.time);
   json->set("source", line.source);
   json->set("process", line.process);
@@ -203,7 +204,7 @@ std::vector<CommandSpec> processCommands() {
        stop,
        Action::operateApp},
       {"logs",
-       "-a APP [-n N] [--tail] [--ps NAME]",
+       "-a APP [-n N] [--tail] [--ps NAME] [--source app|router|fairlead]",
        "show what processes and platform said",
        0,
        0,

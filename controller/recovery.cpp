@@ -76,7 +76,7 @@ void recoverBuilds(const RecoveryParts& parts) {
     base::Log("controller").info("build was interrupted", {{"build", build.uuid}, {"number", build.number}});
   removeLeftApps(parts);
   removeLeftContainers(parts);
-  finishRenames(parts.folder, parts.store);
+  finishRenames(parts.folder, parts.store, parts.log);
   removeStrayRepositories(parts);
   base::removeTree(parts.folder.builds());
   std::filesystem::create_directories(parts.folder.builds());

@@ -5,6 +5,7 @@
 
 #include "controller/data_folder.h"
 #include "controller/releases.h"
+#include "runner/app_log.h"
 #include "sandbox/container.h"
 #include "store/release_store.h"
 
@@ -17,6 +18,7 @@ struct RecoveryParts {
   runner::Engine& engine;
   sandbox::ContainerRuntime& runtime;
   AppLocks& locks;
+  runner::AppLog& log;
 };
 
 /// Before the listeners open: builds that ran are failed ("interrupted"), their containers, folders and

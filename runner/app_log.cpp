@@ -1,134 +1,75 @@
 #include "runner/app_log.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <condition_variable>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "base/atomic_file.h"
-#include "base/fd.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "runner/detail/cri_log.h"
-#include "runner/detail/log_file.h"
+#include "runner/detail/log_stream.h"
 
 namespace runner {
 namespace {
 
-using detail::LogEntry;
-using detail::LogFile;
+using detail::LogStream;
 
-constexpr std::size_t kMaxLines = 100'000;
 constexpr std::chrono::milliseconds kPollEvery{100};
+constexpr std::uint64_t kRound = 1u << 20;  // bytes of a spool
+constexpr int kMaxRounds = 64;              // for one reader
 
-/// "web.1" is meant by "web.1" and by "web".
-bool isProcess(const std::string& process, const std::string& asked) {
-  return asked.empty() || process == asked || process.starts_with(asked + ".");
+detail::SegmentLimits segmentLimits(const AppLogLimits& limits) {
+  constexpr std::uint64_t kSmallest = 64u << 10;
+  detail::SegmentLimits segments;
+  segments.maxBytes = limits.maxBytes;
+  segments.maxAge = std::chrono::hours(24) * std::min<std::uint64_t>(limits.maxDays, 100'000);
+  segments.segmentBytes = std::clamp(limits.maxBytes / 4, kSmallest, segments.segmentBytes);
+  return segments;
 }
 
-bool mayMatch(const LogFile& file, const LogQuery& query) {
-  if (!query.source.empty() && (query.source == "fairlead") != file.isPlatform()) return false;
-  return file.isPlatform() || isProcess(file.process(), query.process);
-}
-
-std::vector<std::filesystem::path> logFiles(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> files;
-  std::error_code missing;
-  for (const auto& item : std::filesystem::directory_iterator(folder, missing)) {
-    if (item.path().extension() == ".log") files.push_back(item.path());
+/// For a reader, who gets what is stored also where nothing can be stored any more: on a full disk. The
+/// collector tells of that, and tries again.
+void collectForReader(LogStream& stream) {
+  try {
+    for (int round = 0; round < kMaxRounds && stream.collect(kRound);)
+      ++round;
+  } catch (const base::Error& failure) {
+    base::Log("log").debug("log not taken", {{"error", failure.what()}});
   }
-  return files;
-}
-
-void append(std::vector<LogEntry>& all, std::vector<LogEntry> more, const LogQuery& query) {
-  for (LogEntry& entry : more) {
-    if (isProcess(entry.line.process, query.process)) all.push_back(std::move(entry));
-  }
-}
-
-void sortByTime(std::vector<LogEntry>& entries) {
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const LogEntry& a, const LogEntry& b) { return a.time < b.time; });
-}
-
-std::vector<LogLine> linesOf(std::vector<LogEntry> entries) {
-  std::vector<LogLine> lines;
-  for (LogEntry& entry : entries)
-    lines.push_back(std::move(entry.line));
-  return lines;
 }
 
 }  // namespace
 
-/// The files of an app that a query is about, each with its reader.
-class AppLog::Follower::Readers {
- public:
-  Readers(std::filesystem::path folder, LogQuery query)
-      : folder_(std::move(folder)), query_(std::move(query)) {}
-
-  std::vector<LogEntry> tail() {
-    const std::size_t count = std::min(query_.lines, kMaxLines);
-    std::vector<LogEntry> all;
-    for (const auto& path : logFiles(folder_)) {
-      LogFile file(path);
-      if (!mayMatch(file, query_)) continue;
-      // The platform's file holds all its parts: with a process asked for, the last n of it may lie further
-      // up.
-      const bool filtered = file.isPlatform() && !query_.process.empty();
-      runner::append(all, file.tail(filtered && count > 0 ? kMaxLines : count), query_);
-      files_.emplace(path.filename(), std::move(file));
-    }
-    sortByTime(all);
-    if (all.size() > count) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(count));
-    return all;
-  }
-
-  /// What a file gave before another one failed comes the next time.
-  std::vector<LogEntry> poll() {
-    for (const auto& path : logFiles(folder_)) {
-      LogFile& file = files_.try_emplace(path.filename(), path).first->second;
-      if (mayMatch(file, query_)) runner::append(found_, file.poll(), query_);
-    }
-    sortByTime(found_);
-    return std::exchange(found_, {});
-  }
-
-  void moveTo(std::filesystem::path folder) {
-    folder_ = std::move(folder);
-    for (auto& [name, file] : files_)
-      file.moveTo(folder_ / name);
-  }
-
- private:
-  std::filesystem::path folder_;
-  const LogQuery query_;
-  std::map<std::filesystem::path, LogFile> files_;  // by their names
-  std::vector<LogEntry> found_;
-};
-
 std::string LogLine::format() const {
-  return time + " " + source + "[" + process + "]: " + detail::printableLine(text);
+  const std::string tag = source == process ? source : source + "[" + process + "]";
+  return time + " " + tag + ": " + detail::printableLine(text);
 }
 
-AppLog::AppLog(std::filesystem::path root, const base::Clock& clock, std::uint64_t maxFileBytes)
-    : root_(std::move(root)), clock_(clock), maxFileBytes_(maxFileBytes) {}
+AppLog::AppLog(std::filesystem::path root, const base::Clock& clock, AppLogLimits limits)
+    : root_(std::move(root)), clock_(clock), limits_(limits) {}
 
-std::filesystem::path AppLog::processLogFile(const store::AppName& app, const std::string& process) {
-  const auto folder = root_ / app.str();
-  std::filesystem::create_directories(folder);
-  return folder / (process + ".log");
+AppLog::~AppLog() = default;
+
+/// The lock is held while an app's newest segment is read for the first time: nobody may have a second object
+/// for the same files.
+std::shared_ptr<LogStream> AppLog::stream(const store::AppName& app) const {
+  const std::lock_guard lock(mutex_);
+  auto& found = streams_[app];
+  if (!found) found = std::make_shared<LogStream>(root_ / app.str(), segmentLimits(limits_), clock_);
+  return found;
+}
+
+std::filesystem::path AppLog::spoolFile(const store::AppName& app, const std::string& process,
+                                        const std::string& container) {
+  return stream(app)->addSpool(root_ / app.str(), process, container);
 }
 
 void AppLog::append(const store::AppName& app, const std::string& part, const std::string& text) {
-  const detail::LogTime now = detail::toLogTime(clock_.now());
-  std::string lines;
-  for (const std::string& line : base::split(text, '\n')) {
-    if (!line.empty()) lines += detail::formatCriLine(now, base::join({part, line}, ": "));
-  }
-  const base::Fd fd = base::openFile(processLogFile(app, "fairlead"), O_WRONLY | O_APPEND | O_CREAT, 0640);
-  base::writeAll(fd, lines);
+  std::vector<std::string> lines = base::split(text, '\n');
+  std::erase(lines, "");
+  stream(app)->append(part, lines);
 }
 
 void AppLog::mask(const store::AppName& app, std::vector<LogLine>& lines) const {
@@ -139,7 +80,21 @@ void AppLog::mask(const store::AppName& app, std::vector<LogLine>& lines) const 
 }
 
 std::vector<LogLine> AppLog::read(const store::AppName& app, const LogQuery& query) {
-  auto lines = linesOf(Follower::Readers(root_ / app.str(), query).tail());
+  const auto stream = this->stream(app);
+  collectForReader(*stream);
+  const detail::LogSnapshot snapshot = stream->snapshot();
+  detail::LogPlace place;
+  std::vector<LogLine> lines;
+  if (query.after) {
+    place.next = *query.after + 1;
+    while (place.next < snapshot.next && lines.size() < query.lines) {
+      const auto more = detail::readOn(snapshot, query, place);
+      lines.insert(lines.end(), more.begin(), more.end());
+    }
+    if (lines.size() > query.lines) lines.resize(query.lines);
+  } else {
+    lines = detail::readTail(snapshot, query, place);
+  }
   mask(app, lines);
   return lines;
 }
@@ -150,15 +105,30 @@ void AppLog::follow(const store::AppName& app, const LogQuery& query,
 }
 
 AppLog::Follower::Follower(const AppLog& log, const store::AppName& app, const LogQuery& query)
-    : log_(log), app_(app), readers_(std::make_unique<Readers>(log.root_ / app.str(), query)) {
-  found_ = linesOf(readers_->tail());
+    : log_(log),
+      app_(app),
+      query_(query),
+      stream_(log.stream(app)),
+      place_(std::make_unique<detail::LogPlace>()) {
+  if (query.after) {
+    place_->next = *query.after + 1;
+    return;
+  }
+  collectForReader(*stream_);
+  found_ = detail::readTail(stream_->snapshot(), query, *place_);
 }
 
 AppLog::Follower::~Follower() = default;
 
 /// In steps that can be repeated: none loses a line when it fails.
 void AppLog::Follower::take() {
-  if (found_.empty()) found_ = linesOf(readers_->poll());
+  if (found_.empty()) {
+    collectForReader(*stream_);
+    const detail::LogSnapshot snapshot = stream_->snapshot();
+    do {
+      found_ = detail::readOn(snapshot, query_, *place_);
+    } while (found_.empty() && place_->next < snapshot.next);
+  }
   auto masked = found_;
   log_.mask(app_, masked);
   waiting_.insert(waiting_.end(), masked.begin(), masked.end());
@@ -179,30 +149,79 @@ void AppLog::Follower::run(const std::function<void(const LogLine&)>& sink, cons
   take();
   give(sink);
   while (!stop.stop_requested()) {
-    {
-      std::unique_lock lock(mutex);
-      never.wait_for(lock, stop, kPollEvery, [] { return false; });
-    }
     take();
-    give(sink);
+    if (!waiting_.empty()) {
+      give(sink);
+      continue;
+    }
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, kPollEvery, [] { return false; });
   }
 }
 
-void AppLog::Follower::rename(const store::AppName& app) {
-  readers_->moveTo(log_.root_ / app.str());
-  app_ = app;
+std::vector<store::AppName> AppLog::apps() const {
+  std::vector<store::AppName> names;
+  std::error_code missing;
+  for (const auto& item : std::filesystem::directory_iterator(root_, missing)) {
+    if (const auto name = store::AppName::tryParse(item.path().filename().string())) names.push_back(*name);
+  }
+  return names;
+}
+
+bool AppLog::collect(const store::AppName& app) {
+  return stream(app)->collect(kRound);
 }
 
 void AppLog::trim(const store::AppName& app) {
-  for (const auto& path : logFiles(root_ / app.str())) {
-    std::error_code gone;
-    const std::uint64_t size = std::filesystem::file_size(path, gone);
-    if (!gone && size > maxFileBytes_) detail::cutLogFile(path, maxFileBytes_ / 2);
-  }
+  stream(app)->tidy();
+}
+
+std::vector<AppLog::Growth> AppLog::growth(const store::AppName& app) {
+  std::vector<Growth> all;
+  for (auto& each : stream(app)->growth())
+    all.push_back({std::move(each.process), std::move(each.container), each.bytes});
+  return all;
+}
+
+void AppLog::appendShared(const store::AppName& app, const std::string& spool, std::uint64_t inode,
+                          const std::vector<detail::SharedLine>& lines) {
+  stream(app)->appendShared(spool, inode, lines);
 }
 
 void AppLog::remove(const store::AppName& app) {
+  std::shared_ptr<LogStream> mine;
+  bool hasOther = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto node = streams_.extract(app)) mine = node.mapped();
+    hasOther =
+        std::any_of(streams_.begin(), streams_.end(), [&](const auto& item) { return item.second == mine; });
+  }
+  if (mine && hasOther) mine->dropSpools(root_ / app.str());
+  if (mine && !hasOther) mine->remove();
   base::removeTree(root_ / app.str());
+}
+
+void AppLog::beginRename(const store::AppName& from, const store::AppName& to) {
+  remove(to);  // what a kill in an earlier attempt left
+  const auto one = stream(from);
+  const std::lock_guard lock(mutex_);
+  streams_.insert_or_assign(to, one);
+}
+
+void AppLog::endRename(const store::AppName& from, const store::AppName& to) {
+  if (!LogStream::isAt(root_ / from.str()) && LogStream::isAt(root_ / to.str())) {
+    // Killed when all had been moved.
+    base::removeTree(root_ / from.str());
+    const std::lock_guard lock(mutex_);
+    streams_.erase(from);
+    return;
+  }
+  const auto one = stream(from);
+  one->moveTo(root_ / to.str());
+  const std::lock_guard lock(mutex_);
+  streams_.erase(from);
+  streams_.insert_or_assign(to, one);
 }
 
 }  // namespace runner

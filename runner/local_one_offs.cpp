@@ -40,11 +40,14 @@ bool isOneOff(const std::string& container) {
   return parts.size() == 4 && parts[1] == "run" && store::AppName::tryParse(parts[0]);
 }
 
-/// Lines of a detached process, as conmon would write them.
+/// Lines of a detached process, as conmon would write them. Who writes more than its budget waits, a tenth of
+/// a second for each piece at most, so that the end of the process is noticed.
 class LogSink : public base::ByteSink {
  public:
-  LogSink(const std::filesystem::path& file, const base::Clock& clock)
-      : fd_(base::openFile(file, O_WRONLY | O_APPEND | O_CREAT, 0640)), clock_(clock) {}
+  LogSink(const std::filesystem::path& file, OutputBudget::Limits limits, const base::Clock& clock)
+      : fd_(base::openFile(file, O_WRONLY | O_APPEND | O_CREAT, 0640)),
+        clock_(clock),
+        budget_(limits, 0, std::chrono::steady_clock::now()) {}
   ~LogSink() override {
     try {
       write("\n");
@@ -65,11 +68,16 @@ class LogSink : public base::ByteSink {
       line_.clear();
       if (c != '\n') line_ += c;
     }
+    written_ += bytes.size();
+    constexpr std::chrono::milliseconds kWait{100};
+    if (budget_.spend(written_, std::chrono::steady_clock::now())) std::this_thread::sleep_for(kWait);
   }
 
  private:
   base::Fd fd_;
   const base::Clock& clock_;
+  OutputBudget budget_;
+  std::uint64_t written_ = 0;
   std::string line_;
 };
 
@@ -145,8 +153,10 @@ class LocalOneOffs : public OneOffRunner {
       state.threads.push_back({ended, {}});
       state.threads.back().thread = std::jthread([this, wanted, ended, place = std::move(place)]() mutable {
         try {
-          LogSink sink(log_.processLogFile(wanted.deployment.app, place->name()), clock_);
-          runToEnd(wanted, *place, specOf(wanted, *place), sink);
+          const sandbox::ContainerSpec spec = specOf(wanted, *place);
+          LogSink sink(log_.spoolFile(wanted.deployment.app, place->name(), base::randomHex(8)),
+                       config_.logRate, clock_);
+          runToEnd(wanted, *place, spec, sink);
         } catch (const std::exception& failure) {
           tellFailure(wanted.deployment.app, place->name(), failure);
         }

@@ -149,8 +149,9 @@ class ContainerRuntime {
 
   /// Starts a container that outlives this process (conmon holds its log and exit code). Its log is `logFile`
   /// (absolute) in CRI form: "RFC3339NANO stdout|stderr F|P text". P is a piece of a line (whatever was
-  /// written at once without a newline); the rest follows, unless the process ended there. conmon only ever
-  /// appends; the caller bounds the file by cutting it in place.
+  /// written at once without a newline); the rest follows, unless the process ended there. conmon appends;
+  /// when it has written 64 MiB, it puts a new file in the place of this one. Of what nobody has read by
+  /// then, that much is kept.
   virtual RunningContainer start(const ContainerSpec& spec, const std::filesystem::path& logFile) = 0;
   /// Runs a command in a started or running container to the command's end, with its output as run() has it.
   /// What it has started is ended with it, unless that has thrown its environment away. Throws notFound for a
@@ -161,6 +162,11 @@ class ContainerRuntime {
   virtual std::optional<ContainerStatus> status(const std::string& id) = 0;
   /// To every process in it; nothing happens when it has ended.
   virtual void signal(const std::string& id, int signalNumber) = 0;
+  /// Takes the output of a started container no more, so that who writes there waits as soon as its pipe is
+  /// full. signal(), remove() and its end undo it, a daemon that ends does not. Nothing happens for an
+  /// unknown id, or where the runtime cannot do it.
+  virtual void holdOutput(const std::string& id) { static_cast<void>(id); }
+  virtual void resumeOutput(const std::string& id) { static_cast<void>(id); }
   /// Waits for the end of a started container, at most `timeout`; true when it has ended (or is unknown).
   virtual bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) = 0;
   /// Kills what is left of it and removes network, mounts and folders. Unknown ids are fine.

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -72,6 +73,8 @@ class OciRuntime : public ContainerRuntime {
   }
   std::optional<ContainerStatus> status(const std::string& id) override;
   void signal(const std::string& id, int signalNumber) override;
+  void holdOutput(const std::string& id) override;
+  void resumeOutput(const std::string& id) override;
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override { return host_.list(); }
@@ -138,7 +141,9 @@ RunningContainer OciRuntime::start(const ContainerSpec& spec, const fs::path& lo
 // conmon writes the exit code down a moment after the container's end. Without conmon (a reboot, a kill)
 // nobody knows it: a kill is the honest guess.
 ExitStatus OciRuntime::exitOf(const std::string& id, const ProcessRef& monitor) const {
-  waitForEnd(monitor.open(), kMonitorWaitMs);
+  const base::Fd process = monitor.open();
+  signalProcess(process, SIGCONT);  // its output may be held
+  waitForEnd(process, kMonitorWaitMs);
   constexpr int kKilled = 128 + 9;
   return recordedExit(host_.filesOf(id).exitFolder(), id).value_or(ExitStatus{.code = kKilled, .signal = 0});
 }
@@ -157,7 +162,24 @@ std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
 
 void OciRuntime::signal(const std::string& id, int signalNumber) {
   checkId(id);
+  resumeOutput(id);  // nobody shall be stuck in its last words
   host_.signalAll(id, signalNumber);
+}
+
+// conmon stands still: it is what empties the pipes.
+void OciRuntime::holdOutput(const std::string& id) {
+  checkId(id);
+  const auto state = ContainerState::load(host_.filesOf(id).state());
+  if (!state) return;
+  const base::Fd monitor = state->monitor.open();
+  signalProcess(monitor, SIGSTOP);
+  if (!state->init.alive()) signalProcess(monitor, SIGCONT);  // it has an end to write down
+}
+
+void OciRuntime::resumeOutput(const std::string& id) {
+  checkId(id);
+  if (const auto state = ContainerState::load(host_.filesOf(id).state()))
+    signalProcess(state->monitor.open(), SIGCONT);
 }
 
 bool OciRuntime::waitForExit(const std::string& id, std::chrono::milliseconds timeout) {

@@ -92,7 +92,10 @@ struct Config {
   std::uint64_t scrubBytesPerS = 20ull << 20;
   std::uint64_t scrubIntervalS = 30ull * 24 * 3600;  ///< 0: only by command
   std::uint64_t eventsKeep = 100'000;
-  std::uint64_t appLogMaxBytes = 16ull << 20;
+  std::uint64_t appLogMaxBytes = 64ull << 20;
+  std::uint64_t appLogMaxDays = 30;
+  std::uint64_t appLogRateBytes = 1ull << 20;
+  std::uint64_t appLogBurstBytes = 16ull << 20;
   std::uint64_t uploadIdleS = 24ull * 3600;
   std::uint64_t uploadMaxSessions = 1000;
   std::uint64_t uploadMaxSessionsPerUser = 200;

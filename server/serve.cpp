@@ -27,6 +27,7 @@
 #include "base/strings.h"
 #include "base/tcp_listener.h"
 #include "base/version.h"
+#include "controller/app_hosts.h"
 #include "controller/backup.h"
 #include "controller/command_set.h"
 #include "controller/config_secrets.h"
@@ -46,6 +47,7 @@
 #include "gitd/ssh_server.h"
 #include "runner/local_engine.h"
 #include "runner/local_one_offs.h"
+#include "runner/log_collector.h"
 #include "sandbox/oci_runtime.h"
 #include "server/config.h"
 #include "server/doctor.h"
@@ -388,7 +390,8 @@ int run(const Config& config) {
   const auto router = runner::makeCaddyRouter({.listen = config.routerListen,
                                                .tls = tlsFront(config, httpListener.address),
                                                .folder = folder.router()});
-  runner::AppLog appLog(folder.appLogs(), clock, config.appLogMaxBytes);
+  runner::AppLog appLog(folder.appLogs(), clock,
+                        {.maxBytes = config.appLogMaxBytes, .maxDays = config.appLogMaxDays});
   appLog.hide([&store](const store::AppName& name) -> std::shared_ptr<const base::Secrets> {
     const auto app = store.findApp(name);
     return app ? controller::secretsOf(store, app->id) : nullptr;
@@ -401,7 +404,9 @@ int run(const Config& config) {
       clock);
 
   const auto oneOffs = runner::makeLocalOneOffs(
-      {.maxSessions = config.runMaxSessions, .folder = folder.run() / "one-offs"},
+      {.maxSessions = config.runMaxSessions,
+       .folder = folder.run() / "one-offs",
+       .logRate = {config.appLogRateBytes, config.appLogBurstBytes}},
       engineConfig(config, folder, {}), *runtime, appLog,
       [&](const store::Layer& layer) {
         return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
@@ -419,8 +424,14 @@ int run(const Config& config) {
   releases.beforeLaunch([&releasePhase](const auto& app, const auto& deployment, const auto& progress) {
     return releasePhase.run(app, deployment, progress);
   });
-  const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks};
+  const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks, appLog};
   controller::recoverBuilds(recovery);
+  // After what moves logs, before what follows them.
+  const runner::LogCollector collector({.rateBytes = config.appLogRateBytes,
+                                        .burstBytes = config.appLogBurstBytes,
+                                        .routerFolder = folder.router(),
+                                        .appOf = controller::AppHosts(store, config.domain)},
+                                       appLog, *runtime);
   builder::Builder builder(builderConfig(config, folder), *runtime, blobs, store);
   controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
                                                          builder, stacks, releases, locks, limits, clock});

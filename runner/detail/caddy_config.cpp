@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "runner/detail/caddy_access_log.h"
 #include "runner/detail/route_files.h"
 
 namespace runner::detail {
@@ -149,6 +150,7 @@ Value appServer(const std::string& listen) {
   return object({{"listen", array({listen})},
                  {"automatic_https", object({{"disable", true}})},
                  {"read_header_timeout", "30s"},
+                 {"logs", Value(accessLogOfServer())},
                  {"routes", routes},
                  {"errors", object({{"routes", errors}})}});
 }
@@ -189,7 +191,8 @@ std::string caddyConfig(const std::string& listen, const std::optional<TlsListen
       object({{"admin", object({{"listen", "unix/admin.sock"},
                                 {"origins", array({"fairlead"})},
                                 {"config", object({{"persist", false}})}})},
-              {"logging", object({{"logs", object({{"default", object({{"writer", logFile}})}})}})},
+              {"logging", object({{"logs", object({{"default", object({{"writer", logFile}, {"exclude", Value(accessLogNames())}})},
+                                                          {"access", Value(accessLogWriter())}})}})},
               {"apps", Value(apps)}});
   return base::toJson(config.extract<base::JsonObject::Ptr>());
 }

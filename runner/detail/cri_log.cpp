@@ -109,6 +109,10 @@ std::string formatLogTime(LogTime time) {
   return formatTime(time, 6);
 }
 
+std::string formatFullLogTime(LogTime time) {
+  return formatTime(time, 9);
+}
+
 std::optional<CriLine> parseCriLine(std::string_view line) {
   const std::size_t first = line.find(' ');
   const std::size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);

@@ -17,6 +17,8 @@ using LogTime = std::int64_t;
 LogTime toLogTime(base::Time time);
 /// "2026-01-31T12:00:00.000000+00:00"; sorts as text.
 std::string formatLogTime(LogTime time);
+/// The same with nine digits: "2026-01-31T12:00:00.000000000+00:00".
+std::string formatFullLogTime(LogTime time);
 
 /// One line of a file; views into the parsed text.
 struct CriLine {

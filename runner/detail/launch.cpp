@@ -187,7 +187,7 @@ Process startProcess(EngineParts& parts, const Deployment& deployment, const std
   const sandbox::ContainerSpec spec = makeSpec(deployment, slot, std::move(layers), parts.config);
   const base::Time before = parts.clock.now();
   const sandbox::RunningContainer container =
-      parts.runtime.start(spec, parts.log.processLogFile(deployment.app, slot.name()));
+      parts.runtime.start(spec, parts.log.spoolFile(deployment.app, slot.name(), spec.id));
   Process process{.app = deployment.app, .type = type, .index = index, .release = deployment.release};
   process.identity = identityOf(deployment, type);
   process.container = spec.id;

@@ -19,7 +19,6 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::minutes kStableAfter{10};
 constexpr std::chrono::seconds kRoutesEvery{2};
-constexpr std::chrono::seconds kTrimEvery{10};
 constexpr std::chrono::seconds kRetryRemoval{5};
 
 std::string shown(milliseconds pause) {
@@ -244,10 +243,6 @@ void Supervisor::housekeep() {
     routesDue_ = now + kRoutesEvery;
     attempt("changing routes", [&] { parts_.publisher.publish(); });
   }
-  if (now < trimDue_) return;
-  trimDue_ = now + kTrimEvery;
-  for (const store::AppName& app : parts_.table.apps())
-    attempt("trimming logs", [&] { parts_.log.trim(app); });
 }
 
 }  // namespace runner::detail

@@ -13,8 +13,8 @@
 namespace runner::detail {
 
 /// Looks at all processes every `poll`: takes a crashed one out of the routes at once and starts it again
-/// after a growing pause, brings processes that are stopping to their end, keeps the router alive and the
-/// logs short. The destructor ends the thread and leaves all processes as they are.
+/// after a growing pause, brings processes that are stopping to their end, and keeps the
+/// router alive. The destructor ends the thread and leaves all processes as they are.
 class Supervisor {
  public:
   explicit Supervisor(EngineParts& parts);
@@ -39,7 +39,6 @@ class Supervisor {
   base::Log log_{"runner"};
   BackendConnections connections_;
   SteadyTime routesDue_;
-  SteadyTime trimDue_;
   std::jthread thread_;  // last: it uses the members above
 };
 

@@ -261,6 +261,7 @@ void ContainerHost::killAll(const std::string& id) {
   const auto state = ContainerState::load(files.state());
   const base::Fd monitor = (state ? state->monitor : monitorOf(files)).open();
   const base::Fd init = state ? state->init.open() : base::Fd();
+  signalProcess(monitor, SIGCONT);
   signalProcess(init, SIGKILL);  // the kernel ends the whole pid namespace with it
   signalAll(id, SIGKILL);
   if (!waitForEnd(init, kDeathWaitMs))

@@ -99,9 +99,15 @@ std::vector<std::string> createCommand(const RuntimePrograms& programs, const st
   auto argv = monitorCommand(
       programs, id, files, {files.pidFile(), files.monitorPidFile(), files.exitFolder(), files.runtimeLog()});
   argv.insert(argv.end(), {"--persist-dir", files.persistFolder().string()});
-  // No --log-size-max: conmon would replace the file, which the app's log cuts in place by its own limit.
-  argv.insert(argv.end(), {"-l", output.pipe != nullptr ? std::string("passthrough:")
-                                                        : "k8s-file:" + output.logFile.string()});
+  if (output.pipe != nullptr) {
+    argv.insert(argv.end(), {"-l", "passthrough:"});
+  } else {
+    // Then it puts a new file in the place of this one: who reads it is behind by less, unless the daemon is
+    // away.
+    constexpr std::uint64_t kLongestLog = 64u << 20;
+    argv.insert(argv.end(),
+                {"-l", "k8s-file:" + output.logFile.string(), "--log-size-max", std::to_string(kLongestLog)});
+  }
   return argv;
 }
 

@@ -166,6 +166,16 @@ void ScriptedRuntime::signal(const std::string& id, int signalNumber) {
   changed_.notify_all();
 }
 
+void ScriptedRuntime::holdOutput(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  signals_.emplace_back(id, SIGSTOP);
+}
+
+void ScriptedRuntime::resumeOutput(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  signals_.emplace_back(id, SIGCONT);
+}
+
 bool ScriptedRuntime::waitForExit(const std::string& id, std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, timeout, [&] {

@@ -62,6 +62,8 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
                           const sandbox::RunOptions& options) override;
   std::optional<sandbox::ContainerStatus> status(const std::string& id) override;
   void signal(const std::string& id, int signalNumber) override;
+  void holdOutput(const std::string& id) override;    ///< recorded as SIGSTOP
+  void resumeOutput(const std::string& id) override;  ///< recorded as SIGCONT
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
   void remove(const std::string& id) override;
   std::vector<std::string> list() override;

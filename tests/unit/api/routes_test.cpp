@@ -255,7 +255,10 @@ TEST_F(ApiTest, LogsComeByAUrlAsTextOrAsEvents) {
   url = url.substr(url.find('/', 7));
   EXPECT_THAT(send("GET", url, "", {}).body, ::testing::EndsWith("fairlead[deploy]: line one\n"));
   const Answer events = send("GET", url, "", {{"Accept", "text/event-stream"}});
-  EXPECT_THAT(events.body, StartsWith("id: 1\ndata: "));
+  EXPECT_THAT(events.body, StartsWith("id: 2\ndata: ")) << "its number in the app's log";
+  EXPECT_EQ(send("GET", url, "", {{"Accept", "text/event-stream"}, {"Last-Event-ID", "2"}}).body, "");
+  EXPECT_THAT(send("GET", url, "", {{"Accept", "text/event-stream"}, {"Last-Event-ID", "0"}}).body,
+              StartsWith("id: 1\ndata: "));
   EXPECT_THAT(events.body, ::testing::EndsWith("line one\n\n"));
   EXPECT_EQ(send("GET", url + "0", "", {}).status, 403);
   std::string more = url;

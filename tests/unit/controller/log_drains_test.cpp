@@ -129,10 +129,11 @@ TEST_F(LogDrainsTest, GoesOnWhereItWasWhenTheAppGetsAnotherName) {
       kDeadline));
   const store::AppName name = store::AppName::parse("renamed");
   say("under the old name");
-  std::filesystem::rename(folder_.appLogs() / "hello", folder_.appLogs() / "renamed");
+  log_.beginRename(app_.name, name);
   log_.append(name, "test", "under the new name");
   store_.renameApp(app_.id, name);
   drains->refresh();
+  log_.endRename(app_.name, name);
   log_.append(name, "test", "at last");
   receiver_.become(Receiver::Mode::takes);
   ASSERT_TRUE(receiver_.waitFor("at last"));
@@ -145,12 +146,14 @@ TEST_F(LogDrainsTest, GoesOnWhereItWasWhenTheAppGetsAnotherName) {
 TEST_F(LogDrainsTest, OutlivesALogThatCannotBeWritten) {
   const store::Drain drain = addDrain();
   const auto drains = this->drains();
-  const auto platform = log_.processLogFile(app_.name, "fairlead");
-  // As a full disk: nothing can be appended.
-  std::filesystem::create_symlink(platform.parent_path() / "nowhere/log", platform);
+  const auto spool = log_.spoolFile(app_.name, "web.1", "c");
+  // As a full disk: nothing can be stored.
+  const auto inTheWay = spool.parent_path() / "stream";
+  std::ofstream(inTheWay.string()) << "x";
+  std::ofstream(spool) << "2026-01-02T03:04:05.000000000+00:00 stdout F kept\n";
+  EXPECT_THROW(say("cannot be written"), std::exception);
   receiver_.become(Receiver::Mode::refuses);
-  std::ofstream(log_.processLogFile(app_.name, "web.1"))
-      << "2026-01-02T03:04:05.000000000+00:00 stdout F kept\n";
+  std::filesystem::remove(inTheWay);
   EXPECT_TRUE(awaitFailure(*drains, drain));
   receiver_.become(Receiver::Mode::takes);
   EXPECT_TRUE(receiver_.waitFor("kept"));

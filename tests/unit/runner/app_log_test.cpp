@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "runner/detail/cri_log.h"
-#include "runner/detail/log_file.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_folder.h"
 
@@ -31,17 +30,19 @@ std::vector<std::string> texts(const std::vector<LogLine>& lines) {
 
 class AppLogTest : public testing::Test {
  protected:
-  /// Appends to a process's file as conmon does; `second` is the time.
+  /// The file of a process's only container.
+  std::filesystem::path spool(const std::string& process) { return log_.spoolFile(app_, process, "c"); }
+  /// Appends to it as conmon does; `second` is the time.
   void add(const std::string& process, int second, const std::string& text,
            const std::string& tag = "stdout F") {
-    std::ofstream out(log_.processLogFile(app_, process), std::ios::app);
+    std::ofstream out(spool(process), std::ios::app);
     out << "2026-01-31T13:00:" << (second < 10 ? "0" : "") << second << ".123456789+01:00 " << tag << " "
         << text << "\n";
   }
 
   testing_support::TempFolder folder_;
   test::FakeClock clock_;
-  AppLog log_{folder_.path(), clock_, 64u << 10};
+  AppLog log_{folder_.path(), clock_};
   store::AppName app_ = store::AppName::parse("hello");
 };
 
@@ -88,7 +89,7 @@ TEST_F(AppLogTest, JoinsPartialLinesOfEachStream) {
 }
 
 TEST_F(AppLogTest, SkipsWhatIsNoLogLine) {
-  std::ofstream(log_.processLogFile(app_, "web.1"))
+  std::ofstream(spool("web.1"))
       << "half of a line\n\n2026-99-31T12:00:00Z stdout F x\n2026-01-31T12:00:00Z stdout Q x\n"
       << "2026-01-31T12:00:00Z stdout F good\n2026-01-31T12:00:00Z stdout F unfinished";
   EXPECT_THAT(texts(log_.read(app_, {})), ElementsAre("good"));
@@ -96,7 +97,7 @@ TEST_F(AppLogTest, SkipsWhatIsNoLogLine) {
 
 TEST_F(AppLogTest, ReadsTheEndOfALongFile) {
   {
-    std::ofstream out(log_.processLogFile(app_, "web.1"));
+    std::ofstream out(spool("web.1"));
     for (int i = 0; i < 200'000; ++i)
       out << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
   }
@@ -151,7 +152,7 @@ class Follower {
   std::jthread thread_;
 };
 
-TEST_F(AppLogTest, FollowsNewLinesNewFilesAndCuts) {
+TEST_F(AppLogTest, FollowsNewLinesNewFilesAndFilesThatAreReplaced) {
   add("web.1", 1, "old");
   add("web.1", 2, "last");
   Follower follower(log_, app_, {.lines = 1});
@@ -160,9 +161,10 @@ TEST_F(AppLogTest, FollowsNewLinesNewFilesAndCuts) {
   ASSERT_TRUE(follower.sees({"last", "new"}));
   add("worker.1", 4, "born");
   ASSERT_TRUE(follower.sees({"last", "new", "born"}));
-  detail::cutLogFile(log_.processLogFile(app_, "web.1"), 10);
-  add("web.1", 5, "after the cut");
-  ASSERT_TRUE(follower.sees({"last", "new", "born", "after the cut"}));
+  // As conmon does with a file that has grown too long.
+  std::ofstream(folder_ / "new") << "2026-01-31T12:00:05.000000000+00:00 stdout F of the next file\n";
+  std::filesystem::rename(folder_ / "new", spool("web.1"));
+  ASSERT_TRUE(follower.sees({"last", "new", "born", "of the next file"}));
 }
 
 /// The texts of the next lines, or of fewer when they do not come in time.
@@ -226,28 +228,20 @@ TEST_F(AppLogTest, AFollowerMovesWithTheApp) {
   AppLog::Follower place(log_, app_, {.lines = 0});
   add("web.1", 2, "before");
   const store::AppName name = store::AppName::parse("other");
-  std::filesystem::rename(folder_ / "hello", folder_ / "other");
+  log_.beginRename(app_, name);
+  std::ofstream(log_.spoolFile(name, "web.1", "d"))
+      << "2026-01-31T12:00:03.000000000+00:00 stdout F of a new process\n";
+  add("web.1", 4, "of an old process");
   place.rename(name);
+  log_.endRename(app_, name);
   log_.append(name, "api", "renamed");
-  EXPECT_THAT(next(place, 2), testing::UnorderedElementsAre("before", "renamed"));
-}
-
-TEST_F(AppLogTest, TrimDropsTheOldestAndLetsWritersGoOn) {
-  const auto path = log_.processLogFile(app_, "web.1");
-  std::ofstream writer(path, std::ios::app);  // stays open, as conmon's file does
-  for (int i = 0; i < 2000; ++i)
-    writer << "2026-01-31T12:00:00.000000000+00:00 stdout F line " << i << "\n";
-  writer.flush();
-  log_.trim(app_);
-  EXPECT_LE(std::filesystem::file_size(path), 36u << 10);
-  EXPECT_GE(std::filesystem::file_size(path), 20u << 10);
-  writer << "2026-01-31T12:00:01.000000000+00:00 stdout F after\n" << std::flush;
-  const auto lines = texts(log_.read(app_, {.lines = 10'000}));
-  EXPECT_THAT(lines, testing::Contains("line 1999"));
-  EXPECT_EQ(lines.back(), "after");
-  EXPECT_GT(lines.size(), 300u);
-  log_.remove(app_);
-  EXPECT_THAT(texts(log_.read(app_, {})), ElementsAre());
+  EXPECT_THAT(next(place, 4), ElementsAre("before", "of a new process", "of an old process", "renamed"));
+  EXPECT_THAT(texts(log_.read(name, {})), testing::UnorderedElementsAre("old", "before", "of a new process",
+                                                                        "of an old process", "renamed"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "hello"));
+  // And a daemon that starts there.
+  AppLog again(folder_.path(), clock_);
+  EXPECT_EQ(again.read(name, {}).size(), 5u);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <functional>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -127,6 +128,38 @@ TEST_F(StartTest, CountsWhatItsLimitsRefuse) {
   runtime_->start(spec, log());
   EXPECT_TRUE(eventually([&] { return runtime_->usage(spec.id).pidsRefused > 0; }));
   runtime_->remove(spec.id);
+}
+
+TEST_F(StartTest, HoldsItsOutputWhileItRunsAndNotItsEnd) {
+  const ContainerSpec spec = shell("trap 'exit 4' TERM; echo begins; while :; do echo more; done");
+  runtime_->start(spec, log());
+  ASSERT_TRUE(logHolds("begins"));
+  runtime_->holdOutput(spec.id);
+  // What conmon was about when it was stopped.
+  std::uintmax_t size = 0;
+  ASSERT_TRUE(eventually([&] {
+    const std::uintmax_t before = std::exchange(size, std::filesystem::file_size(log()));
+    return before == size;
+  }));
+  EXPECT_TRUE(runtime_->status(spec.id)->running);
+  EXPECT_EQ(std::filesystem::file_size(log()), size);
+  runtime_->resumeOutput(spec.id);
+  EXPECT_TRUE(eventually([&] { return std::filesystem::file_size(log()) > size; }));
+  runtime_->holdOutput(spec.id);
+  runtime_->signal(spec.id, SIGTERM);
+  EXPECT_TRUE(runtime_->waitForExit(spec.id, seconds(10)));
+  EXPECT_EQ(runtime_->status(spec.id)->exit.code, 4);
+  runtime_->holdOutput(spec.id);
+  runtime_->resumeOutput("unknown");
+}
+
+TEST_F(StartTest, KnowsTheExitCodeOfOneWhoseOutputIsHeld) {
+  const ContainerSpec spec = shell("echo begins; sleep 0.3; exit 6");
+  runtime_->start(spec, log());
+  ASSERT_TRUE(logHolds("begins"));
+  runtime_->holdOutput(spec.id);
+  EXPECT_TRUE(runtime_->waitForExit(spec.id, seconds(10)));
+  EXPECT_EQ(runtime_->status(spec.id)->exit.code, 6);
 }
 
 TEST_F(StartTest, RemovesARunningContainer) {
