@@ -36,8 +36,11 @@ std::string PublicUrls::git(const store::AppName& app) const {
 }
 
 std::string PublicUrls::web(const store::AppName& app) const {
-  const std::string port = portOf(endpoints().router);
-  return "http://" + app.str() + "." + domain_ + (port == "80" || port.empty() ? "" : ":" + port) + "/";
+  const Endpoints all = endpoints();
+  const bool secure = !all.routerHttps.empty();
+  const std::string port = portOf(secure ? all.routerHttps : all.router);
+  const bool usual = port.empty() || port == (secure ? "443" : "80");
+  return (secure ? "https://" : "http://") + app.str() + "." + domain_ + (usual ? "" : ":" + port) + "/";
 }
 
 std::string PublicUrls::http() const {

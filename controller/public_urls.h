@@ -13,8 +13,9 @@ struct Endpoints {
   std::string ssh;
   std::string http;
   std::string router;
-  std::string https;            ///< the TLS front of http; empty: none
-  std::string rendezvous = {};  ///< empty: none
+  std::string https;             ///< the TLS front of http; empty: none
+  std::string rendezvous = {};   ///< empty: none
+  std::string routerHttps = {};  ///< the router's listener with TLS; empty: none
 };
 
 /// URLs for people and clients. The endpoints are set once the listeners are bound. Thread-safe.
@@ -28,7 +29,7 @@ class PublicUrls {
   const std::string& domain() const noexcept { return domain_; }
   /// "ssh://git@localhost:2222/hello.git"
   std::string git(const store::AppName& app) const;
-  /// "http://hello.localhost:8080/"
+  /// "http://hello.localhost:8080/", or with https where the router has TLS
   std::string web(const store::AppName& app) const;
   /// "http://localhost:5000", or the public URL
   std::string http() const;

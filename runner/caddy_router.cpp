@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/atomic_file.h"
 #include "base/digest.h"
@@ -32,6 +33,7 @@ using base::Error;
 using Poco::Net::SocketAddress;
 
 constexpr int kPortAttempts = 5;
+constexpr std::chrono::milliseconds kLookEvery{60'000};
 constexpr std::size_t kMaxCertificate = 1u << 20;
 
 SocketAddress parseAddress(const std::string& listen) {
@@ -74,11 +76,13 @@ class CaddyRouter : public Router {
       : folder_(prepare(config.folder)),
         wanted_(parseAddress(config.listen)),
         front_(config.tls),
+        appsTls_(config.appsTls),
         files_(folder_),
         process_(folder_, config.program) {
-    if (front_) tls_ = openFront();
+    if (front_) listeners_.daemon = openFront();
+    if (appsTls_) listeners_.appsTls = openAppsTls();
     ensureRunning();
-    if (!front_) return;
+    if (!front_ && !appsTls_) return;
     certificateWatch_ = std::jthread([this](const std::stop_token& stop) {
       ::pthread_setname_np(::pthread_self(), "certificates");
       watchCertificates(stop);
@@ -98,7 +102,12 @@ class CaddyRouter : public Router {
 
   std::string tlsAddress() const override {
     const std::lock_guard lock(mutex_);
-    return tls_ ? tls_->listen : "";
+    return listeners_.daemon ? listeners_.daemon->listen : "";
+  }
+
+  std::string httpsAddress() const override {
+    const std::lock_guard lock(mutex_);
+    return listeners_.appsTls ? listeners_.appsTls->settings.listen : "";
   }
 
   void stop() override {
@@ -115,10 +124,11 @@ class CaddyRouter : public Router {
     return std::filesystem::absolute(folder);
   }
 
-  /// The front's address, free or that of the Caddy that runs, and the files as they are now.
-  detail::TlsListener openFront() {
-    const SocketAddress wanted = parseAddress(front_->listen);
-    const std::string saved = readSmall("https_address");
+  /// An address besides the first, as bound: free, or that of the Caddy that runs. Kept in the file of that
+  /// name.
+  std::string openAddress(const char* file, const std::string& listen, const char* setting) {
+    const SocketAddress wanted = parseAddress(listen);
+    const std::string saved = readSmall(file);
     std::string address;
     const bool wasThis =
         !saved.empty() &&
@@ -129,28 +139,51 @@ class CaddyRouter : public Router {
       auto bound = wasThis ? tryBind(parseAddress(saved)) : std::nullopt;
       if (!bound) bound = tryBind(wanted);
       if (!bound)
-        throw Error(Errc::unavailable,
-                    "the address " + wanted.toString() +
-                        " is taken: stop what listens there or choose another https_listen");
+        throw Error(Errc::unavailable, "the address " + wanted.toString() +
+                                           " is taken: stop what listens there or choose another " + setting);
       address = *bound;
     }
-    base::writeFileAtomically(folder_ / "https_address", address);
-    return {.listen = address,
+    base::writeFileAtomically(folder_ / file, address);
+    return address;
+  }
+
+  detail::TlsListener openFront() {
+    return {.listen = openAddress("https_address", front_->listen, "https_listen"),
             .certificate = std::filesystem::absolute(front_->certificate).string(),
             .key = std::filesystem::absolute(front_->key).string(),
-            .version = certificateVersion(),
+            .version = frontVersion(),
             .backend = front_->backend};
   }
 
-  std::string certificateVersion() const {
+  detail::AppsTlsListener openAppsTls() {
+    AppsTls settings = *appsTls_;
+    settings.listen = openAddress("apps_https_address", settings.listen, "router_https_listen");
+    for (std::filesystem::path* file : {&settings.certificate, &settings.key, &settings.acmeCa}) {
+      if (!file->empty()) *file = std::filesystem::absolute(*file);
+    }
+    return {.settings = settings,
+            .ask = openAddress("ask_address", "127.0.0.1:0", "router_https_listen"),
+            .version = appsVersion()};
+  }
+
+  std::string frontVersion() const {
+    return versionOf({{"tls_certificate", front_->certificate}, {"tls_key", front_->key}});
+  }
+
+  std::string appsVersion() const {
+    if (!appsTls_->acmeCa.empty()) versionOf({{"acme_ca", appsTls_->acmeCa}});
+    if (appsTls_->certificate.empty() && appsTls_->key.empty()) return "";
+    return versionOf({{"router_certificate", appsTls_->certificate}, {"router_key", appsTls_->key}});
+  }
+
+  /// Of the files that settings name.
+  static std::string versionOf(const std::vector<std::pair<std::string, std::filesystem::path>>& files) {
     std::string bytes;
-    for (const auto& [file, setting] :
-         {std::pair{front_->certificate, "tls_certificate"}, std::pair{front_->key, "tls_key"}}) {
+    for (const auto& [setting, file] : files) {
       std::error_code missing;
       if (!std::filesystem::is_regular_file(file, missing))
-        throw Error(Errc::invalidArgument, "https_listen needs a certificate and its key in PEM files, but " +
-                                               std::string(setting) + " \"" + file.string() +
-                                               "\" is no file");
+        throw Error(Errc::invalidArgument, "TLS needs a certificate and its key in PEM files, but " +
+                                               setting + " \"" + file.string() + "\" is no file");
       bytes += base::Digest::of(base::readFile(file, kMaxCertificate)).str();
     }
     return base::Digest::of(bytes).hex().substr(0, 16);
@@ -161,7 +194,7 @@ class CaddyRouter : public Router {
     while (true) {
       {
         std::unique_lock lock(mutex_);
-        tick_.wait_for(lock, stop, front_->look, [] { return false; });
+        tick_.wait_for(lock, stop, front_ ? front_->look : kLookEvery, [] { return false; });
       }
       if (stop.stop_requested()) return;
       try {
@@ -174,14 +207,21 @@ class CaddyRouter : public Router {
 
   void renewCertificate() {
     const std::lock_guard lock(mutex_);
-    const std::string version = certificateVersion();
-    if (version == tls_->version) return;
-    auto renewed = tls_;
-    renewed->version = version;
-    process_.load(detail::caddyConfig(address_, renewed));
-    tls_ = renewed;
+    detail::CaddyListeners renewed = listeners_;
+    if (renewed.daemon) renewed.daemon->version = frontVersion();
+    if (renewed.appsTls) renewed.appsTls->version = appsVersion();
+    const std::string config = detail::caddyConfig(renewed);
+    if (config == detail::caddyConfig(listeners_)) return;
+    process_.load(config);
+    listeners_ = renewed;
     use(address_);
-    log_.info("certificate renewed", {{"file", tls_->certificate}});
+    log_.info("certificate renewed");
+  }
+
+  std::string configAt(const std::string& address) const {
+    detail::CaddyListeners listeners = listeners_;
+    listeners.apps = address;
+    return detail::caddyConfig(listeners);
   }
 
   void ensureRunning() {
@@ -193,11 +233,11 @@ class CaddyRouter : public Router {
     } else if (saved.empty() || (wanted_.port() != 0 && saved != wanted_.toString()) ||
                !isWantedHost(saved)) {
       const std::string address = chooseAddress("");
-      process_.load(detail::caddyConfig(address, tls_));
+      process_.load(configAt(address));
       use(address);
     } else {
       address_ = saved;
-      const std::string config = detail::caddyConfig(saved, tls_);
+      const std::string config = configAt(saved);
       if (config != readSmall("caddy.json")) process_.load(config);
       use(saved);
     }
@@ -233,8 +273,8 @@ class CaddyRouter : public Router {
   }
 
   void use(const std::string& address) {
-    address_ = address;
-    base::writeFileAtomically(folder_ / "caddy.json", detail::caddyConfig(address, tls_));
+    address_ = listeners_.apps = address;
+    base::writeFileAtomically(folder_ / "caddy.json", configAt(address));
     base::writeFileAtomically(folder_ / "address", address);
   }
 
@@ -246,7 +286,8 @@ class CaddyRouter : public Router {
   const std::filesystem::path folder_;
   const SocketAddress wanted_;
   const std::optional<TlsFront> front_;
-  std::optional<detail::TlsListener> tls_;
+  const std::optional<AppsTls> appsTls_;
+  detail::CaddyListeners listeners_;
   std::string address_;
   detail::RouteFiles files_;
   detail::CaddyProcess process_;

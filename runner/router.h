@@ -11,11 +11,12 @@
 namespace runner {
 
 struct Route {
-  enum class State { serving, maintenance };
+  enum class State { serving, starting, crashed, maintenance };
   std::vector<std::string> hosts;  ///< "hello.localhost"; "*.example.com" is every name one level below, for
                                    ///< which there is no other
-  std::vector<std::string> backends;  ///< "10.210.0.5:5000"; empty: "no process is running" page (503)
-  State state = State::serving;       ///< maintenance: a page of that (503), whatever the backends
+  std::vector<std::string> backends;  ///< "10.210.0.5:5000"; empty: a page (503) of `state`
+  State state = State::serving;  ///< without backends: "no process is running", or that they are starting or
+                                 ///< have crashed; maintenance: a page of that, whatever the backends
   auto operator<=>(const Route&) const = default;
 };
 
@@ -30,6 +31,8 @@ class Router {
   virtual std::string address() const = 0;
   /// Where the TLS front listens; empty without one.
   virtual std::string tlsAddress() const { return ""; }
+  /// Where apps are served with TLS; empty without it.
+  virtual std::string httpsAddress() const { return ""; }
   virtual void stop() = 0;
 };
 
@@ -42,9 +45,24 @@ struct TlsFront {
   std::chrono::milliseconds look{60'000};  ///< how often it is looked whether the files are others
 };
 
+/// TLS in front of the apps.
+struct AppsTls {
+  std::string listen;                 ///< setting router_https_listen: HOST:PORT, port 0 for any
+  std::filesystem::path certificate;  ///< setting router_certificate: PEM, with the intermediate ones; for
+                                      ///< the hosts that it names, as *.DOMAIN. Empty: none
+  std::filesystem::path key;          ///< setting router_key: PEM
+  std::string domain;                 ///< apps are served at APP.domain
+  std::string acmeDirectory;          ///< setting acme_directory: URL, or "internal": Caddy's own authority
+  std::string acmeEmail;              ///< setting acme_email; empty: none
+  std::filesystem::path
+      acmeCa;            ///< setting acme_ca: PEM; who signed the directory's own certificate; empty: known
+  bool redirect = true;  ///< setting router_redirect: from HTTP to here
+};
+
 struct CaddyConfig {
   std::string listen = "127.0.0.1:8080";  ///< HOST:PORT, port 0 for any
   std::optional<TlsFront> tls = std::nullopt;
+  std::optional<AppsTls> appsTls = std::nullopt;
   std::filesystem::path folder;  ///< DIR/run/router: admin socket, pid file, Caddy's own storage
   std::string program = "caddy";
 };

@@ -56,6 +56,20 @@ void checkHosts(const std::string& hosts) {
   }
 }
 
+void checkDirectory(const std::string& url) {
+  if (url != "internal" && !url.starts_with("https://"))
+    throw base::Error(base::Errc::invalidArgument,
+                      "\"" + base::printable(url) +
+                          "\" is no directory of an authority: it is an https:// "
+                          "address, or \"internal\" for the router's own authority");
+}
+
+void checkEmail(const std::string& address) {
+  if (address.find('@') == std::string::npos || address.find_first_of(" \t\"{}") != std::string::npos)
+    throw base::Error(base::Errc::invalidArgument,
+                      "\"" + base::printable(address) + "\" is no e-mail address");
+}
+
 Setting path(std::filesystem::path Config::*member) {
   return {[member](Config& config, const std::string& value) { config.*member = value; },
           [member](const Config& config) { return (config.*member).string(); }};
@@ -107,6 +121,13 @@ const std::map<std::string, Setting>& settings() {
       {"ssh_listen", text(&Config::sshListen)},
       {"http_listen", text(&Config::httpListen)},
       {"router_listen", text(&Config::routerListen)},
+      {"router_https_listen", text(&Config::routerHttpsListen)},
+      {"router_certificate", path(&Config::routerCertificate)},
+      {"router_key", path(&Config::routerKey)},
+      {"router_redirect", oneOf({"on", "off"}, &Config::routerRedirect)},
+      {"acme_directory", checkedText(checkDirectory, &Config::acmeDirectory)},
+      {"acme_email", checkedText(checkEmail, &Config::acmeEmail)},
+      {"acme_ca", path(&Config::acmeCa)},
       {"https_listen", text(&Config::httpsListen)},
       {"tls_certificate", path(&Config::tlsCertificate)},
       {"tls_key", path(&Config::tlsKey)},
@@ -262,6 +283,21 @@ std::filesystem::path defaultData() {
   return std::filesystem::path(home == nullptr ? "/tmp" : home) / ".local/share/fairlead";
 }
 
+/// What of a listener containers can reach; empty when it is for this host only, or its port is not known
+/// yet.
+std::string doorOf(const std::string& listen) {
+  const auto colon = std::min(listen.rfind(':'), listen.size());
+  std::string host = listen.substr(0, colon);
+  const std::string port = listen.substr(std::min(colon + 1, listen.size()));
+  if (listen.empty()) return "";
+  if (host.empty() || host == "0.0.0.0" || host == "[::]") host = "*";
+  in_addr address{};
+  const bool v4 = host == "*" || ::inet_pton(AF_INET, host.c_str(), &address) == 1;
+  constexpr std::uint32_t kLoopback = 127;
+  if (!v4 || port.empty() || port == "0" || ntohl(address.s_addr) >> 24 == kLoopback) return "";
+  return host + ":" + port;
+}
+
 }  // namespace
 
 Config parseConfig(const std::vector<std::string>& args) {
@@ -302,17 +338,12 @@ Config parseConfig(const std::vector<std::string>& args) {
 }
 
 std::string containerDoors(const Config& config) {
-  const std::string& listen = config.routerListen;
-  const auto colon = std::min(listen.rfind(':'), listen.size());
-  std::string host = listen.substr(0, colon);
-  const std::string port = listen.substr(std::min(colon + 1, listen.size()));
-  if (host.empty() || host == "0.0.0.0" || host == "[::]") host = "*";
-  in_addr address{};
-  const bool v4 = host == "*" || ::inet_pton(AF_INET, host.c_str(), &address) == 1;
-  constexpr std::uint32_t kLoopback = 127;
-  if (!v4 || port.empty() || port == "0" || ntohl(address.s_addr) >> 24 == kLoopback)
-    return config.hostServices;
-  return config.hostServices + (config.hostServices.empty() ? "" : ", ") + host + ":" + port;
+  std::string doors = config.hostServices;
+  for (const std::string& listen : {config.routerListen, config.routerHttpsListen}) {
+    const std::string door = doorOf(listen);
+    if (!door.empty()) doors += (doors.empty() ? "" : ", ") + door;
+  }
+  return doors;
 }
 
 std::string describeConfig(const Config& config) {

@@ -17,7 +17,14 @@ struct Config {
   std::string sshListen = "127.0.0.1:2222";
   std::string httpListen = "127.0.0.1:5000";
   std::string routerListen = "127.0.0.1:8080";
-  std::string httpsListen;  ///< empty: none
+  std::string httpsListen;        ///< empty: none
+  std::string routerHttpsListen;  ///< empty: none
+  std::filesystem::path routerCertificate;
+  std::filesystem::path routerKey;
+  std::string routerRedirect = "on";  ///< or "off"
+  std::string acmeDirectory = "https://acme-v02.api.letsencrypt.org/directory";
+  std::string acmeEmail;
+  std::filesystem::path acmeCa;
   std::filesystem::path tlsCertificate;
   std::filesystem::path tlsKey;
   std::string rendezvousListen;  ///< empty: none
@@ -119,7 +126,7 @@ struct Config {
 /// From the words after `serve`. Throws invalidArgument: unknown key or flag with the nearest one, a value of
 /// the wrong kind with its line.
 Config parseConfig(const std::vector<std::string>& args);
-/// What containers reach on this host: host_services, and the router's port where it listens for more than
+/// What containers reach on this host: host_services, and the router's ports where it listens for more than
 /// this host, so that apps reach one another by the names that everybody uses. A router_listen of port 0 adds
 /// none.
 std::string containerDoors(const Config& config);

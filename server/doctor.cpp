@@ -46,6 +46,8 @@ controller::DoctorSettings doctorSettings(const Config& config) {
                                                     {"router_listen", config.routerListen}},
                                       .defaultStack = config.defaultStack,
                                       .minFreeBytes = config.push.diskFreeBytes};
+  if (!config.routerHttpsListen.empty())
+    settings.listeners.emplace_back("router_https_listen", config.routerHttpsListen);
   if (!config.httpsListen.empty()) settings.listeners.emplace_back("https_listen", config.httpsListen);
   if (!config.rendezvousListen.empty())
     settings.listeners.emplace_back("rendezvous_listen", config.rendezvousListen);

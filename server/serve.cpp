@@ -265,6 +265,7 @@ void writeReady(const controller::DataFolder& folder, const controller::Endpoint
   json->set("http", endpoints.http);
   json->set("router", endpoints.router);
   if (!endpoints.https.empty()) json->set("https", endpoints.https);
+  if (!endpoints.routerHttps.empty()) json->set("router_https", endpoints.routerHttps);
   if (!endpoints.rendezvous.empty()) json->set("rendezvous", endpoints.rendezvous);
   json->set("version", std::string(base::kVersion));
   base::writeFileAtomically(folder.readyFile(), base::toJson(json) + "\n");
@@ -323,6 +324,18 @@ std::optional<runner::TlsFront> tlsFront(const Config& config, const std::string
                           .certificate = config.tlsCertificate,
                           .key = config.tlsKey,
                           .backend = httpAddress};
+}
+
+std::optional<runner::AppsTls> appsTls(const Config& config) {
+  if (config.routerHttpsListen.empty()) return std::nullopt;
+  return runner::AppsTls{.listen = config.routerHttpsListen,
+                         .certificate = config.routerCertificate,
+                         .key = config.routerKey,
+                         .domain = config.domain,
+                         .acmeDirectory = config.acmeDirectory,
+                         .acmeEmail = config.acmeEmail,
+                         .acmeCa = config.acmeCa,
+                         .redirect = config.routerRedirect == "on"};
 }
 
 /// Null unless it is asked for. With the certificate of the other listeners, or one of its own.
@@ -389,6 +402,7 @@ int run(const Config& config) {
   sandbox::LayerStore layers(folder.layers(), runtime->hostId(0));
   const auto router = runner::makeCaddyRouter({.listen = config.routerListen,
                                                .tls = tlsFront(config, httpListener.address),
+                                               .appsTls = appsTls(config),
                                                .folder = folder.router()});
   runner::AppLog appLog(folder.appLogs(), clock,
                         {.maxBytes = config.appLogMaxBytes, .maxDays = config.appLogMaxDays});
@@ -530,7 +544,9 @@ int run(const Config& config) {
     base::Log("server").info("ssh host key", {{"fingerprint", fingerprint}});
   gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered, metrics);
   const controller::Endpoints endpoints{ssh.address(), http->address(), router->address(),
-                                        router->tlsAddress(), rendezvous ? rendezvous->address() : ""};
+                                        router->tlsAddress(),
+                                        rendezvous ? rendezvous->address() : "",
+                                        router->httpsAddress()};
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });
   stacks.createMissing(config.defaultStack, console);

@@ -1,31 +1,17 @@
 #include "runner/detail/caddy_config.h"
 
-#include <initializer_list>
-#include <string_view>
 #include <utility>
 
-#include "base/json.h"
 #include "runner/detail/caddy_access_log.h"
+#include "runner/detail/caddy_json.h"
+#include "runner/detail/caddy_tls.h"
 #include "runner/detail/route_files.h"
+#include "runner/detail/router_pages.h"
 
 namespace runner::detail {
 namespace {
 
-using Value = Poco::Dynamic::Var;
-
-Value object(std::initializer_list<std::pair<const char*, Value>> members) {
-  auto made = base::makeJsonObject();
-  for (const auto& [key, value] : members)
-    made->set(key, value);
-  return made;
-}
-
-Value array(std::initializer_list<Value> items) {
-  auto made = base::makeJsonArray();
-  for (const Value& item : items)
-    made->add(item);
-  return made;
-}
+using Value = CaddyValue;
 
 /// Of one process. Caddy's 32 would have it connect anew again and again under more clients than that.
 constexpr int kIdleBackends = 512;
@@ -34,17 +20,10 @@ std::string backendVariable(int index) {
   return "{fairlead.backend" + std::to_string(index) + "}";
 }
 
-/// A page of one sentence.
-Value page(const Value& status, const char* text) {
-  return object({{"handler", "static_response"},
-                 {"status_code", status},
-                 {"headers", object({{"Content-Type", array({"text/plain; charset=utf-8"})},
-                                     {"Cache-Control", array({"no-store"})}})},
-                 {"body", std::string(text) + "\n"}});
-}
-
-/// flush_interval is left alone: Caddy flushes event streams and chunked answers at once anyway, and with -1
-/// it would no longer end a request at the backend when the client goes away.
+/// Connecting takes no time on one machine, but for a process whose network went with it: the next one is
+/// tried then while there is time for that. flush_interval is left alone: Caddy flushes event streams and
+/// chunked answers at once anyway, and with -1 it would no longer end a request at the backend when the
+/// client goes away.
 Value proxy(const char* tryFor) {
   auto upstreams = base::makeJsonArray();
   for (int i = 0; i < RouteFiles::kPerSlot; ++i)
@@ -52,12 +31,15 @@ Value proxy(const char* tryFor) {
   const Value keepAlive = object({{"idle_timeout", std::to_string(kIdleBackendS) + "s"},
                                   {"probe_interval", "30s"},
                                   {"max_idle_conns_per_host", kIdleBackends}});
-  return object({{"handler", "reverse_proxy"},
-                 {"transport", object({{"protocol", "http"}, {"keep_alive", keepAlive}})},
-                 {"upstreams", Value(upstreams)},
-                 {"load_balancing", object({{"selection_policy", object({{"policy", "round_robin"}})},
-                                            {"try_duration", tryFor},
-                                            {"try_interval", "100ms"}})}});
+  return object(
+      {{"handler", "reverse_proxy"},
+       {"transport", object({{"protocol", "http"}, {"dial_timeout", "1s"}, {"keep_alive", keepAlive}})},
+       {"upstreams", Value(upstreams)},
+       // Else it would stand there twice when the process names it, too.
+       {"headers", object({{"response", object({{"delete", array({"X-Request-Id"})}})}})},
+       {"load_balancing", object({{"selection_policy", object({{"policy", "round_robin"}})},
+                                  {"try_duration", tryFor},
+                                  {"try_interval", "100ms"}})}});
 }
 
 /// Matches when the host has a set of backends, an empty one too. Three times the same: see
@@ -68,22 +50,30 @@ Value hasRoute() {
   return object({{"root", "live"}, {"try_files", array({own, own, own, wildcard, wildcard, wildcard})}});
 }
 
-/// Passes the request to one of the backends that hasRoute() found.
+/// Passes the request to one of the backends that hasRoute() found, or says why there is none.
 Value passOn(const char* tryFor) {
-  const Value noBackend =
-      object({{"{http.matchers.file.relative}", object({{"name", "none"}, {"pattern", "-none-([^/,]*)$"}})}});
-  const Value maintenance = object(
-      {{"{http.matchers.file.relative}", object({{"name", "maintenance"}, {"pattern", "-maintenance-"}})}});
-  const Value routes = array(
-      {object({{"match", array({object({{"vars_regexp", maintenance}})})},
-               {"handle", array({page(503, "down for maintenance: try again in a while")})},
-               {"terminal", true}}),
-       object({{"match", array({object({{"vars_regexp", noBackend}})})},
-               {"handle",
-                array({page(503,
-                            "no web process is running: fairlead ps:scale web=1 -a {http.regexp.none.1}")})},
-               {"terminal", true}}),
-       object({{"handle", array({proxy(tryFor)})}})});
+  std::string states;
+  auto pages = base::makeJsonArray();
+  for (const RouterPage* page : {&maintenancePage(), &startingPage(), &crashedPage(), &nonePage()}) {
+    states += (states.empty() ? "" : "|") + std::string(page->state);
+    const Value state = object({{"{fairlead.state}", array({page->state})}});
+    pages->add(
+        object({{"match", array({object({{"vars", state}})})}, {"handle", array({answerWith(*page)})}}));
+  }
+  // What a set is named that is no list of backends, see slotNames().
+  const std::string pattern = "/[0-9a-f]-(" + states + ")-([^/,]*)$";
+  const Value names = object(
+      {{"handler", "map"},
+       {"source", "{http.matchers.file.relative}"},
+       {"destinations", array({"{fairlead.state}", "{fairlead.app}"})},
+       {"mappings", array({object({{"input_regexp", pattern}, {"outputs", array({"${1}", "${2}"})}})})}});
+  pages->add(object({{"handle", array({answerWith(nonePage())})}}));
+  const Value noBackend = object({{"{http.matchers.file.relative}", object({{"pattern", pattern}})}});
+  const Value routes =
+      array({object({{"match", array({object({{"vars_regexp", noBackend}})})},
+                     {"handle", array({names, object({{"handler", "subroute"}, {"routes", Value(pages)}})})},
+                     {"terminal", true}}),
+             object({{"handle", array({proxy(tryFor)})}})});
   return object({{"handler", "subroute"}, {"routes", routes}});
 }
 
@@ -101,7 +91,8 @@ Value lowerHost() {
 }
 
 /// {fairlead.parent} is the host without its first label, {fairlead.slot} is a random hexadecimal digit,
-/// {fairlead.backendN} come out of the name that the matcher found.
+/// {fairlead.backendN} come out of the name that the matcher found,
+/// {fairlead.request_id} is what the request is called.
 Value variables() {
   auto names = base::makeJsonArray();
   auto outputs = base::makeJsonArray();
@@ -122,31 +113,48 @@ Value variables() {
        {"source", "{http.request.host}"},
        {"destinations", array({"{fairlead.parent}"})},
        {"mappings", array({object({{"input_regexp", "^[^.]+[.](.+)$"}, {"outputs", array({"${1}"})}})})}});
+  // A client's own one is kept, so that a request can be followed through several servers, when it is long
+  // enough to be told from another's, and nothing that a log or a header could choke on.
+  const Value requestId =
+      object({{"handler", "map"},
+              {"source", "{http.request.header.X-Request-Id}"},
+              {"destinations", array({"{fairlead.request_id}"})},
+              {"mappings",
+               array({object({{"input_regexp", "^([A-Za-z0-9-]{20,200})$"}, {"outputs", array({"${1}"})}})})},
+              {"defaults", array({"{http.request.uuid}"})}});
   const Value backends =
       object({{"handler", "map"},
               {"source", "{http.matchers.file.relative}"},
               {"destinations", Value(names)},
               {"mappings", array({object({{"input_regexp", pattern + "$"}, {"outputs", Value(outputs)}})})}});
-  return object({{"handle", array({slot, parent, backends})}});
+  return object({{"handle", array({slot, parent, backends, requestId})}});
 }
 
-Value appServer(const std::string& listen) {
-  const Value routes = array(
-      {lowerHost(), variables(),
-       object({{"match", array({object({{"file", hasRoute()}})})},
-               {"handle", array({passOn("2s")})},
-               {"terminal", true}}),
-       object({{"handle", array({page(404, "no such app: nothing is deployed at {http.request.host}")})}})});
+/// What a process is told about the request beside X-Forwarded-For, -Proto and -Host, which are Caddy's own.
+Value requestHeaders(const std::string& listen) {
+  const Value request =
+      object({{"set", object({{"X-Request-Id", array({"{fairlead.request_id}"})},
+                              {"X-Forwarded-Port", array({listen.substr(listen.rfind(':') + 1)})}})}});
+  const Value answer = object({{"set", object({{"X-Request-Id", array({"{fairlead.request_id}"})}})}});
+  return object(
+      {{"handle", array({object({{"handler", "headers"}, {"request", request}, {"response", answer}})})}});
+}
+
+/// `answer` is the handler for hosts that have an app.
+Value appServer(const std::string& listen, const Value& answer) {
+  const Value routes = array({lowerHost(), variables(), requestHeaders(listen),
+                              object({{"match", array({object({{"file", hasRoute()}})})},
+                                      {"handle", array({answer})},
+                                      {"terminal", true}}),
+                              object({{"handle", array({answerWith(unknownPage())})}})});
   // A process that went away while a request waited for it: what can be repeated is tried on the backends of
   // now.
   const Value repeatable = object({{"method", array({"GET", "HEAD"})},
                                    {"file", hasRoute()},
                                    {"vars", object({{"{http.error.status_code}", array({"502"})}})}});
-  const Value failure =
-      page("{http.error.status_code}", "no web process of this app answered: fairlead logs tells why");
   const Value errors =
       array({object({{"match", array({repeatable})}, {"handle", array({passOn("5s")})}, {"terminal", true}}),
-             object({{"handle", array({failure})}})});
+             object({{"handle", array({answerWith(failurePage())})}})});
   return object({{"listen", array({listen})},
                  {"automatic_https", object({{"disable", true}})},
                  {"read_header_timeout", "30s"},
@@ -168,25 +176,46 @@ Value daemonServer(const TlsListener& tls) {
                  {"routes", array({object({{"handle", array({forward})}})})}});
 }
 
-/// Caddy's part for certificates. It would reread nothing while the configuration is the same: so the files'
-/// version is in it.
-Value certificates(const TlsListener& tls) {
-  const Value file = object(
-      {{"certificate", tls.certificate}, {"key", tls.key}, {"tags", array({"version-" + tls.version})}});
-  return object({{"certificates", object({{"load_files", array({file})}})}});
+/// The same over TLS. Without HTTP/3: nobody asked for a UDP port to be opened.
+Value appTlsServer(const std::string& listen) {
+  const Value server = appServer(listen, passOn("2s"));
+  auto members = server.extract<base::JsonObject::Ptr>();
+  members->set("protocols", array({"h1", "h2"}));
+  members->set("tls_connection_policies", array({Value(base::makeJsonObject())}));
+  return server;
+}
+
+std::string portOf(const std::string& address) {
+  return address.substr(address.rfind(':') + 1);
 }
 
 }  // namespace
 
-std::string caddyConfig(const std::string& listen, const std::optional<TlsListener>& tls) {
+std::string caddyConfig(const CaddyListeners& listeners) {
   const Value logFile =
       object({{"output", "file"}, {"filename", "caddy.log"}, {"roll_size_mb", 10}, {"roll_keep", 2}});
+  const auto& tls = listeners.appsTls;
   auto servers = base::makeJsonObject();
-  servers->set("apps", appServer(listen));
-  if (tls) servers->set("daemon", daemonServer(*tls));
+  servers->set("apps",
+               appServer(listeners.apps,
+                         tls && tls->settings.redirect ? redirectTo(tls->settings.listen) : passOn("2s")));
+  if (tls) servers->set("apps-tls", appTlsServer(tls->settings.listen));
+  if (tls) servers->set("ask", askServer(tls->ask));
+  if (listeners.daemon) servers->set("daemon", daemonServer(*listeners.daemon));
+  auto http = base::makeJsonObject();
+  http->set("grace_period", "5s");
+  http->set("servers", Value(servers));
+  if (tls) {
+    // Where authorities look whether a host is ours: else Caddy would open ports 80 and 443 itself.
+    http->set("http_port", std::stoi(portOf(listeners.apps)));
+    http->set("https_port", std::stoi(portOf(tls->settings.listen)));
+  }
   auto apps = base::makeJsonObject();
-  apps->set("http", object({{"grace_period", "5s"}, {"servers", Value(servers)}}));
-  if (tls) apps->set("tls", certificates(*tls));
+  apps->set("http", Value(http));
+  if (tls || listeners.daemon) apps->set("tls", tlsApp(listeners));
+  // Its own authority is for trying things out: no other program of this machine is to believe it.
+  const Value authority = object({{"local", object({{"install_trust", false}})}});
+  if (tls) apps->set("pki", object({{"certificate_authorities", authority}}));
   const Value config =
       object({{"admin", object({{"listen", "unix/admin.sock"},
                                 {"origins", array({"fairlead"})},

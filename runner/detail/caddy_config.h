@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "runner/router.h"
+
 namespace runner::detail {
 
 /// How long the router keeps a connection to a process that nothing is asked over. Short, so that soon after
@@ -22,8 +24,21 @@ struct TlsListener {
   std::string backend;  ///< HOST:PORT
 };
 
-/// Caddy's configuration as JSON. Its paths are relative: Caddy runs in the router's folder. `listen` is
-/// HOST:PORT.
-std::string caddyConfig(const std::string& listen, const std::optional<TlsListener>& tls = std::nullopt);
+/// The apps' listener with TLS. Caddy gets a certificate for a host when a client asks for it the first time,
+/// and only for hosts in the routes: it asks itself, at `ask`, and looks at the same files as for a request.
+struct AppsTlsListener {
+  AppsTls settings;     ///< paths absolute, listen as bound
+  std::string ask;      ///< HOST:PORT on the loopback interface
+  std::string version;  ///< of the certificate files, empty without
+};
+
+struct CaddyListeners {
+  std::string apps;  ///< HOST:PORT
+  std::optional<TlsListener> daemon = std::nullopt;
+  std::optional<AppsTlsListener> appsTls = std::nullopt;
+};
+
+/// Caddy's configuration as JSON. Its paths are relative: Caddy runs in the router's folder.
+std::string caddyConfig(const CaddyListeners& listeners);
 
 }  // namespace runner::detail

@@ -120,6 +120,15 @@ std::vector<sandbox::NetworkGroup> ProcessTable::networkGroups() const {
 std::vector<Route> ProcessTable::routes(const std::string& domain) const {
   const std::lock_guard lock(mutex_);
   std::vector<Route> routes;
+  std::set<store::AppName> first;  // their first processes are being started: there is something to wait for
+  for (const auto& [key, process] : processes_) {
+    if (process.isWeb() && process.phase == Phase::launching && !apps_.contains(process.app))
+      first.insert(process.app);
+  }
+  for (const store::AppName& app : first) {
+    routes.push_back({.hosts = {app.str() + "." + domain}, .backends = {}, .state = Route::State::starting});
+    addOwnHosts(app, routes.back());
+  }
   for (const auto& [app, desired] : apps_) {
     Route route{.hosts = {app.str() + "." + domain}, .backends = {}};
     std::vector<std::string> unready;
@@ -130,17 +139,29 @@ std::vector<Route> ProcessTable::routes(const std::string& domain) const {
     }
     // None ready: what the app answers itself tells more than a page of ours.
     if (route.backends.empty()) route.backends = std::move(unready);
+    if (route.backends.empty()) route.state = stateWithoutBackends(app, desired != nullptr);
     std::sort(route.backends.begin(),
               route.backends.end());  // the same processes give the same route, whoever asks
     routes.push_back(std::move(route));
     addOwnHosts(app, routes.back());
   }
   for (const auto& [app, own] : routes_) {
-    if (!own.maintenance || apps_.contains(app)) continue;
+    if (!own.maintenance || apps_.contains(app) || first.contains(app)) continue;
     routes.push_back({.hosts = {app.str() + "." + domain}, .backends = {}});
     addOwnHosts(app, routes.back());
   }
   return routes;
+}
+
+/// With the lock held. `known`: what it was asked to run; else the app comes up after a start of the daemon.
+Route::State ProcessTable::stateWithoutBackends(const store::AppName& app, bool known) const {
+  Route::State state = known ? Route::State::serving : Route::State::starting;
+  for (const auto& [key, process] : processes_) {
+    if (process.app != app || !process.isWeb()) continue;
+    if (process.phase == Phase::launching || process.phase == Phase::starting) return Route::State::starting;
+    if (process.phase == Phase::crashed) state = Route::State::crashed;
+  }
+  return state;
 }
 
 /// With the lock held.

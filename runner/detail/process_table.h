@@ -45,10 +45,12 @@ class ProcessTable {
   /// The processes of each app that run. Those that serve are known by their names: "web.1", "web",
   /// "web.1.APP.internal", "web.APP.internal".
   std::vector<sandbox::NetworkGroup> networkGroups() const;
-  /// One route per app, at APP.domain and its own hosts: its serving web processes that are up.
+  /// One route per app, at APP.domain and its own hosts: its serving web processes that are up, or why there
+  /// are none.
   std::vector<Route> routes(const std::string& domain) const;
 
  private:
+  Route::State stateWithoutBackends(const store::AppName& app, bool known) const;
   void addOwnHosts(const store::AppName& app, Route& route) const;
   mutable std::mutex mutex_;
   mutable std::condition_variable gone_;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
+#include "runner/detail/router_pages.h"
 
 namespace runner::detail {
 namespace {
@@ -36,6 +37,20 @@ std::string fileOf(const std::string& host) {
   return wildcard ? "_wildcard" + host.substr(1) : host;
 }
 
+const char* pageOf(Route::State state) {
+  switch (state) {
+    case Route::State::serving:
+      return nonePage().state;
+    case Route::State::starting:
+      return startingPage().state;
+    case Route::State::crashed:
+      return crashedPage().state;
+    case Route::State::maintenance:
+      return maintenancePage().state;
+  }
+  return nonePage().state;
+}
+
 }  // namespace
 
 std::vector<std::string> slotNames(const Route& route) {
@@ -43,12 +58,11 @@ std::vector<std::string> slotNames(const Route& route) {
   const std::size_t count = route.backends.size();
   const std::string app =
       route.hosts.empty() ? "" : route.hosts.front().substr(0, route.hosts.front().find('.'));
-  const std::string page = route.state == Route::State::maintenance ? "maintenance-" : "none-";
   std::vector<std::string> names;
   for (std::size_t slot = 0; slot < RouteFiles::kSlots; ++slot) {
     std::string name{kDigits[slot], '-'};
     if (count == 0 || route.state == Route::State::maintenance) {
-      name += page + app;
+      name += std::string(pageOf(route.state)) + "-" + app;
     } else {
       const std::size_t first = slot * count / RouteFiles::kSlots;
       for (std::size_t i = 0; i < RouteFiles::kPerSlot; ++i) {

@@ -18,7 +18,9 @@ namespace runner::detail {
 ///
 ///   live/HOST       -> ../sets/ID, a symlink: renaming a new one over it is the change
 ///   sets/ID/S-A,B,C    sixteen empty files, S = 0..f: Caddy takes a random one; A, B, C are the backends
-///   that it tries in turn sets/ID/S-none-APP when there is no backend, S-maintenance-APP in maintenance
+///   that it tries in turn
+///   sets/ID/S-none-APP when there is no backend; S-starting-APP or S-crashed-APP when that is why;
+///   S-maintenance-APP in maintenance
 ///   live/_wildcard.DOMAIN is *.DOMAIN
 ///
 /// Of more than 48 backends 48 are used. One thread at a time.

@@ -207,6 +207,8 @@ void Supervisor::bringToEnd(const Process& process) {
   if (now < process.notBefore) return;
   if (process.container.empty()) {
     parts_.table.erase(process.key);
+    // It had crashed: the router says that no more.
+    if (process.isWeb()) attempt("changing routes", [&] { parts_.publisher.publish(); });
     return;
   }
   const auto status = parts_.runtime.status(process.container);

@@ -26,6 +26,15 @@ TEST(PublicUrls, KeepsAnAddressThatClientsCanUseAndDropsPort80) {
   EXPECT_EQ(urls.web(app), "http://hello.example.org/");
 }
 
+TEST(PublicUrls, AppsAreServedWithTlsWhereTheRouterHasIt) {
+  PublicUrls urls("example.org");
+  const auto app = store::AppName::parse("hello");
+  urls.setEndpoints({.router = "0.0.0.0:80", .routerHttps = "0.0.0.0:443"});
+  EXPECT_EQ(urls.web(app), "https://hello.example.org/");
+  urls.setEndpoints({.router = "0.0.0.0:80", .routerHttps = "0.0.0.0:8443"});
+  EXPECT_EQ(urls.web(app), "https://hello.example.org:8443/");
+}
+
 TEST(PublicUrls, TheOperatorsWordCountsForHttp) {
   PublicUrls urls("example.org", "https://paas.example.org");
   urls.setEndpoints({.ssh = "192.0.2.7:22", .http = "127.0.0.1:5000", .router = "0.0.0.0:80"});

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <fstream>
 #include <future>
+#include <map>
 #include <thread>
 
 #include "base/child_process.h"
@@ -30,6 +31,7 @@ namespace {
 namespace net = Poco::Net;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 struct Answer {
   int status = 0;
@@ -83,6 +85,22 @@ class CaddyRouterTest : public testing::Test {
     return get(session, host);
   }
 
+  struct Response {
+    net::HTTPResponse head;
+    std::string body;
+  };
+  Response ask(const std::string& host, const std::map<std::string, std::string>& headers) const {
+    net::HTTPClientSession session{net::SocketAddress(router_->address())};
+    net::HTTPRequest request(net::HTTPRequest::HTTP_GET, "/", net::HTTPMessage::HTTP_1_1);
+    request.setHost(host);
+    for (const auto& [name, value] : headers)
+      request.set(name, value);
+    session.sendRequest(request);
+    Response response;
+    Poco::StreamCopier::copyToString(session.receiveResponse(response.head), response.body);
+    return response;
+  }
+
   testing_support::TempFolder folder_;
   CaddyConfig config_;
   std::unique_ptr<Router> router_;
@@ -125,9 +143,66 @@ TEST_F(CaddyRouterTest, TellsWhyThereIsNoAnswer) {
   EXPECT_THAT(idle.type, HasSubstr("text/plain"));
   const Answer unknown = get("unknown.localhost");
   EXPECT_EQ(unknown.status, 404);
-  EXPECT_EQ(unknown.body, "no such app: nothing is deployed at unknown.localhost\n");
+  EXPECT_EQ(unknown.body, "no such app: nothing is deployed at this address\n");
   EXPECT_EQ(get("..").status, 404);
   EXPECT_EQ(get(std::string(5000, 'x')).status, 404);
+}
+
+TEST_F(CaddyRouterTest, SaysWhatAnAppIsWaitingFor) {
+  router_->apply({{{"starting.localhost"}, {}, Route::State::starting},
+                  {{"crashed.localhost"}, {}, Route::State::crashed},
+                  {{"away.localhost"}, {"127.0.0.1:1"}, Route::State::maintenance}});
+  const Response starting = ask("starting.localhost", {});
+  EXPECT_EQ(starting.head.getStatus(), 503);
+  EXPECT_EQ(starting.head.get("Retry-After", ""), "5");
+  EXPECT_EQ(starting.body, "the app is starting: try again in a few seconds\n");
+  const Response crashed = ask("crashed.localhost", {});
+  EXPECT_EQ(crashed.head.getStatus(), 503);
+  EXPECT_EQ(crashed.head.get("Retry-After", ""), "10");
+  EXPECT_THAT(crashed.body, HasSubstr("fairlead logs -a crashed"));
+  const Response away = ask("away.localhost", {});
+  EXPECT_EQ(away.head.getStatus(), 503);
+  EXPECT_EQ(away.body, "down for maintenance: try again in a while\n");
+}
+
+TEST_F(CaddyRouterTest, BrowsersGetPages) {
+  router_->apply({{{"idle.localhost"}, {}}});
+  const std::string browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+  for (const auto& [host, title] :
+       {std::pair{"idle.localhost", "Nothing is running"}, std::pair{"other.localhost", "No such app"}}) {
+    const Response page = ask(host, {{"Accept", browser}});
+    EXPECT_EQ(page.head.getContentType(), "text/html; charset=utf-8") << host;
+    EXPECT_THAT(page.body, HasSubstr(std::string("<h1>") + title + "</h1>"));
+    EXPECT_THAT(page.body, Not(HasSubstr("{")));  // no placeholder was left
+    EXPECT_THAT(ask(host, {{"Accept", "application/json"}}).head.getContentType(), HasSubstr("text/plain"));
+  }
+  EXPECT_THAT(ask("idle.localhost", {{"Accept", browser}}).body,
+              HasSubstr("<pre>fairlead ps:scale web=1 -a idle</pre>"));
+}
+
+TEST_F(CaddyRouterTest, RequestsHaveAnIdThatTheClientMayChoose) {
+  const auto backend =
+      base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"), [](const base::HttpRequest&) {
+        return base::makeHandler([](base::HttpRequest& request, base::HttpResponse& response) {
+          response.set("X-Request-Id", "from-the-process");
+          base::sendBody(request, response, 200, "text/plain",
+                         request.get("X-Request-Id", "?") + " " + request.get("X-Forwarded-Port", "?"));
+        });
+      });
+  router_->apply({{{"app.localhost"}, {backend->address()}}});
+  const std::string port = " " + router_->address().substr(router_->address().rfind(':') + 1);
+  const std::string chosen(20, 'a');
+  const Response kept = ask("app.localhost", {{"X-Request-Id", chosen}});
+  EXPECT_EQ(kept.body, chosen + port);
+  EXPECT_EQ(kept.head.get("X-Request-Id", ""), chosen);
+  for (const std::string& unfit :
+       {std::string(), std::string(19, 'a'), std::string(201, 'a'), chosen + " b", chosen + "\"x"}) {
+    const Response made = ask("app.localhost", {{"X-Request-Id", unfit}, {"X-Forwarded-Port", "1"}});
+    const std::string id = made.head.get("X-Request-Id", "");
+    EXPECT_THAT(id, testing::MatchesRegex("[0-9a-f-]{36}")) << unfit;
+    EXPECT_EQ(made.body, id + port);
+  }
+  EXPECT_EQ(ask("nobody.localhost", {{"X-Request-Id", chosen}}).head.get("X-Request-Id", ""), chosen);
 }
 
 TEST_F(CaddyRouterTest, PassesOverABackendThatIsDown) {
@@ -311,16 +386,88 @@ TEST_F(CaddyRouterTest, AdoptedOneMovesToAnotherAddress) {
   EXPECT_EQ(get("one.localhost").status, 200);
 }
 
-/// A certificate for 127.0.0.1 with this name in it.
-void writeCertificate(const std::filesystem::path& folder, const std::string& name) {
+/// A certificate with this name in it, for 127.0.0.1 unless told otherwise.
+void writeCertificate(const std::filesystem::path& folder, const std::string& name,
+                      const std::string& altName = "IP:127.0.0.1") {
   const auto made = base::runCommand(
       {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-       "-days", "2", "-subj", "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+       "-days", "2", "-subj", "/CN=" + name, "-addext", "subjectAltName=" + altName, "-keyout",
        folder / "new.key", "-out", folder / "new.pem"},
       {});
   ASSERT_TRUE(made.status.ok()) << made.err;
   std::filesystem::rename(folder / "new.key", folder / "key.pem");
   std::filesystem::rename(folder / "new.pem", folder / "cert.pem");
+}
+
+/// What curl gets over TLS from whoever is at `host`; "" when there is no connection to be had.
+std::string overTls(const std::string& host, const std::string& address,
+                    const std::vector<std::string>& more = {}) {
+  const std::string port = address.substr(address.rfind(':') + 1);
+  std::vector<std::string> words{"curl",
+                                 "-sk",
+                                 "--max-time",
+                                 "20",
+                                 "--connect-to",
+                                 host + ":443:127.0.0.1:" + port,
+                                 "-w",
+                                 "%{http_version} %{http_code}",
+                                 "https://" + host + "/"};
+  words.insert(words.end() - 1, more.begin(), more.end());
+  const auto got = base::runCommand(words, {});
+  return got.status.ok() ? got.out : "";
+}
+
+TEST_F(CaddyRouterTest, AppsHaveCertificatesAndOthersHaveNone) {
+  const auto backend = backendNamed("one");
+  router_->stop();
+  config_.appsTls = AppsTls{.listen = "127.0.0.1:0", .domain = "localhost", .acmeDirectory = "internal"};
+  router_ = makeCaddyRouter(config_);
+  router_->apply({{{"one.localhost", "www.example.com", "*.example.net"}, {backend->address()}}});
+  const std::string address = router_->httpsAddress();
+  EXPECT_EQ(overTls("one.localhost", address), "one one.localhost https2 200");
+  EXPECT_EQ(overTls("www.example.com", address), "one www.example.com https2 200");
+  EXPECT_EQ(overTls("www.example.com", address, {"--http1.1"}), "one www.example.com https1.1 200");
+  for (const char* host : {"other.localhost", "localhost", "below.example.net", "example.com"})
+    EXPECT_EQ(overTls(host, address), "") << host;
+  const Response redirect = ask("one.localhost", {});
+  EXPECT_EQ(redirect.head.getStatus(), 308);
+  EXPECT_EQ(redirect.head.get("Location", ""),
+            "https://one.localhost:" + address.substr(address.rfind(':') + 1) + "/");
+  EXPECT_EQ(ask("other.localhost", {}).head.getStatus(), 404);
+  router_->apply({});
+  EXPECT_EQ(overTls("late.localhost", address), "");
+
+  const pid_t pid = caddyPid();
+  router_.reset();
+  router_ = makeCaddyRouter(config_);
+  EXPECT_EQ(caddyPid(), pid);
+  EXPECT_EQ(router_->httpsAddress(), address);
+  router_.reset();
+  config_.appsTls->redirect = false;
+  router_ = makeCaddyRouter(config_);
+  router_->apply({{{"one.localhost"}, {backend->address()}}});
+  EXPECT_EQ(ask("one.localhost", {}).body, "one one.localhost http");
+}
+
+TEST_F(CaddyRouterTest, OwnCertificatesComeFirst) {
+  const auto backend = backendNamed("one");
+  router_->stop();
+  writeCertificate(folder_.path(), "mine", "DNS:*.apps.localhost");
+  config_.appsTls = AppsTls{.listen = "127.0.0.1:0",
+                            .certificate = folder_ / "cert.pem",
+                            .key = folder_ / "key.pem",
+                            .domain = "apps.localhost",
+                            .acmeDirectory = "internal"};
+  router_ = makeCaddyRouter(config_);
+  router_->apply({{{"one.apps.localhost", "www.example.com"}, {backend->address()}}});
+  const std::vector<std::string> mine{"--cacert", (folder_ / "cert.pem").string(), "--no-insecure"};
+  EXPECT_EQ(overTls("one.apps.localhost", router_->httpsAddress(), mine),
+            "one one.apps.localhost https2 200");
+  EXPECT_EQ(overTls("www.example.com", router_->httpsAddress(), mine), "");
+  EXPECT_EQ(overTls("www.example.com", router_->httpsAddress()), "one www.example.com https2 200");
+  router_.reset();
+  config_.appsTls->key = folder_ / "nowhere.pem";
+  EXPECT_THROW(makeCaddyRouter(config_), base::Error);
 }
 
 TEST_F(CaddyRouterTest, PutsTlsInFrontOfTheDaemon) {

@@ -179,6 +179,7 @@ TEST_F(LocalEngineTest, DeployReturnsBeforeTheOldProcessesHaveStopped) {
 
 TEST_F(LocalEngineTest, ReleaseThatExitsLeavesTheOldOneServing) {
   mustDeploy(2, {{"web", 1}});
+  const std::size_t changes = router_.history().size();
   const auto old = backends();
   runtime_.behave("web", {.exitCode = 1, .output = "Error: no such module"});
   const auto result = deploy(3, {{"web", 2}});
@@ -189,7 +190,7 @@ TEST_F(LocalEngineTest, ReleaseThatExitsLeavesTheOldOneServing) {
   EXPECT_THAT(failed.lastLines, ElementsAre("Error: no such module"));
   EXPECT_TRUE(settlesAt({"web.1"}, 2));
   EXPECT_EQ(backends(), old);
-  EXPECT_THAT(router_.history(), SizeIs(1));
+  EXPECT_THAT(router_.history(), SizeIs(changes));
 }
 
 TEST_F(LocalEngineTest, ReleaseThatDoesNotListenFails) {
@@ -255,6 +256,29 @@ TEST_F(LocalEngineTest, CrashedProcessLeavesTheRoutesAndComesBack) {
   EXPECT_TRUE(eventually([&] { return logHas("web.1 is up again"); }));
 }
 
+TEST_F(LocalEngineTest, RouterIsToldWhyThereIsNoBackend) {
+  const auto state = [&] { return router_.routes().at(0).state; };
+  config_.backoffFirst = std::chrono::seconds(60);
+  config_.portTimeout = std::chrono::seconds(60);
+  restartDaemon();
+  runtime_.behave("web", {.opensPort = false});
+  std::stop_source stop;
+  auto first = std::async(std::launch::async, [&] {
+    EXPECT_THROW(engine_->deploy(deployment(2, {{"web", 1}}), {}, stop.get_token()), base::Error);
+  });
+  EXPECT_TRUE(eventually([&] { return router_.routes().size() == 1 && state() == Route::State::starting; }));
+  stop.request_stop();
+  first.get();
+  EXPECT_TRUE(eventually([&] { return router_.routes().empty(); }));
+  runtime_.behave("web", {});
+  mustDeploy(3, {{"web", 1}});
+  EXPECT_EQ(state(), Route::State::serving);
+  runtime_.crash("web.1", 1);
+  EXPECT_TRUE(eventually([&] { return state() == Route::State::crashed; }));
+  mustDeploy(4, {{"web", 0}});
+  EXPECT_TRUE(eventually([&] { return state() == Route::State::serving && backends().empty(); }));
+}
+
 TEST_F(LocalEngineTest, PausesBetweenRestartsGrowAndShrinkAgain) {
   mustDeploy(2, {{"worker", 1}});
   const auto pauses = [&] {
@@ -276,6 +300,7 @@ TEST_F(LocalEngineTest, PausesBetweenRestartsGrowAndShrinkAgain) {
 
 TEST_F(LocalEngineTest, NewDaemonAdoptsWhatRuns) {
   mustDeploy(2, {{"web", 2}, {"worker", 1}});
+  const std::size_t changes = router_.history().size();
   const auto running = runtime_.running();
   const auto routes = router_.routes();
   restartDaemon();
@@ -284,7 +309,7 @@ TEST_F(LocalEngineTest, NewDaemonAdoptsWhatRuns) {
   mustDeploy(2, {{"web", 2}, {"worker", 1}});
   EXPECT_EQ(runtime_.running(), running);
   EXPECT_EQ(router_.routes(), routes);
-  EXPECT_THAT(router_.history(), SizeIs(1));
+  EXPECT_THAT(router_.history(), SizeIs(changes));
   runtime_.crash("web.2", 1);
   EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(1).restarts == 1; }));
   EXPECT_TRUE(settlesAt({"web.1", "web.2", "worker.1"}, 2));
@@ -463,10 +488,11 @@ TEST_F(LocalEngineTest, WhatWasStoppedComesBackWithTheNextChangeOrRestart) {
 
 TEST_F(LocalEngineTest, ContainerThatCannotBeMadeChangesNothing) {
   mustDeploy(2, {{"web", 1}});
+  const std::size_t changes = router_.history().size();
   runtime_.failNext(base::Error(base::Errc::unavailable, "runc: no space left"));
   EXPECT_THROW(deploy(3, {{"web", 3}}), base::Error);
   EXPECT_TRUE(settlesAt({"web.1"}, 2));
-  EXPECT_THAT(router_.history(), SizeIs(1));
+  EXPECT_THAT(router_.history(), SizeIs(changes));
 }
 
 TEST_F(LocalEngineTest, RouterThatRefusesLeavesTheOldOneServing) {

@@ -62,6 +62,16 @@ TEST(Config, ContainersReachTheRouterThatOthersReach) {
   EXPECT_EQ(doors("192.0.2.1:8080", "192.0.2.1:5432"), "192.0.2.1:5432, 192.0.2.1:8080");
   for (const std::string closed : {"127.0.0.1:8080", "0.0.0.0:0", "[2001:db8::1]:80", "localhost:80", "x"})
     EXPECT_EQ(doors(closed, "192.0.2.1:5432"), "192.0.2.1:5432") << closed;
+  EXPECT_EQ(containerDoors(parseConfig({"--router-listen=:80", "--router-https-listen=:443"})),
+            "*:80, *:443");
+}
+
+TEST(Config, CertificatesComeFromAnAuthorityOrTheRouterItself) {
+  EXPECT_EQ(parseConfig({"--acme-directory=internal"}).acmeDirectory, "internal");
+  EXPECT_EQ(parseConfig({"--acme-email=me@example.org"}).acmeEmail, "me@example.org");
+  for (const std::string wrong : {"--acme-directory=acme.example.org", "--acme-email=me",
+                                  "--acme-email={x}@y", "--router-redirect=maybe"})
+    EXPECT_THROW(parseConfig({wrong}), base::Error) << wrong;
 }
 
 TEST(Config, LimitsAreWrittenAsAppsWriteThem) {
