@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """load.py ROUTER HOST FOLDER [KIND=RATE...] [long=SECONDS]: asks the app of talk.cpp at HOST through the router (HOST:PORT) until
-FOLDER/stop exists, and writes FOLDER/report.json: for each kind how many went well, how many failed, the first failures, and the
-percentiles of the time in ms. FOLDER/started exists once something of each kind went well.
+FOLDER/stop exists, and writes FOLDER/report.json: for each kind how many went well, how many failed, the first failures, when each
+began and ended (seconds since 1970), and the percentiles of the time in ms. FOLDER/started exists once something of each kind went well.
 
 Kinds with a rate per second, whatever the answers take:
   keep      GET and POST by turns over connections that are kept (one in four is a POST, which nobody may repeat)
@@ -31,6 +31,7 @@ class Kind:
         self.good = 0
         self.bad = 0
         self.failures = []
+        self.failed_at = []
         self.times = []
 
     def note(self, began, failure=None):
@@ -39,13 +40,15 @@ class Kind:
             self.times.append((time.monotonic() - began) * 1000)
         else:
             self.bad += 1
+            now = time.time()
+            self.failed_at.append([round(now - time.monotonic() + began, 3), round(now, 3)])
             if len(self.failures) < 20:
                 self.failures.append("%s after %.2f s at %s" % (failure, time.monotonic() - began, time.strftime("%H:%M:%S")))
 
     def report(self):
         times = sorted(self.times) or [0.0]
         at = lambda share: round(times[min(len(times) - 1, int(len(times) * share))], 2)
-        return {"good": self.good, "bad": self.bad, "p50": at(0.5), "p99": at(0.99), "max": at(1), "failures": self.failures}
+        return {"good": self.good, "bad": self.bad, "p50": at(0.5), "p99": at(0.99), "max": at(1), "failures": self.failures, "failed_at": self.failed_at}
 
 
 class Load:
