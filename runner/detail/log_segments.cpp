@@ -14,6 +14,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/gzip.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace runner::detail {
@@ -173,7 +174,12 @@ std::string LogSegments::load(const std::filesystem::path& folder, const Segment
   if (!fd.valid()) return "";
   if (!isPlain) {
     base::FileSource source(std::move(fd));
-    base::decompress(source, content);
+    try {
+      base::decompress(source, content);
+    } catch (const Error& failure) {  // a damaged disk: what comes before, and what comes after, is read
+      base::Log("log").error("a part of an app's log is damaged",
+                             {{"file", packed(folder, segment).string()}, {"problem", failure.what()}});
+    }
     return from < content.text.size() ? content.text.substr(from, atMost) : std::string();
   }
   if (segment.bytes != 0) atMost = segment.bytes > from ? std::min(atMost, segment.bytes - from) : 0;

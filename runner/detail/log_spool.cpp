@@ -95,7 +95,10 @@ bool LogSpool::take(std::uint64_t maxBytes, std::vector<LogEntry>& entries) {
   if (!fd_.valid()) return false;
   struct stat info = statOf(fd_);
   auto size = static_cast<std::uint64_t>(info.st_size);
-  if (size == place_.offset && isReplaced()) {
+  // A file that another was renamed over has no name any more; of one that was renamed itself only its name
+  // tells, which is asked now and then.
+  constexpr unsigned kAskEvery = 16;
+  if (size == place_.offset && (info.st_nlink == 0 || ++quiet_ % kAskEvery == 0) && isReplaced()) {
     // Its writer went on to the next file after its last byte here.
     info = statOf(fd_);
     size = static_cast<std::uint64_t>(info.st_size);
@@ -115,7 +118,8 @@ bool LogSpool::take(std::uint64_t maxBytes, std::vector<LogEntry>& entries) {
     size_ = 0;
     forget();
   }
-  grown();
+  if (size > size_) grown_ += size - size_;
+  size_ = size;
   if (size == place_.offset) {
     if (hasPending() && !hasWriter(fd_)) {
       finish(entries);
@@ -173,14 +177,6 @@ bool LogSpool::isDone() const {
 
 void LogSpool::removeFile() {
   if (!isReplaced()) std::filesystem::remove(path_);
-}
-
-std::uint64_t LogSpool::grown() {
-  if (!fd_.valid()) return grown_;
-  const auto size = static_cast<std::uint64_t>(statOf(fd_).st_size);
-  if (size > size_) grown_ += size - size_;
-  size_ = size;
-  return grown_;
 }
 
 CriSpool::CriSpool(std::filesystem::path path, SpoolPlace from) : LogSpool(std::move(path), from) {

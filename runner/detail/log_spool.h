@@ -40,8 +40,8 @@ class LogSpool {
   bool isDone() const;
   /// Of one that is done.
   void removeFile();
-  /// Bytes that its writer has added so far, as far as they were looked at.
-  std::uint64_t grown();
+  /// Bytes that its writer has added so far, as the last take() saw it.
+  std::uint64_t grown() const noexcept { return grown_; }
   /// Whether lines may be missing since the last call: the writer began a new file more than once meanwhile.
   bool lostLines() { return std::exchange(lost_, false); }
 
@@ -70,6 +70,7 @@ class LogSpool {
   std::uint64_t lineBegin_ = 0;
   std::uint64_t size_ = 0;  // as last seen
   std::uint64_t grown_ = 0;
+  unsigned quiet_ = 0;  // takes that found nothing
   bool lost_ = false;
 };
 

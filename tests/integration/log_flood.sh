@@ -20,7 +20,7 @@ wait_until 20 "the log says who writes too much" is_named
 
 note "its neighbours' lines come within a second"
 for i in 1 2 3; do
-  page quiet "/neighbour-$i" >/dev/null
+  page_status quiet "/neighbour-$i" >/dev/null
   said() { [[ $(fairlead logs -a quiet --source router) == *"/neighbour-$i"* ]]; }
   wait_until 2 "the neighbour's line" said
 done

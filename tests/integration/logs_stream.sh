@@ -21,13 +21,13 @@ commit hello "First"
 push hello
 
 note "requests are lines of the app, in the words of Heroku's router"
-page hello '/some/page?x=%22' >/dev/null
+page_status hello '/some/page?x=%22' >/dev/null
 curl -sS -o /dev/null -H 'Host: nobody.localhost' "http://$router_address/"
 router_says() { [[ $(fairlead logs -a hello --source router) == *'path="/some/page?x=%22"'* ]]; }
 wait_until 10 "the request's line" router_says
 said=$(fairlead logs -a hello --source router -n 1000)
 assert_contains "$said" ' router: at=info method=GET path="/some/page?x=%22" host=hello.localhost' "the line"
-assert_contains "$said" 'status=200' "the line"
+assert_contains "$said" 'status=404' "the line"
 assert_lacks "$said" nobody "the app's log"
 assert_contains "$(fairlead logs -a hello --source fairlead)" 'fairlead[runner]: v2: 1 started' "the platform's words"
 

@@ -320,6 +320,24 @@ TEST_F(LogStreamTest, AFullDiskLosesNothingThatWasSpooled) {
   EXPECT_THAT(tail(LogStream(app, small(), clock_), {.lines = 5000}), ElementsAreArray(numbers(1, 2000)));
 }
 
+TEST_F(LogStreamTest, ADamagedSegmentHidesNoOther) {
+  const auto stream = open();
+  for (int i = 1; i <= 300; ++i)
+    stream->append("test", {std::to_string(i)});
+  stream->tidy();
+  ASSERT_EQ(segments().front().extension(), ".gz");
+  std::ofstream(segments().front(), std::ios::trunc) << "no gzip";
+  const auto left = tail(*stream, {.lines = 1000});
+  EXPECT_LT(left.size(), 300u);
+  EXPECT_GT(left.size(), 50u);
+  EXPECT_EQ(left.back(), "300");
+  LogPlace place;
+  std::size_t read = 0;
+  while (place.next < stream->snapshot().next)
+    read += readOn(stream->snapshot(), {}, place).size();
+  EXPECT_EQ(read, left.size());
+}
+
 TEST(LogRecord, ReadsOnlyWhatItHasWritten) {
   const LogEntry entry = makeEntry(1, "app", "web.1", "a\nb = c");
   EXPECT_EQ(entry.record, "1970-01-01T00:00:00.000000001+00:00 app web.1 a b = c\n");
