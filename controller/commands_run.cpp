@@ -1,11 +1,16 @@
 // run, run:stop, ps:exec
 #include "base/error.h"
+#include "base/size.h"
 #include "base/strings.h"
+#include "controller/app_limits.h"
 #include "controller/command_set.h"
 #include "controller/run_operations.h"
 
 namespace controller {
 namespace {
+
+/// Less than this starts no interpreter.
+constexpr std::uint64_t kLeastMemory = 16u << 20;
 
 /// A door without a client of its own: what it was given beforehand, and the command's output.
 class PlainClient : public base::Interaction {
@@ -75,9 +80,33 @@ runner::OneOffEnd withClient(const Invocation& call, const Attached& attached) {
   return attached(call.flag("no-tty") ? static_cast<base::Interaction&>(untied) : client);
 }
 
+/// --memory and --cpus, which only a container of its own can have.
+void addSize(const Invocation& call, RunWish& wish) {
+  const ServiceLimits& limits = call.parts.serviceLimits;
+  if (const auto memory = call.option("memory")) {
+    wish.memoryBytes = parseLimit({"--memory", AppLimit::Unit::bytes, false, ""}, *memory);
+    if (wish.memoryBytes < kLeastMemory)
+      throw base::Error(base::Errc::invalidArgument,
+                        "--memory must be at least " + base::exactSize(kLeastMemory));
+    if (wish.memoryBytes > limits.runMemoryMaxBytes)
+      throw base::Error(base::Errc::invalidArgument, "--memory may be at most " +
+                                                         base::exactSize(limits.runMemoryMaxBytes) +
+                                                         ": the setting run_memory_max_bytes");
+  }
+  if (const auto cpus = call.option("cpus")) {
+    constexpr double kMillis = 1000;
+    wish.cpus = static_cast<double>(parseLimit({"--cpus", AppLimit::Unit::cpus, false, ""}, *cpus)) / kMillis;
+    if (limits.runCpusMax > 0 && wish.cpus > static_cast<double>(limits.runCpusMax))
+      throw base::Error(
+          base::Errc::invalidArgument,
+          "--cpus may be at most " + std::to_string(limits.runCpusMax) + ": the setting run_cpus_max");
+  }
+}
+
 int run(const Invocation& call) {
   const store::App app = call.app();
-  const RunWish wish = wishOf(call, call.args);
+  RunWish wish = wishOf(call, call.args);
+  addSize(call, wish);
   if (call.flag("detached")) {
     const std::string name = runDetached(call.parts, app, wish);
     auto json = base::makeJsonObject();
@@ -121,11 +150,11 @@ int stopRun(const Invocation& call) {
 std::vector<CommandSpec> runCommands() {
   return {
       {"run",
-       "[--detached] [--timeout S] [--env K=V] CMD... -a APP",
+       "[--detached] [--timeout S] [--env K=V] [--memory SIZE] [--cpus N] CMD... -a APP",
        "run a command in the app's newest release",
        1,
        1000,
-       {"detached", "timeout=", "env=", "no-tty"},
+       {"detached", "timeout=", "env=", "no-tty", "memory=", "cpus="},
        run,
        Action::operateApp,
        std::nullopt,

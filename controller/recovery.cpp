@@ -9,10 +9,13 @@
 namespace controller {
 namespace {
 
-/// Containers of the engine are called APP.vN.…; all others are of builds.
-std::optional<store::AppName> engineApp(const std::string& containerId) {
-  const auto dot = containerId.find(".v");
+/// Containers of the engine are called APP.vN.…, those of one-off processes APP.run.N.…, of which only
+/// detached ones are left here; all others are of builds.
+std::optional<store::AppName> runningApp(const std::string& containerId) {
+  const auto dot = containerId.find('.');
   if (dot == std::string::npos) return std::nullopt;
+  const std::string_view rest = std::string_view(containerId).substr(dot);
+  if (!rest.starts_with(".v") && !rest.starts_with(".run.")) return std::nullopt;
   return store::AppName::tryParse(containerId.substr(0, dot));
 }
 
@@ -27,7 +30,7 @@ void removeLeftApps(const RecoveryParts& parts) {
 
 void removeLeftContainers(const RecoveryParts& parts) {
   for (const std::string& id : parts.runtime.list()) {
-    const auto app = engineApp(id);
+    const auto app = runningApp(id);
     if (app && parts.store.findApp(*app)) continue;
     base::Log("controller").info("removing a container that was left", {{"container", id}});
     parts.runtime.remove(id);

@@ -23,7 +23,9 @@ runner::OneOff oneOffOf(const CommandParts& parts, const store::App& app, const 
           .timeout = timeoutOf(parts, wish),
           .user = wish.user,
           .number = wish.number,
-          .shown = wish.shown};
+          .shown = wish.shown,
+          .memoryBytes = wish.memoryBytes,
+          .cpus = wish.cpus};
 }
 
 runner::OneOffRunner& runnerOf(const CommandParts& parts) {

@@ -17,8 +17,10 @@ struct RunWish {
   store::ConfigVars environment = {};                          ///< over the app's
   std::optional<std::chrono::seconds> timeout = std::nullopt;  ///< nullopt, or more than it: run_timeout_s
   std::string user;
-  std::string shown = {};  ///< what people see of the command; empty: its words
-  int number = 0;          ///< of its name; 0: the lowest that is free
+  std::string shown = {};         ///< what people see of the command; empty: its words
+  int number = 0;                 ///< of its name; 0: the lowest that is free
+  std::uint64_t memoryBytes = 0;  ///< 0: as every process
+  double cpus = 0;                ///< 0: as every process
 };
 
 /// Throws conflict before the first deploy.

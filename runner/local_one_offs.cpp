@@ -3,11 +3,14 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <atomic>
-#include <list>
+#include <condition_variable>
+#include <csignal>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <tuple>
 
 #include "base/atomic_file.h"
 #include "base/digest.h"
@@ -15,7 +18,7 @@
 #include "base/guarded.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "runner/detail/cri_log.h"
+#include "runner/detail/detached_file.h"
 #include "runner/detail/exec_in_process.h"
 #include "runner/detail/launch_plan.h"
 #include "runner/detail/process.h"
@@ -28,6 +31,10 @@ using base::Errc;
 using base::Error;
 
 constexpr std::chrono::milliseconds kKillGrace{5000};
+constexpr std::chrono::seconds kRemovalTime{60};
+constexpr int kTimedOut = 124;
+constexpr int kLost = 128 + SIGKILL;                  // nobody saw its exit
+constexpr std::string_view kReleaseType = "release";  // beyond run_max_sessions: a deploy waits for it
 constexpr std::string_view kTerminal = "/dev/fairlead-terminal";
 constexpr std::string_view kInput = "/dev/fairlead-input";
 // A process of its own session, so that the terminal's keys reach all that it starts.
@@ -40,47 +47,6 @@ bool isOneOff(const std::string& container) {
   return parts.size() == 4 && parts[1] == "run" && store::AppName::tryParse(parts[0]);
 }
 
-/// Lines of a detached process, as conmon would write them. Who writes more than its budget waits, a tenth of
-/// a second for each piece at most, so that the end of the process is noticed.
-class LogSink : public base::ByteSink {
- public:
-  LogSink(const std::filesystem::path& file, OutputBudget::Limits limits, const base::Clock& clock)
-      : fd_(base::openFile(file, O_WRONLY | O_APPEND | O_CREAT, 0640)),
-        clock_(clock),
-        budget_(limits, 0, std::chrono::steady_clock::now()) {}
-  ~LogSink() override {
-    try {
-      write("\n");
-    } catch (const std::exception&) {  // the disk is full: the last line is lost
-    }
-  }
-  LogSink(const LogSink&) = delete;
-  LogSink& operator=(const LogSink&) = delete;
-
-  void write(std::string_view bytes) override {
-    constexpr std::size_t kMaxLine = 16u << 10;
-    for (const char c : bytes) {
-      if (c != '\n' && line_.size() < kMaxLine) {
-        line_ += c;
-        continue;
-      }
-      if (!line_.empty()) base::writeAll(fd_, detail::formatCriLine(detail::toLogTime(clock_.now()), line_));
-      line_.clear();
-      if (c != '\n') line_ += c;
-    }
-    written_ += bytes.size();
-    constexpr std::chrono::milliseconds kWait{100};
-    if (budget_.spend(written_, std::chrono::steady_clock::now())) std::this_thread::sleep_for(kWait);
-  }
-
- private:
-  base::Fd fd_;
-  const base::Clock& clock_;
-  OutputBudget budget_;
-  std::uint64_t written_ = 0;
-  std::string line_;
-};
-
 /// See OneOffRunner.
 class LocalOneOffs : public OneOffRunner {
  public:
@@ -92,31 +58,47 @@ class LocalOneOffs : public OneOffRunner {
         log_(log),
         layerFolder_(std::move(layerFolder)),
         clock_(clock) {
-    base::removeTree(config_.folder);
-    std::filesystem::create_directories(config_.folder);
+    std::filesystem::create_directories(detachedFolder());
+    for (const auto& entry : std::filesystem::directory_iterator(config_.folder))
+      if (entry.path() != detachedFolder()) base::removeTree(entry.path());
+    adopt();
     for (const std::string& id : runtime_.list())
-      if (isOneOff(id)) runtime_.remove(id);
+      if (isOneOff(id) && !isAdopted(id)) runtime_.remove(id);
+    watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
 
   ~LocalOneOffs() override {
-    stopAll();
-    std::list<Detached> threads;
-    state_.with([&](State& state) { threads = std::move(state.threads); });
-    // They are joined here, before what they use goes.
+    stopAttached();
+    watcher_.request_stop();
+    watcher_.join();
+    // They run on. Their places are given back without the lock, which they take.
+    const auto left = state_.with([](State& state) { return std::move(state.detached); });
   }
 
-  void stopAll() override {
+  void stopAttached() override {
     state_.with([](State& state) {
       state.closed = true;
       for (auto& [key, session] : state.sessions)
-        session.stop.request_stop();
+        if (!session.detached) session.stop.request_stop();
       for (auto& [key, stop] : state.execs)
         stop.request_stop();
     });
   }
 
+  void stopAll() override {
+    stopAttached();
+    state_.with([](State& state) {
+      for (auto& [key, session] : state.sessions)
+        session.stop.request_stop();
+    });
+    wake();
+    std::unique_lock lock(watchMutex_);
+    gone_.wait_for(lock, kKillGrace + kRemovalTime,
+                   [&] { return state_.with([](const State& state) { return state.detached.empty(); }); });
+  }
+
   OneOffEnd run(const OneOff& wanted, base::Interaction& client, std::stop_token stop) override {
-    const Place place(*this, wanted);
+    const Place place(*this, wanted, Session::Kind::attached);
     std::stop_source ended = place.stop();
     const std::stop_callback onStop(stop, [&] { ended.request_stop(); });
     sandbox::ContainerSpec spec = specOf(wanted, place);
@@ -145,25 +127,31 @@ class LocalOneOffs : public OneOffRunner {
   }
 
   std::string runDetached(const OneOff& wanted) override {
-    auto place = std::make_shared<Place>(*this, wanted);
-    const std::string name = place->name();
-    auto ended = std::make_shared<std::atomic<bool>>(false);
-    state_.with([&](State& state) {
-      std::erase_if(state.threads, [](const Detached& each) { return each.ended->load(); });
-      state.threads.push_back({ended, {}});
-      state.threads.back().thread = std::jthread([this, wanted, ended, place = std::move(place)]() mutable {
-        try {
-          const sandbox::ContainerSpec spec = specOf(wanted, *place);
-          LogSink sink(log_.spoolFile(wanted.deployment.app, place->name(), base::randomHex(8)),
-                       config_.logRate, clock_);
-          runToEnd(wanted, *place, spec, sink);
-        } catch (const std::exception& failure) {
-          tellFailure(wanted.deployment.app, place->name(), failure);
-        }
-        place.reset();
-        *ended = true;
-      });
-    });
+    auto detached = std::make_shared<Detached>(detail::DetachedFile{.app = wanted.deployment.app});
+    detached->place.emplace(*this, wanted, Session::Kind::detached);
+    const std::string name = detached->place->name();
+    const sandbox::ContainerSpec spec = specOf(wanted, *detached->place);
+    detached->file = {.app = wanted.deployment.app,
+                      .type = wanted.type,
+                      .index = detached->place->index(),
+                      .release = wanted.deployment.release,
+                      .command = wanted.title(),
+                      .container = spec.id,
+                      .startedAt = clock_.now(),
+                      .timeout = wanted.timeout,
+                      .bootId = detail::thisBootId()};
+    // Written down first: a container that no file names is removed by the next daemon.
+    detached->file.save(detachedFolder());
+    noteStart(wanted, name);
+    try {
+      runtime_.start(spec, log_.spoolFile(wanted.deployment.app, name, spec.id));
+    } catch (const std::exception& failure) {
+      detached->file.remove(detachedFolder());
+      log_.append(wanted.deployment.app, "run", name + " failed: " + base::publicMessage(failure));
+      throw;
+    }
+    state_.with([&](State& state) { state.detached.emplace(spec.id, std::move(detached)); });
+    wake();
     return name;
   }
 
@@ -171,7 +159,7 @@ class LocalOneOffs : public OneOffRunner {
     return state_.with([&](State& state) {
       std::vector<ProcessStatus> list;
       for (const auto& [key, session] : state.sessions)
-        if (key.first == app) list.push_back(session.status);
+        if (std::get<0>(key) == app) list.push_back(session.status);
       return list;
     });
   }
@@ -180,11 +168,12 @@ class LocalOneOffs : public OneOffRunner {
     bool found = name.empty();
     state_.with([&](State& state) {
       for (auto& [key, session] : state.sessions) {
-        if (key.first != app || (!name.empty() && session.status.name != name)) continue;
+        if (std::get<0>(key) != app || (!name.empty() && session.status.name != name)) continue;
         session.stop.request_stop();
         found = true;
       }
     });
+    wake();
     if (!found)
       throw Error(Errc::notFound,
                   "no process \"" + base::printable(name) + "\" is running: fairlead ps lists them");
@@ -192,17 +181,19 @@ class LocalOneOffs : public OneOffRunner {
 
  private:
   struct Session {
+    enum class Kind { attached, detached };
     ProcessStatus status;
     std::stop_source stop;
+    bool detached = false;
   };
-  using Key = std::pair<store::AppName, int>;
-  struct Detached {
-    std::shared_ptr<std::atomic<bool>> ended;  // shared with its thread
-    std::jthread thread;
-  };
+  using Key = std::tuple<store::AppName, std::string, int>;  // app, type, number
+
+  struct Detached;
+
   struct State {
     std::map<Key, Session> sessions;
-    std::list<Detached> threads;
+    std::map<std::string, std::shared_ptr<Detached>>
+        detached;  // by container; shared with the watcher's round
     std::map<std::uint64_t, std::stop_source> execs;
     std::uint64_t nextExec = 1;
     bool closed = false;
@@ -214,6 +205,83 @@ class LocalOneOffs : public OneOffRunner {
                     "as many one-off processes run as the setting run_max_sessions allows: "
                     "wait for one to end");
     }
+  };
+
+  /// One of the sessions, while it lives.
+  class Place {
+   public:
+    Place(LocalOneOffs& owner, const OneOff& wanted, Session::Kind kind)
+        : owner_(owner), key_(wanted.deployment.app, wanted.type, std::max(wanted.number, 1)) {
+      if (wanted.command.empty()) throw Error(Errc::invalidArgument, "what shall run? Give a command");
+      owner_.state_.with([&](State& state) {
+        if (state.closed) throw Error(Errc::unavailable, "the server is shutting down");
+        if (wanted.type != kReleaseType) state.requireRoom(owner_.config_.maxSessions);
+        while (state.sessions.contains(key_))
+          ++std::get<2>(key_);
+        container_ =
+            wanted.deployment.app.str() + ".run." + std::to_string(index()) + "." + base::randomHex(4);
+        enter(state, kind,
+              {.name = name(),
+               .type = wanted.type,
+               .release = wanted.deployment.release,
+               .state = ProcessState::up,
+               .since = owner_.clock_.now(),
+               .command = wanted.title(),
+               .lastExit = "",
+               .address = "",
+               .container = container_});
+      });
+    }
+    /// That of an earlier daemon.
+    Place(LocalOneOffs& owner, const detail::DetachedFile& file)
+        : owner_(owner), key_(file.app, file.type, file.index), container_(file.container) {
+      owner_.state_.with([&](State& state) {
+        enter(state, Session::Kind::detached,
+              {.name = name(),
+               .type = file.type,
+               .release = file.release,
+               .state = ProcessState::up,
+               .since = file.startedAt,
+               .command = file.command,
+               .lastExit = "",
+               .address = "",
+               .container = container_});
+      });
+    }
+    ~Place() {
+      owner_.state_.with([&](State& state) { state.sessions.erase(key_); });
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    std::string name() const { return std::get<1>(key_) + "." + std::to_string(index()); }
+    int index() const { return std::get<2>(key_); }
+    /// Not the form of the app's other processes: a deploy removes those that it does not know.
+    const std::string& container() const { return container_; }
+    std::stop_source stop() const { return stop_; }
+
+   private:
+    void enter(State& state, Session::Kind kind, ProcessStatus status) {
+      state.sessions.emplace(
+          key_,
+          Session{.status = std::move(status), .stop = stop_, .detached = kind == Session::Kind::detached});
+    }
+
+    LocalOneOffs& owner_;
+    Key key_;
+    std::string container_;
+    std::stop_source stop_;
+  };
+
+  /// One that outlives this daemon. Its file and place do not change; the rest is the watcher's alone.
+  struct Detached {
+    explicit Detached(detail::DetachedFile known) : file(std::move(known)) {}
+
+    detail::DetachedFile file;
+    std::optional<Place> place;
+    std::optional<OneOffEnd> ending;  ///< why it was told to end
+    bool killed = false;
+    std::chrono::steady_clock::time_point killAt;
+    std::string failure;  ///< the last one that was logged
   };
 
   /// One of the commands in other processes, while it lives.
@@ -239,50 +307,6 @@ class LocalOneOffs : public OneOffRunner {
     std::stop_source stop_;
   };
 
-  /// One of the sessions, while it lives.
-  class Place {
-   public:
-    Place(LocalOneOffs& owner, const OneOff& wanted)
-        : owner_(owner), type_(wanted.type), key_(wanted.deployment.app, std::max(wanted.number, 1)) {
-      if (wanted.command.empty()) throw Error(Errc::invalidArgument, "what shall run? Give a command");
-      owner_.state_.with([&](State& state) {
-        if (state.closed) throw Error(Errc::unavailable, "the server is shutting down");
-        if (wanted.type == "run") state.requireRoom(owner_.config_.maxSessions);
-        while (state.sessions.contains(key_))
-          ++key_.second;
-        state.sessions.emplace(key_, Session{.status = {.name = name(),
-                                                        .type = wanted.type,
-                                                        .release = wanted.deployment.release,
-                                                        .state = ProcessState::up,
-                                                        .since = owner_.clock_.now(),
-                                                        .command = wanted.title(),
-                                                        .lastExit = "",
-                                                        .address = "",
-                                                        .container = container()},
-                                             .stop = stop_});
-      });
-    }
-    ~Place() {
-      owner_.state_.with([&](State& state) { state.sessions.erase(key_); });
-    }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    std::string name() const { return type_ + "." + std::to_string(key_.second); }
-    int index() const { return key_.second; }
-    /// Not the form of the app's other processes: a deploy removes those that it does not know.
-    std::string container() const {
-      return key_.first.str() + ".run." + std::to_string(key_.second) + "." + unique_;
-    }
-    std::stop_source stop() const { return stop_; }
-
-   private:
-    LocalOneOffs& owner_;
-    const std::string type_;
-    const std::string unique_ = base::randomHex(4);
-    Key key_;
-    std::stop_source stop_;
-  };
-
   sandbox::ContainerSpec specOf(const OneOff& wanted, const Place& place) {
     Deployment deployment = wanted.deployment;
     for (const auto& [name, value] : wanted.environment)
@@ -293,6 +317,8 @@ class LocalOneOffs : public OneOffRunner {
     const detail::Slot slot{wanted.type, place.index()};
     sandbox::ContainerSpec spec = detail::makeSpec(deployment, slot, std::move(layers), engine_);
     spec.id = place.container();
+    if (wanted.memoryBytes > 0) spec.limits.memoryBytes = wanted.memoryBytes;
+    if (wanted.cpus > 0) spec.limits.cpus = wanted.cpus;
     spec.argv = {"/fairlead/start"};
     spec.argv.insert(spec.argv.end(), wanted.command.begin(), wanted.command.end());
     return spec;
@@ -305,35 +331,125 @@ class LocalOneOffs : public OneOffRunner {
     spec.argv = std::move(argv);
   }
 
-  /// The last word of a detached process's thread, which nothing may escape.
-  void tellFailure(const store::AppName& app, const std::string& name,
-                   const std::exception& failure) noexcept {
-    try {
-      base::Log("runner").error("one-off process failed",
-                                {{"app", app.str()}, {"process", name}, {"error", failure.what()}});
-      log_.append(app, "run", name + " failed: " + base::publicMessage(failure));
-    } catch (const std::exception&) {  // its log cannot be written: the daemon's has it
-    }
+  void noteStart(const OneOff& wanted, const std::string& name) {
+    log_.append(wanted.deployment.app, "run",
+                name + " started by " + wanted.user + ": " + base::printable(wanted.title(), 200));
+  }
+
+  static std::string overTime(std::chrono::seconds timeout) {
+    return "was ended after " + std::to_string(timeout.count()) + " s (--timeout, or run_timeout_s)";
   }
 
   OneOffEnd runToEnd(const OneOff& wanted, const Place& place, const sandbox::ContainerSpec& spec,
                      base::ByteSink& output) {
-    const store::AppName& app = wanted.deployment.app;
-    log_.append(app, "run",
-                place.name() + " started by " + wanted.user + ": " + base::printable(wanted.title(), 200));
+    noteStart(wanted, place.name());
     const sandbox::RunResult result = runtime_.run(
         spec, output, {.timeout = wanted.timeout, .stop = place.stop().get_token(), .killGrace = kKillGrace});
     OneOffEnd end{
         .name = place.name(), .exitCode = result.status.code, .reason = detail::describeExit(result.status)};
     if (result.end == sandbox::RunResult::End::timedOut) {
-      end.reason =
-          "was ended after " + std::to_string(wanted.timeout.count()) + " s (--timeout, or run_timeout_s)";
-      end.exitCode = 124;
+      end.reason = overTime(wanted.timeout);
+      end.exitCode = kTimedOut;
     } else if (result.end == sandbox::RunResult::End::cancelled) {
       end.reason = "was stopped";
     }
-    log_.append(app, "run", place.name() + " " + end.reason);
+    log_.append(wanted.deployment.app, "run", place.name() + " " + end.reason);
     return end;
+  }
+
+  std::filesystem::path detachedFolder() const { return config_.folder / "detached"; }
+
+  /// Those that an earlier daemon left; the watcher finds out which of them have ended.
+  void adopt() {
+    for (detail::DetachedFile& file : detail::DetachedFile::load(detachedFolder())) {
+      auto detached = std::make_shared<Detached>(std::move(file));
+      detached->place.emplace(*this, detached->file);
+      const std::string container = detached->file.container;
+      state_.with([&](State& state) { state.detached.emplace(container, std::move(detached)); });
+    }
+  }
+
+  bool isAdopted(const std::string& container) const {
+    return state_.with([&](const State& state) { return state.detached.contains(container); });
+  }
+
+  void wake() {
+    {
+      const std::lock_guard lock(watchMutex_);
+      ++wakes_;
+    }
+    changed_.notify_all();
+  }
+
+  void watch(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::unique_lock lock(watchMutex_);
+      const std::uint64_t seen = wakes_;
+      lock.unlock();
+      std::vector<std::shared_ptr<Detached>> all;
+      state_.with([&](const State& state) {
+        for (const auto& [container, detached] : state.detached)
+          all.push_back(detached);
+      });
+      for (const auto& each : all)
+        lookAt(*each);
+      lock.lock();
+      const auto woken = [&] { return wakes_ != seen; };
+      if (all.empty())
+        changed_.wait(lock, stop, woken);
+      else
+        changed_.wait_for(lock, stop, config_.poll, woken);
+    }
+  }
+
+  /// The top of the watcher's job: a process that cannot be looked at now is looked at again.
+  void lookAt(Detached& detached) noexcept {
+    try {
+      const std::string container = detached.file.container;
+      if (runtime_.waitForExit(container, std::chrono::milliseconds(0))) return finish(detached);
+      const auto now = std::chrono::steady_clock::now();
+      if (!detached.ending) {
+        const std::string name = detached.place->name();
+        if (detached.place->stop().stop_requested())
+          detached.ending = OneOffEnd{name, 128 + SIGTERM, "was stopped"};
+        else if (clock_.now() >= detached.file.startedAt + detached.file.timeout)
+          detached.ending = OneOffEnd{name, kTimedOut, overTime(detached.file.timeout)};
+        else
+          return;
+        detached.killAt = now + kKillGrace;
+        runtime_.signal(container, SIGTERM);
+      } else if (now >= detached.killAt && !detached.killed) {
+        detached.killed = true;
+        runtime_.signal(container, SIGKILL);
+      }
+    } catch (const std::exception& failure) {
+      if (detached.failure == failure.what()) return;
+      detached.failure = failure.what();
+      base::Log("runner").error("one-off process cannot be watched",
+                                {{"container", detached.file.container}, {"error", failure.what()}});
+    }
+  }
+
+  OneOffEnd endOf(const Detached& detached) {
+    if (detached.ending) return *detached.ending;
+    const std::string name = detached.place->name();
+    const auto status = runtime_.status(detached.file.container);
+    if (detached.file.bootId != detail::thisBootId()) return {name, kLost, "ended with the machine"};
+    if (!status) return {name, kLost, "was lost when the server was killed"};
+    return {name, status->exit.code, detail::describeExit(status->exit)};
+  }
+
+  void finish(Detached& detached) {
+    const OneOffEnd end = endOf(detached);
+    const std::string container = detached.file.container;
+    runtime_.remove(container);
+    log_.append(detached.file.app, "run", end.name + " " + end.reason);
+    if (config_.ended) config_.ended(detached.file.app, end);
+    detached.file.remove(detachedFolder());
+    detached.place.reset();
+    state_.with([&](State& state) { state.detached.erase(container); });  // the watcher's round has it still
+    const std::lock_guard lock(watchMutex_);
+    gone_.notify_all();
   }
 
   const OneOffConfig config_;
@@ -343,6 +459,11 @@ class LocalOneOffs : public OneOffRunner {
   const LayerFolder layerFolder_;
   const base::Clock& clock_;
   base::Guarded<State> state_;
+  std::mutex watchMutex_;
+  std::condition_variable_any changed_;
+  std::condition_variable gone_;
+  std::uint64_t wakes_ = 0;
+  std::jthread watcher_;  // last: it uses what is above
 };
 
 }  // namespace

@@ -1,22 +1,25 @@
 // One-off processes in containers on this machine.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 
 #include "runner/local_engine.h"
 #include "runner/one_off.h"
-#include "runner/output_budget.h"
 
 namespace runner {
 
 struct OneOffConfig {
-  std::size_t maxSessions = 20;  ///< setting run_max_sessions
-  std::filesystem::path folder;  ///< for the input of attached ones
-  OutputBudget::Limits logRate =
-      {};  ///< settings app_log_rate_bytes and app_log_burst_bytes: of detached ones
+  std::size_t maxSessions = 20;         ///< setting run_max_sessions
+  std::filesystem::path folder;         ///< input of attached ones, and what is remembered of detached ones
+  std::chrono::milliseconds poll{250};  ///< how often the watcher looks at detached ones
+  /// Told of each detached one that has ended, on the watcher's thread; again after a kill in between.
+  std::function<void(const store::AppName&, const OneOffEnd&)> ended = {};
 };
 
-/// Removes at once what those of a killed daemon left. `engine` tells what a process gets.
+/// Takes over the detached ones of an earlier daemon; removes at once what other ones of it left. One watcher
+/// thread. `engine` tells what a process gets.
 std::unique_ptr<OneOffRunner> makeLocalOneOffs(OneOffConfig config, LocalEngineConfig engine,
                                                sandbox::ContainerRuntime& runtime, AppLog& log,
                                                LayerFolder layerFolder, const base::Clock& clock);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -18,10 +19,12 @@ struct OneOff {
   std::vector<std::string> command;
   store::ConfigVars environment;  ///< over the deployment's
   std::chrono::seconds timeout{0};
-  std::string user;          ///< who asks, for the app's log
-  std::string type = "run";  ///< of its name
-  int number = 0;            ///< of its name, when that is free; 0: the lowest
-  std::string shown = {};    ///< what people see of the command; empty: its words
+  std::string user;               ///< who asks, for the app's log
+  std::string type = "run";       ///< of its name
+  int number = 0;                 ///< of its name, when that is free; 0: the lowest
+  std::string shown = {};         ///< what people see of the command; empty: its words
+  std::uint64_t memoryBytes = 0;  ///< 0: as every process
+  double cpus = 0;                ///< 0: as every process
   std::string title() const { return shown.empty() ? base::join(command, " ") : shown; }
 };
 
@@ -43,7 +46,7 @@ struct OneOffEnd {
 };
 
 /// Thread-safe. They share nothing with the app's other processes but for exec(), and no deploy touches them.
-/// Those of a daemon that ended end with it.
+/// Attached ones of a daemon that ended end with it; detached ones run on, and the next daemon has them.
 class OneOffRunner {
  public:
   virtual ~OneOffRunner() = default;
@@ -59,7 +62,9 @@ class OneOffRunner {
   virtual std::vector<ProcessStatus> processes(const store::AppName& app) = 0;
   /// Ends one, or all of the app when `name` is empty; throws notFound. Returns before it is gone.
   virtual void stop(const store::AppName& app, const std::string& name) = 0;
-  /// All of them, and none begins any more.
+  /// Attached ones, as their clients go; none begins any more.
+  virtual void stopAttached() = 0;
+  /// All of them, and waits until detached ones are gone; none begins any more.
   virtual void stopAll() = 0;
 };
 

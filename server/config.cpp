@@ -234,6 +234,8 @@ const std::map<std::string, Setting>& settings() {
       {"drains_local_receivers", oneOf({"refused", "allowed"}, &Config::drainsLocalReceivers)},
       {"run_max_sessions", number(&Config::runMaxSessions)},
       {"run_timeout_s", number(&Config::runTimeoutS)},
+      {"run_memory_max_bytes", number(&Config::runMemoryMaxBytes)},
+      {"run_cpus_max", number(&Config::runCpusMax)},
       {"release_timeout_s", number(&Config::releaseTimeoutS)},
       {"registry_anonymous_pull", oneOf({"loopback", "none"}, &Config::registryAnonymousPull)},
   };
@@ -351,6 +353,24 @@ std::string describeConfig(const Config& config) {
   for (const auto& [name, setting] : settings())
     all += name + " = " + setting.show(config) + "\n";
   return all;
+}
+
+controller::AppLimits appLimits(const Config& config) {
+  return {{{"build_cpus", config.buildCpuMillis},
+           {"build_disk_bytes", config.buildDiskBytes},
+           {"build_idle_timeout_s", config.buildIdleTimeoutS},
+           {"build_log_max_bytes", config.buildLogMaxBytes},
+           {"build_memory_bytes", config.buildMemoryBytes},
+           {"build_pids", config.buildPids},
+           {"build_timeout_s", config.buildTimeoutS},
+           {"process_cpus", config.processCpuMillis},
+           {"process_disk_bytes", config.processDiskBytes},
+           {"process_memory_bytes", config.processMemoryBytes},
+           {"process_pids", config.processPids},
+           {"slug_max_bytes", config.slugMaxBytes},
+           {"slug_max_expanded_bytes", config.slugMaxExpandedBytes},
+           {"slug_max_files", config.slugMaxFiles}},
+          config.appLimitsMax};
 }
 
 }  // namespace server

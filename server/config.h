@@ -118,6 +118,8 @@ struct Config {
   std::uint64_t drainsMax = 10;
   std::uint64_t runMaxSessions = 20;
   std::uint64_t runTimeoutS = 24ull * 3600;
+  std::uint64_t runMemoryMaxBytes = 4ull << 30;
+  std::uint64_t runCpusMax = 0;
   std::uint64_t releaseTimeoutS = 3600;
   std::string drainsLocalReceivers = "refused";
   bool printConfig = false;
@@ -132,5 +134,7 @@ Config parseConfig(const std::vector<std::string>& args);
 std::string containerDoors(const Config& config);
 /// `key = value` lines with the effective values (--print-config).
 std::string describeConfig(const Config& config);
+/// What apps may take, and may raise it to.
+controller::AppLimits appLimits(const Config& config);
 
 }  // namespace server

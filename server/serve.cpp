@@ -148,24 +148,6 @@ builder::BuilderConfig builderConfig(const Config& config, const controller::Dat
           .caBundle = existing(config.caBundle)};
 }
 
-controller::AppLimits appLimits(const Config& config) {
-  return {{{"build_cpus", config.buildCpuMillis},
-           {"build_disk_bytes", config.buildDiskBytes},
-           {"build_idle_timeout_s", config.buildIdleTimeoutS},
-           {"build_log_max_bytes", config.buildLogMaxBytes},
-           {"build_memory_bytes", config.buildMemoryBytes},
-           {"build_pids", config.buildPids},
-           {"build_timeout_s", config.buildTimeoutS},
-           {"process_cpus", config.processCpuMillis},
-           {"process_disk_bytes", config.processDiskBytes},
-           {"process_memory_bytes", config.processMemoryBytes},
-           {"process_pids", config.processPids},
-           {"slug_max_bytes", config.slugMaxBytes},
-           {"slug_max_expanded_bytes", config.slugMaxExpandedBytes},
-           {"slug_max_files", config.slugMaxFiles}},
-          config.appLimitsMax};
-}
-
 std::string machineName() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
@@ -197,7 +179,9 @@ controller::ServiceLimits serviceLimits(const Config& config) {
           .domainsMax = config.domainsMax,
           .drainsMax = config.drainsMax,
           .runMaxSessions = config.runMaxSessions,
-          .runTimeoutS = config.runTimeoutS};
+          .runTimeoutS = config.runTimeoutS,
+          .runMemoryMaxBytes = config.runMemoryMaxBytes,
+          .runCpusMax = config.runCpusMax};
 }
 
 controller::DeployerConfig deployerConfig(const Config& config) {
@@ -410,22 +394,15 @@ int run(const Config& config) {
     const auto app = store.findApp(name);
     return app ? controller::secretsOf(store, app->id) : nullptr;
   });
+  const runner::LayerFolder layerFolder = [&](const store::Layer& layer) {
+    return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
+  };
   const auto engine = runner::makeLocalEngine(
-      engineConfig(config, folder, controller::storedRoutes(store)), *runtime, *router, appLog,
-      [&](const store::Layer& layer) {
-        return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
-      },
-      clock);
+      engineConfig(config, folder, controller::storedRoutes(store)), *runtime, *router, appLog, layerFolder, clock);
 
   const auto oneOffs = runner::makeLocalOneOffs(
-      {.maxSessions = config.runMaxSessions,
-       .folder = folder.run() / "one-offs",
-       .logRate = {config.appLogRateBytes, config.appLogBurstBytes}},
-      engineConfig(config, folder, {}), *runtime, appLog,
-      [&](const store::Layer& layer) {
-        return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
-      },
-      clock);
+      {.maxSessions = config.runMaxSessions, .folder = folder.run() / "one-offs"},
+      engineConfig(config, folder, {}), *runtime, appLog, layerFolder, clock);
 
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
@@ -557,7 +534,7 @@ int run(const Config& config) {
   const bool stopProcesses = shutdown.wait();
   base::Log("server").info("shutting down", {{"processes", stopProcesses ? "stopped too" : "left running"}});
   std::filesystem::remove(folder.readyFile());
-  oneOffs->stopAll();
+  oneOffs->stopAttached();
   if (rendezvous) rendezvous->stop();
   // To be replaced: pushes under way finish first. To be gone: nothing is waited for.
   if (stopProcesses) deployer.stop();
@@ -572,7 +549,10 @@ int run(const Config& config) {
   stacks.stop();
   starter.request_stop();
   starter.join();
-  if (stopProcesses) engine->stopAll();
+  if (stopProcesses) {
+    oneOffs->stopAll();
+    engine->stopAll();
+  }
   return 0;
 }
 

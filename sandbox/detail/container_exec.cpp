@@ -30,9 +30,10 @@ namespace fs = std::filesystem;
 constexpr std::string_view kMark = "FAIRLEAD_EXEC";
 constexpr char kNameSeparator = '+';  // in no container's id
 constexpr std::size_t kMaxConfigBytes = 4u << 20;
-constexpr int kMonitorWaitMs = 2'000;
 constexpr int kRestWaitMs = 5'000;
+constexpr int kContainerWaitMs = 2'000;
 constexpr int kKilled = 128 + SIGKILL;
+constexpr int kTerminated = 128 + SIGTERM;
 
 bool hasMark(pid_t pid, const std::string& entry) {
   const std::string environment = readOrEmpty("/proc/" + std::to_string(pid) + "/environ");
@@ -168,9 +169,11 @@ RunResult execToEnd(const RuntimePrograms& programs, const ExecTarget& target, c
   result.ran = std::chrono::duration_cast<std::chrono::microseconds>(attached.endedAt() - launchedAt);
   const auto exit = recordedExit(files.exitFolder(), target.id);
   result.status = exit.value_or(base::ExitStatus{.code = kKilled, .signal = 0});
-  // The kernel kills all in a container when its first process ends, which is just going then.
-  result.containerEnded = result.end == RunResult::End::exited && result.status.code == kKilled &&
-                          waitForEnd(container, kMonitorWaitMs);
+  // A container that is stopped has its SIGTERM go to all in it, and the kernel kills what is left when its
+  // first process ends: then that is just going.
+  const bool bySignal = result.status.code == kKilled || result.status.code == kTerminated;
+  result.containerEnded =
+      result.end == RunResult::End::exited && bySignal && waitForEnd(container, kContainerWaitMs);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A command runs once in the app's newest release: over SSH with a terminal or with streams, over the machine's own door, or detached. It has
-# the app's environment, ends with its own exit code, is seen in ps, is ended with its client, and no deploy touches it.
+# the app's environment, ends with its own exit code, is seen in ps, is ended with its client, and no deploy touches it. A detached one outlives
+# restarts and kills of the server.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -40,50 +41,7 @@ run_code ssh_git run -a hello sh -c "'exit 7'" </dev/null
 assert_eq "$status" 7 "its exit code over SSH"
 
 note "a terminal over SSH"
-cat >"$work/tmp/terminal.py" <<'PYTHON'
-import fcntl, os, pty, select, signal, struct, sys, termios, time
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp(sys.argv[1], sys.argv[1:])
-seen = b""
-def wait(text, seconds=20):
-    global seen
-    end = time.time() + seconds
-    while text not in seen:
-        if time.time() > end:
-            sys.exit("not seen: %r in %r" % (text, seen))
-        if select.select([fd], [], [], 0.2)[0]:
-            try:
-                seen += os.read(fd, 65536)
-            except OSError:
-                break
-    seen = seen[seen.find(text) + len(text):]
-def keys(text):
-    os.write(fd, text)
-def size(rows, columns):
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    os.kill(pid, signal.SIGWINCH)
-size(30, 90)
-wait(b"$ ")
-keys(b"tty >/dev/null; test -t 0 && test -t 1 && echo is-a-'terminal'\n")
-wait(b"is-a-terminal")
-keys(b"echo ter'm'-$TERM; stty size\n")
-wait(b"term-xterm")
-wait(b"30 90")
-size(40, 120)
-time.sleep(0.5)
-keys(b"stty size\n")
-wait(b"40 120")
-keys(b"sleep 1000\n")
-time.sleep(1)
-keys(b"\x03")
-keys(b"echo after-'interrupt'\n")
-wait(b"after-interrupt")
-keys(b"exit 5\n")
-status = os.waitpid(pid, 0)[1]
-sys.exit(0 if os.waitstatus_to_exitcode(status) == 5 else "exit code %r" % status)
-PYTHON
-TERM=xterm python3 "$work/tmp/terminal.py" ssh -tt -F "$HOME/.ssh/config" -p "$ssh_port" git@localhost run -a hello bash --norc || fail "the terminal"
+TERM=xterm python3 "$ROOT/tests/integration/support/terminal_session.py" ssh -tt -F "$HOME/.ssh/config" -p "$ssh_port" git@localhost run -a hello bash --norc || fail "the terminal"
 
 note "it is ended with its client"
 ssh -F "$HOME/.ssh/config" -p "$ssh_port" git@localhost run -a hello sleep 1000 </dev/null &
@@ -111,8 +69,47 @@ fairlead run:stop run.2 -a hello >/dev/null
 refused 1 fairlead run:stop run.9 -a hello
 assert_contains "$(fairlead logs -a hello -n 200)" "run.1 started by admin" "the log"
 
-note "a restart ends it"
+note "a size of its own"
+limit() { fairlead run -a hello "$@" sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes'; }
+fairlead run:stop run.3 -a hello >/dev/null
+wait_until 20 "they are gone" gone
+assert_eq "$(limit --memory 96M --cpus 0.5)" $((96 << 20)) "its memory"
+refused 1 fairlead run --memory 9999G -a hello true
+assert_contains "$refusal" run_memory_max_bytes "the refusal"
+
+note "a detached one outlives a restart of the server and its kill, an attached one does not"
+fairlead run --detached -a hello sh -c 'i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo tick-$i; sleep 0.1; done' >/dev/null
+fairlead run --detached --timeout 30 -a hello sleep 1001 >/dev/null
+fairlead run -a hello sleep 1002 >/dev/null 2>&1 &
+client=$!
+attached() { [[ $(fairlead ps -a hello) == *"sleep 1002"* ]]; }
+wait_until 20 "the attached one runs" attached
 stop_server
+wait "$client" 2>/dev/null || true
 start_server
-gone || fail "run.3 is still in ps"
-assert_eq "$(fairlead run -a hello echo again)" again "after the restart"
+assert_eq "$(fairlead ps -a hello --json | jq -r '[.[] | select(.type == "run") | .name] | sort | join(" ")')" "run.1 run.2" "what runs after the restart"
+ticks() { fairlead logs -a hello --ps run.1 -n 1 | sed -n 's/.*tick-//p'; }
+before=$(ticks)
+kill9_server
+start_server
+more() { (($(ticks) > before + 5)); }
+wait_until 20 "it writes on" more
+log_has() { [[ $(fairlead logs -a hello -n 300 --source fairlead) == *"$1"* ]]; }
+wait_until 60 "its time goes on over restarts" log_has "run.2 was ended after 30 s"
+fairlead run:stop run.1 -a hello >/dev/null
+wait_until 20 "it is gone" gone
+wait_until 20 "its end is in the log" log_has "run.1 was stopped"
+
+note "one that ends while no server runs tells its exit"
+fairlead run --detached -a hello sh -c 'sleep 2; exit 9' >/dev/null
+stop_server
+ended() { ! pgrep -f "conmon.*hello[.]run[.].*$data" >/dev/null; }
+wait_until 20 "it has ended" ended
+start_server
+wait_until 20 "its end is in the log" log_has "run.1 exited with status 9"
+gone || fail "it is still in ps"
+assert_eq "$(ls "$data/run/one-offs/detached")" "" "what is remembered of it"
+assert_eq "$(fairlead run -a hello echo again)" again "after the restarts"
+
+note "the end of the story stops the server with all that runs: nothing of this one may be left"
+fairlead run --detached -a hello sleep 1003 >/dev/null

@@ -55,6 +55,7 @@ class FakeOneOffs : public runner::OneOffRunner {
     const std::lock_guard lock(mutex_);
     std::erase_if(running_, [&](const auto& each) { return name.empty() || each.name == name; });
   }
+  void stopAttached() override {}
   void stopAll() override {}
   /// Of the last attached client.
   std::optional<base::TerminalSize> terminal() const {

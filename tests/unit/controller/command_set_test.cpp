@@ -394,6 +394,23 @@ TEST_F(CommandSetTest, ACommandGoesInsideAProcessThatRuns) {
   EXPECT_THAT(run({"ps:exec", "web.9", "ls", "-a", "hello"}).err, HasSubstr("no process \"web.9\""));
 }
 
+TEST_F(CommandSetTest, AOneOffProcessHasTheSizeThatItAsksForWithinTheOperatorsMost) {
+  run({"apps:create", "hello"});
+  deploySlug("hello");
+  EXPECT_EQ(run({"run", "-a", "hello", "--memory", "1G", "--cpus", "0.5", "true"}).code, 0);
+  EXPECT_EQ(oneOffs_.asked().back().memoryBytes, 1ull << 30);
+  EXPECT_EQ(oneOffs_.asked().back().cpus, 0.5);
+  run({"run", "-a", "hello", "true"});
+  EXPECT_EQ(oneOffs_.asked().back().memoryBytes, 0u) << "as every process";
+  EXPECT_THAT(run({"run", "-a", "hello", "--memory", "5G", "true"}).err,
+              HasSubstr("--memory may be at most 4G: the setting run_memory_max_bytes"));
+  EXPECT_THAT(run({"run", "-a", "hello", "--memory", "2M", "true"}).err, HasSubstr("at least 16M"));
+  EXPECT_THAT(run({"run", "-a", "hello", "--memory", "much", "true"}).err,
+              HasSubstr("--memory takes a size like 512M or 2G"));
+  EXPECT_THAT(run({"run", "-a", "hello", "--cpus", "0", "true"}).err, HasSubstr("--cpus must be at least"));
+  EXPECT_EQ(oneOffs_.asked().size(), 2u);
+}
+
 TEST_F(CommandSetTest, LimitsOfAnAppAreSetShownAndTakenBack) {
   run({"apps:create", "hello"});
   EXPECT_THAT(run({"limits", "-a", "hello"}).out, HasSubstr("build_memory_bytes       4G"));

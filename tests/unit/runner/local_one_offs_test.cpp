@@ -5,13 +5,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/scripted_runtime.h"
 #include "tests/support/temp_folder.h"
@@ -167,23 +168,44 @@ TEST_F(LocalOneOffsTest, CarriesTheInputOfAClientWithoutOne) {
   EXPECT_EQ(client.screen(), "done");
 }
 
-TEST_F(LocalOneOffsTest, ADetachedOneWritesToTheLogAndCanBeStopped) {
-  std::stop_token token;
-  std::mutex mutex;
-  std::condition_variable_any running;
-  runtime_.onRun(
-      [&](const sandbox::ContainerSpec&, base::ByteSink& output, const sandbox::RunOptions& options) {
-        output.write("two\nlin");
-        output.write("es");
-        std::unique_lock lock(mutex);
-        running.wait(lock, options.stop, [] { return false; });
-        return sandbox::RunResult{.end = sandbox::RunResult::End::cancelled};
-      });
-  auto oneOffs = make();
+/// Detached ones, and who is told of their ends.
+class DetachedTest : public LocalOneOffsTest {
+ protected:
+  std::unique_ptr<OneOffRunner> make() {
+    return makeLocalOneOffs(
+        {.maxSessions = 2,
+         .folder = folder_ / "one-offs",
+         .poll = std::chrono::milliseconds(5),
+         .ended =
+             [this](const store::AppName& app, const OneOffEnd& end) {
+               const std::lock_guard lock(mutex_);
+               ends_.push_back({app.str() + "/" + end.name, end.exitCode, end.reason});
+               changed_.notify_all();
+             }},
+        {}, runtime_, log_, [](const store::Layer&) { return std::filesystem::path("/"); }, clock_);
+  }
+  std::string container(std::size_t number) const { return runtime_.starts().at(number).id; }
+  OneOffEnd awaitEnd() {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, std::chrono::seconds(20), [&] { return !ends_.empty(); })) return {};
+    const OneOffEnd end = ends_.front();
+    ends_.erase(ends_.begin());
+    return end;
+  }
+  std::filesystem::path stateFolder() const { return folder_ / "one-offs" / "detached"; }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<OneOffEnd> ends_;
+};
+
+TEST_F(DetachedTest, WritesToTheLogAndCanBeStopped) {
+  const auto oneOffs = make();
   EXPECT_EQ(oneOffs->runDetached(wanted({"work"})), "run.1");
   EXPECT_EQ(oneOffs->runDetached(wanted({"work"})), "run.2");
   ASSERT_EQ(oneOffs->processes(app_).size(), 2u);
   EXPECT_EQ(oneOffs->processes(app_)[0].command, "work");
+  EXPECT_EQ(oneOffs->processes(app_)[0].container, container(0));
   try {
     oneOffs->runDetached(wanted({"work"}));
     ADD_FAILURE();
@@ -191,21 +213,128 @@ TEST_F(LocalOneOffsTest, ADetachedOneWritesToTheLogAndCanBeStopped) {
     EXPECT_EQ(error.code(), base::Errc::overloaded);
     EXPECT_THAT(error.what(), HasSubstr("run_max_sessions"));
   }
+  runtime_.appendLog(container(0), "stdout", "two");
+  runtime_.appendLog(container(0), "stderr", "lines");
   EXPECT_THROW(oneOffs->stop(app_, "run.3"), base::Error);
   oneOffs->stop(app_, "run.1");
-  oneOffs.reset();
+  const OneOffEnd end = awaitEnd();
+  EXPECT_EQ(end.name, "hello/run.1");
+  EXPECT_EQ(end.reason, "was stopped");
   EXPECT_THAT(logged("run.1"), ElementsAre("two", "lines"));
   EXPECT_THAT(logged("run"), Contains("run.1 was stopped"));
+  EXPECT_THAT(runtime_.removed(), Contains(container(0)));
+}
+
+TEST_F(DetachedTest, ItsExitIsTold) {
+  const auto oneOffs = make();
+  oneOffs->runDetached(wanted({"work"}));
+  runtime_.finish(container(0), {.code = 3, .signal = 0});
+  const OneOffEnd end = awaitEnd();
+  EXPECT_EQ(end.exitCode, 3);
+  EXPECT_EQ(end.reason, "exited with status 3");
+}
+
+TEST_F(DetachedTest, HasTheSizeThatItAsksFor) {
+  OneOff sized = wanted({"work"});
+  sized.memoryBytes = 1u << 30;
+  sized.cpus = 0.5;
+  const auto oneOffs = make();
+  oneOffs->runDetached(sized);
+  oneOffs->runDetached(wanted({"work"}));
+  EXPECT_EQ(runtime_.starts().at(0).limits.memoryBytes, 1u << 30);
+  EXPECT_EQ(runtime_.starts().at(0).limits.cpus, 0.5);
+  EXPECT_EQ(runtime_.starts().at(1).limits.memoryBytes, 512u << 20);
+}
+
+TEST_F(DetachedTest, OutlivesTheDaemonAndIsTheNextOnes) {
+  make()->runDetached(wanted({"work"}));
+  EXPECT_TRUE(runtime_.signals().empty()) << "a daemon that ends leaves it";
+  const auto later = make();
+  ASSERT_EQ(later->processes(app_).size(), 1u);
+  const ProcessStatus status = later->processes(app_)[0];
+  EXPECT_EQ(status.name, "run.1");
+  EXPECT_EQ(status.command, "work");
+  EXPECT_EQ(status.release.number, 3);
+  EXPECT_EQ(status.since, clock_.now());
+  EXPECT_TRUE(runtime_.removed().empty());
+  EXPECT_EQ(later->runDetached(wanted({"more"})), "run.2") << "its name is taken";
+  runtime_.finish(container(0), {.code = 7, .signal = 0});
+  EXPECT_EQ(awaitEnd().exitCode, 7);
+}
+
+TEST_F(DetachedTest, AnEndBetweenTwoDaemonsIsToldByTheNext) {
+  make()->runDetached(wanted({"work"}));
+  runtime_.finish(container(0), {.code = 0, .signal = 0});
+  const auto later = make();
+  EXPECT_EQ(awaitEnd().reason, "exited with status 0");
+  EXPECT_THAT(logged("run"), Contains("run.1 exited with status 0"));
+}
+
+TEST_F(DetachedTest, ItsTimeGoesOnWhileNoDaemonRuns) {
+  make()->runDetached(wanted({"work"}));  // for 60 s
+  clock_.advance(std::chrono::seconds(59));
+  {
+    const auto second = make();
+    EXPECT_EQ(second->processes(app_).size(), 1u);
+    EXPECT_TRUE(runtime_.signals().empty());
+  }
+  clock_.advance(std::chrono::seconds(2));
+  const auto third = make();
+  const OneOffEnd end = awaitEnd();
+  EXPECT_EQ(end.exitCode, 124);
+  EXPECT_THAT(end.reason, HasSubstr("was ended after 60 s"));
+}
+
+TEST_F(DetachedTest, ARebootEndsItWithTheMachine) {
+  make()->runDetached(wanted({"work"}));
+  const std::filesystem::path file = stateFolder() / (container(0) + ".json");
+  auto json = base::parseJsonObject(base::readFile(file), "state");
+  json->set("boot", "another");
+  base::writeFileAtomically(file, base::toJson(json));
+  runtime_.finish(container(0), {.code = 137, .signal = 0});
+  const auto later = make();
+  EXPECT_EQ(awaitEnd().reason, "ended with the machine");
+  EXPECT_THAT(logged("run"), Contains("run.1 ended with the machine"));
+}
+
+TEST_F(DetachedTest, OneThatAKillLeftHalfMadeIsToldAndDamagedFilesGo) {
+  make()->runDetached(wanted({"work"}));
+  runtime_.remove(container(0));  // as if the kill had come before its container
+  base::writeFileAtomically(stateFolder() / "broken.json", "{");
+  base::writeFileAtomically(folder_ / "one-offs" / "exec-1", "an input that a kill left");
+  const auto later = make();
+  EXPECT_EQ(awaitEnd().reason, "was lost when the server was killed");
+  EXPECT_FALSE(std::filesystem::exists(stateFolder() / "broken.json"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "one-offs" / "exec-1"));
+}
+
+TEST_F(DetachedTest, OneThatCannotStartLeavesNothing) {
+  const auto oneOffs = make();
+  runtime_.failNext(base::Error(base::Errc::unavailable, "no room"));
+  EXPECT_THROW(oneOffs->runDetached(wanted({"work"})), base::Error);
+  EXPECT_TRUE(oneOffs->processes(app_).empty());
+  EXPECT_TRUE(std::filesystem::is_empty(stateFolder()));
+  EXPECT_THAT(logged("run"), Contains("run.1 failed: no room"));
+}
+
+TEST_F(DetachedTest, AShutdownThatLeavesNothingWaitsForThem) {
+  const auto oneOffs = make();
+  oneOffs->runDetached(wanted({"work"}));
+  oneOffs->runDetached(wanted({"work"}));
+  oneOffs->stopAll();
+  EXPECT_TRUE(oneOffs->processes(app_).empty());
+  EXPECT_TRUE(runtime_.list().empty());
+  EXPECT_TRUE(std::filesystem::is_empty(stateFolder()));
+  EXPECT_THROW(oneOffs->runDetached(wanted({"work"})), base::Error) << "none begins any more";
 }
 
 TEST_F(LocalOneOffsTest, HasTheNumberThatWasPromisedIfItIsFree) {
-  std::atomic<int> runs = 0;
   std::string second;
   const auto oneOffs = make();
   OneOff promised = wanted({"work"});
   promised.number = 4321;
   runtime_.onRun([&](const sandbox::ContainerSpec&, base::ByteSink&, const sandbox::RunOptions&) {
-    if (++runs == 1) second = oneOffs->runDetached(promised);
+    second = oneOffs->runDetached(promised);
     return sandbox::RunResult{};
   });
   Client client(std::nullopt);

@@ -126,19 +126,16 @@ TEST_F(ExecTest, HasATerminalOfThisMachine) {
   ASSERT_EQ(::unlockpt(master.get()), 0);
   const base::Fd slave = base::openFile(::ptsname(master.get()), O_RDWR | O_NOCTTY);
   ExecSpec spec;
-  spec.argv = {"/bin/sh",
-               "-c",
-               "exec setsid -c \"$@\" <&3 >&3 2>&3 3>&-",
-               "sh",
-               "/bin/sh",
-               "-c",
+  // Not the leader of its group, so that busybox's setsid becomes the shell.
+  spec.argv = {"/bin/sh", "-c", "(exec setsid -c sh -c \"$1\") <&3 >&3 2>&3 3>&-; exit $?", "sh",
                "test -t 0 && test -t 2 && echo yes $TERM; trap 'echo interrupted; exit 4' INT; "
                "echo waiting; while :; do sleep 0.1; done"};
   spec.environment = {{"TERM", "vt100"}};
   spec.terminal = &slave;
   StringSink none;
-  auto result =
-      std::async(std::launch::async, [&] { return runtime_->exec(id_, spec, none, {.onRefusedHost = {}}); });
+  auto result = std::async(std::launch::async, [&] {
+    return runtime_->exec(id_, spec, none, {.timeout = seconds(60), .onRefusedHost = {}});
+  });
   std::string screen;
   while (screen.find("waiting") == std::string::npos) {
     char buffer[256];
@@ -193,6 +190,13 @@ TEST_F(ExecTest, EndsWithItsContainerAndSaysSo) {
     EXPECT_EQ(error.code(), base::Errc::notFound);
   }
   EXPECT_THROW(runtime_->exec("nobody", command("true"), none, {}), base::Error);
+}
+
+TEST_F(ExecTest, AStopOfItsContainerReachesItToo) {
+  TellingSink sink([&] { runtime_->signal(id_, SIGTERM); });
+  const RunResult result = runtime_->exec(id_, command("echo ready; exec sleep 1001"), sink, {});
+  EXPECT_EQ(result.status.code, 128 + SIGTERM);
+  EXPECT_TRUE(result.containerEnded);
 }
 
 TEST_F(ExecTest, ItsOwnDeathIsNotTheContainers) {
