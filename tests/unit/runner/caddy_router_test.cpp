@@ -465,6 +465,7 @@ TEST_F(CaddyRouterTest, OwnCertificatesComeFirst) {
             "one one.apps.localhost https2 200");
   EXPECT_EQ(overTls("www.example.com", router_->httpsAddress(), mine), "");
   EXPECT_EQ(overTls("www.example.com", router_->httpsAddress()), "one www.example.com https2 200");
+  router_->stop();
   router_.reset();
   config_.appsTls->key = folder_ / "nowhere.pem";
   EXPECT_THROW(makeCaddyRouter(config_), base::Error);
