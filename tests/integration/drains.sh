@@ -83,7 +83,7 @@ note "each gets the lines"
 sleep 0.5
 fairlead run --detached -a hello echo 'a line for all' >/dev/null
 for kind in tcp tls http; do
-  wait_until 20 "the line at $kind" grep -q 'a line for all' "$receivers/$kind"
+  wait_until 20 "the line at $kind" grep -qE 'app run[.]1 - (- )?a line for all' "$receivers/$kind"
 done
 token=$(fairlead drains -a hello --json | jq -r '.[0].token')
 grep -aqE "^[0-9]+ <190>1 [0-9T:.+-]+ $token app run.1 - - a line for all\$" "$receivers/tcp" || fail "no RFC 5424 frame: $(cat "$receivers/tcp")"
