@@ -79,7 +79,7 @@ wait "$client" || status=$?
 ((status == 143 || status == 137)) || fail "it should have ended by the process's SIGTERM or with its container: $status"
 assert_contains "$(cat "$work/tmp/said")" "was ended with web.1" "what is said"
 
-assert_eq "$(page hello)" "one" "the app serves"
+assert_contains "$(page hello)" "page=one" "the app serves"
 log=$(fairlead logs -a hello -n 500)
 assert_contains "$log" "ps:exec in web.1 started by admin: sleep 1000" "the log"
 assert_contains "$log" "ps:exec in web.1 exited with status 3" "the log"
