@@ -53,8 +53,8 @@ inside() { fairlead ps:exec web.1 -a hello sh -c 'cat /proc/[0-9]*/cmdline' | tr
 note "it is ended with its client, and with what it started"
 ssh -F "$HOME/.ssh/config" -p "$ssh_port" git@localhost ps:exec web.1 -a hello sh -c "'sleep 4001 & setsid sleep 4002 & sleep 4003'" </dev/null &
 client=$!
-there() { [[ $(inside) == *"sleep 4003"* ]]; }
-wait_until 20 "it runs" there
+runs() { [[ $(inside) == *"$1"* ]]; }
+wait_until 20 "it runs" runs "sleep 4003"
 kill "$client"
 gone() { [[ $(inside) != *"sleep 400"* ]]; }
 wait_until 20 "it is gone" gone
@@ -72,7 +72,7 @@ fairlead run:stop run.1 -a hello >/dev/null
 note "a process that is replaced ends what is in it"
 fairlead ps:exec web.1 -a hello sleep 1000 >"$work/tmp/said" 2>&1 &
 client=$!
-wait_until 20 "it runs" eval '[[ $(inside) == *"sleep 1000"* ]]'
+wait_until 20 "it runs" runs "sleep 1000"
 fairlead ps:restart -a hello >/dev/null
 status=0
 wait "$client" || status=$?
@@ -87,7 +87,7 @@ assert_contains "$log" "ps:exec in web.1 exited with status 3" "the log"
 note "one that a killed server left is ended by the next"
 fairlead ps:exec web.1 -a hello sleep 4005 >/dev/null 2>&1 &
 client=$!
-wait_until 20 "it runs" eval '[[ $(inside) == *"sleep 4005"* ]]'
+wait_until 20 "it runs" runs "sleep 4005"
 kill9_server
 wait "$client" 2>/dev/null || true
 start_server
