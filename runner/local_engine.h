@@ -31,7 +31,7 @@ struct LocalEngineConfig {
   std::chrono::milliseconds workerCheck{
       1000};                            ///< a process without a port counts as up when it runs that long
   std::chrono::milliseconds poll{250};  ///< how often the supervisor looks at the processes
-  std::chrono::milliseconds sampleEvery{5000};  ///< how often their use of memory and processors is read
+  std::chrono::milliseconds sampleEvery{10'000};  ///< how often their use of memory and processors is read
   std::string node;                             ///< this machine's name
   std::uint16_t port = 5000;                    ///< PORT of every web process: each has an address of its own
   std::filesystem::path caBundle;               ///< mounted over the image's; empty: none

@@ -5,6 +5,8 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -90,9 +92,17 @@ class OciRuntime : public ContainerRuntime {
  private:
   ExitStatus exitOf(const std::string& id, const ProcessRef& monitor) const;
 
+  /// Of a container that was seen running: whether it still does costs one call then, and no file is read.
+  struct Watched {
+    RunningContainer container;
+    base::Fd init;
+  };
+
   const base::Clock& clock_;
   const std::string version_;
   ContainerHost host_;
+  std::mutex watchedMutex_;
+  std::map<std::string, Watched> watched_;  // guarded by watchedMutex_
 };
 
 RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) {
@@ -150,12 +160,24 @@ ExitStatus OciRuntime::exitOf(const std::string& id, const ProcessRef& monitor) 
 
 std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
   checkId(id);
+  {
+    const std::lock_guard lock(watchedMutex_);
+    const auto found = watched_.find(id);
+    if (found != watched_.end() && !waitForEnd(found->second.init, 0))
+      return ContainerStatus{.running = true, .exit = {}, .container = found->second.container};
+    if (found != watched_.end()) watched_.erase(found);
+  }
   if (!host_.exists(id)) return std::nullopt;
   ContainerStatus status;
   status.container.id = id;
   const auto state = ContainerState::load(host_.filesOf(id).state());
   if (state) status.container = {id, state->address, state->init.pid, state->startedAt};
-  status.running = state && state->init.alive();
+  base::Fd init = state ? state->init.open() : base::Fd();
+  status.running = init.valid() && !waitForEnd(init, 0);
+  if (status.running) {
+    const std::lock_guard lock(watchedMutex_);
+    watched_.insert_or_assign(id, Watched{status.container, std::move(init)});
+  }
   if (!status.running) status.exit = exitOf(id, state ? state->monitor : ProcessRef{});
   return status;
 }
@@ -191,6 +213,10 @@ bool OciRuntime::waitForExit(const std::string& id, std::chrono::milliseconds ti
 
 void OciRuntime::remove(const std::string& id) {
   checkId(id);
+  {
+    const std::lock_guard lock(watchedMutex_);
+    watched_.erase(id);
+  }
   host_.remove(id);
 }
 
