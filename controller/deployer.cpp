@@ -366,7 +366,9 @@ gitd::PushOutcome Deployer::launch(BuildRun& run, const store::Release& release,
     const bool said = released.failed->process.starts_with(std::string(kReleaseType) + ".");  // as it ran
     for (const std::string& line : said ? std::vector<std::string>() : released.failed->lastLines)
       run.log().detail(line);
-    run.log().error("The release before serves on; see: fairlead logs -a " + app.name.str());
+    const bool first = !parts_.store.currentRelease(app.id).slug;
+    run.log().error(std::string(first ? "Nothing was deployed before" : "The release before serves on") +
+                    "; see: fairlead logs -a " + app.name.str());
     return {false, "release " + release.version.str() + " failed: " + released.failed->process + " " +
                        released.failed->reason};
   }

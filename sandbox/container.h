@@ -118,6 +118,7 @@ struct ContainerStatus {
   bool running = false;
   base::ExitStatus exit;  ///< when it has ended, as in RunResult; 137 when nobody saw it (a reboot)
   RunningContainer container;
+  bool unattended = false;  ///< it runs, but what takes its output and would tell its exit code was killed
 };
 
 /// A container, and the names by which the others of its group know it.

@@ -96,6 +96,7 @@ class OciRuntime : public ContainerRuntime {
   struct Watched {
     RunningContainer container;
     base::Fd init;
+    base::Fd monitor;
   };
 
   const base::Clock& clock_;
@@ -163,8 +164,13 @@ std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
   {
     const std::lock_guard lock(watchedMutex_);
     const auto found = watched_.find(id);
+    // In this order: the monitor ends behind the init, as a rule.
+    const bool lacksMonitor = found != watched_.end() && waitForEnd(found->second.monitor, 0);
     if (found != watched_.end() && !waitForEnd(found->second.init, 0))
-      return ContainerStatus{.running = true, .exit = {}, .container = found->second.container};
+      return ContainerStatus{.running = true,
+                             .exit = {},
+                             .container = found->second.container,
+                             .unattended = lacksMonitor};
     if (found != watched_.end()) watched_.erase(found);
   }
   if (!host_.exists(id)) return std::nullopt;
@@ -172,12 +178,15 @@ std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
   status.container.id = id;
   const auto state = ContainerState::load(host_.filesOf(id).state());
   if (state) status.container = {id, state->address, state->init.pid, state->startedAt};
+  base::Fd monitor = state ? state->monitor.open() : base::Fd();
+  status.unattended = waitForEnd(monitor, 0);
   base::Fd init = state ? state->init.open() : base::Fd();
   status.running = init.valid() && !waitForEnd(init, 0);
   if (status.running) {
     const std::lock_guard lock(watchedMutex_);
-    watched_.insert_or_assign(id, Watched{status.container, std::move(init)});
+    watched_.insert_or_assign(id, Watched{status.container, std::move(init), std::move(monitor)});
   }
+  status.unattended = status.unattended && status.running;
   if (!status.running) status.exit = exitOf(id, state ? state->monitor : ProcessRef{});
   return status;
 }

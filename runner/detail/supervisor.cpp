@@ -80,7 +80,10 @@ void Supervisor::watch(const Process& process) {
   const Health health = healthOf(process);
   if (process.phase == Phase::up) {
     // Once it is decided no late good answer undoes it.
-    if (!process.endReason.empty() || !health.unwell.empty()) replaceUnwell(process, health.unwell);
+    if (!process.endReason.empty() || !health.unwell.empty())
+      replace(process, "its " + health.unwell);
+    else if (status->unattended)
+      replace(process, "conmon, which keeps its log, was killed");
     return;
   }
   if (!health.startProblem.empty()) return crash(process, health.startProblem);
@@ -97,18 +100,18 @@ void Supervisor::watch(const Process& process) {
 }
 
 /// No requests, SIGTERM, SIGKILL after the grace; its end is then seen as any other.
-void Supervisor::replaceUnwell(const Process& process, const std::string& why) {
+void Supervisor::replace(const Process& process, const std::string& why) {
   const auto now = steady_clock::now();
   if (process.endReason.empty()) {
     const auto updated = parts_.table.update(process.key, [&](Process& current) {
       if (current.phase != Phase::up) return;  // a deploy retired it meanwhile
-      current.endReason = "was replaced: its " + why;
+      current.endReason = "was replaced: " + why;
       current.serving = false;
       current.killAt = now + parts_.config.stopGrace;
     });
     if (!updated || updated->phase != Phase::up) return;
     publish(process);
-    parts_.log.append(process.app, "runner", process.name() + " is replaced: its " + why);
+    parts_.log.append(process.app, "runner", process.name() + " is replaced: " + why);
     parts_.runtime.signal(process.container, SIGTERM);
   } else if (now >= process.killAt) {
     parts_.runtime.signal(process.container, SIGKILL);

@@ -23,7 +23,7 @@ class Supervisor {
   void run(const std::stop_token& stop);
   void step(const Process& process);
   void watch(const Process& process);
-  void replaceUnwell(const Process& process, const std::string& why);
+  void replace(const Process& process, const std::string& why);
   /// What the process's change means for the router and for its app's processes.
   void publish(const Process& process);
   void becomeUp(const Process& process);

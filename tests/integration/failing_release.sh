@@ -8,12 +8,20 @@ deploy_web_app hello one
 before=$(page hello)
 good=$(git -C "$work/hello" rev-parse HEAD)
 
+note "a first release that does not come up"
+new_app other
+printf 'web: echo no luck at first; exit 7\n' >"$work/other/Procfile"
+commit other "Broken from the start"
+if try_push other HEAD:main; then fail "the push of a release that does not start succeeded"; fi
+assert_contains "$transcript" "Nothing was deployed before; see: fairlead logs -a other" "transcript"
+assert_eq "$(deployed_commit other)" none "deployed commit"
+
 note "a process that exits at once"
 # shellcheck disable=SC2016 # for the app's shell
 printf 'web: echo no luck on port $PORT; exit 7\n' >"$work/hello/Procfile"
 commit hello "Broken"
 if try_push hello HEAD:main; then fail "the push of a release that does not start succeeded"; fi
-assert_order "$transcript" "Launching..." " !     Release v3 failed: web.1 exited with status 7" "no luck on port" "[remote rejected]"
+assert_order "$transcript" "Launching..." " !     Release v3 failed: web.1 exited with status 7" "no luck on port" "The release before serves on" "[remote rejected]"
 assert_eq "$(page hello)" "$before" "page"
 assert_eq "$(deployed_commit hello)" "$good" "deployed commit"
 assert_eq "$(current_version hello)" 2 "version"

@@ -57,6 +57,11 @@ void ScriptedRuntime::setAddress(std::string address) {
   address_ = std::move(address);
 }
 
+void ScriptedRuntime::loseMonitor(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  started_.at(id).status.unattended = true;
+}
+
 void ScriptedRuntime::finish(const std::string& id, base::ExitStatus exit) {
   const std::lock_guard lock(mutex_);
   ContainerStatus& status = started_.at(id).status;

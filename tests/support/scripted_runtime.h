@@ -43,6 +43,8 @@ class ScriptedRuntime : public sandbox::ContainerRuntime {
   /// Address that started containers report (default 127.0.0.1).
   void setAddress(std::string address);
 
+  /// A started container runs on without what takes its output.
+  void loseMonitor(const std::string& id);
   /// Ends a started container.
   void finish(const std::string& id, base::ExitStatus exit);
   /// Appends one CRI line to its log file.

@@ -594,6 +594,15 @@ TEST_F(LocalEngineTest, ProcessThatIsNotWellIsReplaced) {
               HasSubstr("was replaced: its liveness check failed: GET /health did not answer in HTTP"));
 }
 
+TEST_F(LocalEngineTest, ProcessThatHasLostItsLogIsReplaced) {
+  mustDeploy(2, {{"web", 1}});
+  runtime_.loseMonitor(runtime_.idOf("web.1"));
+  EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(0).restarts == 1; }));
+  EXPECT_TRUE(settlesAt({"web.1"}, 2));
+  EXPECT_EQ(engine_->processes(app_).at(0).lastExit,
+            "was replaced: conmon, which keeps its log, was killed");
+}
+
 TEST_F(LocalEngineTest, ChecksOfRunningProcessesCountAtOnce) {
   runtime_.behave("web", {.answer = kGood});
   mustDeploy(2, {{"web", 1}});

@@ -194,7 +194,9 @@ TEST_F(StartTest, SurvivesTheDeathOfItsMonitor) {
   runtime_->start(spec, log());
   const auto folder = config().folder / "containers" / spec.id;
   ASSERT_EQ(::kill(std::stoi(base::readFile(folder / "conmon.pid")), SIGKILL), 0);
+  EXPECT_TRUE(eventually([&] { return runtime_->status(spec.id)->unattended; }));
   EXPECT_TRUE(runtime_->status(spec.id)->running);
+  EXPECT_TRUE(anotherRuntime()->status(spec.id)->unattended);
   runtime_->signal(spec.id, SIGKILL);
   EXPECT_TRUE(runtime_->waitForExit(spec.id, seconds(10)));
   const auto status = runtime_->status(spec.id);
