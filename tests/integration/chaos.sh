@@ -39,6 +39,8 @@ restart_patiently() {
   ((restarts < 2)) || fairlead ps:restart -a hello >/dev/null
 }
 
+is_replaced() { [[ -n $(container_of "$1") && $(container_of "$1") != "$victim" ]]; }
+
 kill_something() {
   local name
   name=$(random_process)
@@ -47,10 +49,16 @@ kill_something() {
       kill9_server
       start_server
       ;;
-    router) kill -KILL "$(cat "$data/run/router/caddy.pid")" ;;
-    monitor) kill -KILL "$(monitor_of "$name")" ;;
-    process) pkill -KILL -P "$(init_of "$name")" ;;
-    container) kill -KILL "$(init_of "$name")" ;;
+    # What it means may just have ended by itself: then that was the blow.
+    router) kill -KILL "$(cat "$data/run/router/caddy.pid")" || true ;;
+    # The process that it belonged to is replaced.
+    monitor)
+      victim=$(container_of "$name")
+      kill -KILL "$(monitor_of "$name")" || true
+      wait_until 10 "another $name" is_replaced "$name"
+      ;;
+    process) pkill -KILL -P "$(init_of "$name")" || true ;;
+    container) kill -KILL "$(init_of "$name")" || true ;;
   esac
 }
 

@@ -6,7 +6,7 @@
 
 # On which process does a request run this?
 run_on() { curl -sS -H "Host: hello.localhost" "http://$1/run?$2" >/dev/null; }
-address_of() { fairlead ps -a hello --json | jq -r ".[] | select(.name == \"$1\") | .address"; }
+address_of() { fairlead ps -a hello --json | jq -r ".[] | select(.name == \"$1\" and .state == \"up\") | .address"; }
 ready_of() { fairlead ps -a hello --json | jq -r ".[] | select(.name == \"$1\" and .state == \"up\") | .ready"; }
 restarts_of() { fairlead ps -a hello --json | jq -r ".[] | select(.name == \"$1\" and .state == \"up\") | .restarts"; }
 is_ready() { [[ $(ready_of "$1") == "$2" ]]; }
