@@ -26,6 +26,8 @@ AppLimits limits(LimitValues maxima) {
   LimitValues defaults;
   for (const AppLimit& each : kAppLimits)
     defaults[std::string(each.name)] = each.unit == AppLimit::Unit::bytes ? 4ull << 30 : 100;
+  for (const AppLimit& each : kProcessLimits)
+    defaults[std::string(each.name)] = each.unit == AppLimit::Unit::bytes ? 1ull << 30 : 100;
   defaults["build_cpus"] = 0;
   return {defaults, std::move(maxima)};
 }
@@ -54,9 +56,11 @@ TEST(AppLimits, RefuseWhatIsNoValue) {
 TEST(AppLimits, TheOperatorsMaximumRules) {
   const AppLimits book = limits({{"build_memory_bytes", 8ull << 30}});
   const AppLimit& memory = appLimit("build_memory_bytes");
-  EXPECT_EQ(book.effective(memory, {}), 4ull << 30);
-  EXPECT_EQ(book.effective(memory, {{"build_memory_bytes", "6G"}}), 6ull << 30);
-  EXPECT_EQ(book.effective(memory, {{"build_memory_bytes", "60G"}}), 8ull << 30);  // lowered since it was set
+  using Settings = std::map<std::string, std::string>;
+  EXPECT_EQ(book.effective(memory, Settings()), 4ull << 30);
+  EXPECT_EQ(book.effective(memory, Settings{{"build_memory_bytes", "6G"}}), 6ull << 30);
+  // Lowered since it was set.
+  EXPECT_EQ(book.effective(memory, Settings{{"build_memory_bytes", "60G"}}), 8ull << 30);
   EXPECT_EQ(book.accept(memory, "8192M"), "8G");
   EXPECT_THAT(refusal([&] { book.accept(memory, "9G"); }), HasSubstr("app_limits_max"));
   // Not named there: the server's value is the most.
