@@ -3,6 +3,10 @@
 namespace api {
 namespace {
 
+Shape number() {
+  return {.kind = Shape::Kind::number, .members = {}};
+}
+
 Shape idAndName() {
   return object({required("id", text()), required("name", text())});
 }
@@ -135,12 +139,20 @@ Shape dynoShape() {
                                {"state", text()},
                                {"command", text()},
                                {"restarts", whole()},
+                               {"node", text()},
+                               {"ready", flag()},
+                               {"usage", always(object({{"memory_bytes", whole()}, {"cpus", number()}}))},
+                               {"limits", always(object({{"memory_bytes", whole()},
+                                                         {"cpus", orNull(number())},
+                                                         {"pids", whole()},
+                                                         {"disk_bytes", orNull(whole())}}))},
                                {"release", object({required("version", whole())})},
                                {"app", idAndName()},
                                {"attach_url", orNull(text())},
                                {"created_at", text()},
                                {"updated_at", text()}}));
   shape.members.push_back({"last_exit", text()});
+  shape.members.push_back({"address", text()});
   return titled("Dyno", shape);
 }
 

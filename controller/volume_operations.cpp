@@ -112,7 +112,7 @@ void checkVolume(const Volume& volume, const std::vector<Volume>& others) {
                                            "\" is no name of a volume: at most 30 small letters, digits and -");
   const std::string& target = volume.target;
   const bool isPlain =
-      target.size() > 1 && target.size() <= 255 && target.front() == '/' && target.back() != '/' &&
+      target.size() > 1 && target.size() <= 255 && target.front() == '/' && target.back() != '/' && target.find("//") == std::string::npos &&
       fs::path(target).lexically_normal() == fs::path(target) &&
       std::none_of(target.begin(), target.end(),
                    [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == ':' || c == 0x7F; });

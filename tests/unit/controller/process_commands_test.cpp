@@ -47,7 +47,7 @@ TEST_F(ProcessCommandsTest, WrongSizesChangeNothing) {
   EXPECT_THAT(run({"ps:type", "web=big", "-a", "hello"}).err, HasSubstr("\"big\" is no size of processes: write 512M"));
   EXPECT_THAT(run({"ps:type", "web=512M,", "-a", "hello"}).err, HasSubstr("is no size"));
   EXPECT_THAT(run({"ps:type", "web=512M,1G", "-a", "hello"}).err, HasSubstr("says one limit twice"));
-  EXPECT_THAT(run({"ps:type", "web=xcpu", "-a", "hello"}).err, HasSubstr("process_memory_bytes"));
+  EXPECT_THAT(run({"ps:type", "web=xcpu", "-a", "hello"}).err, HasSubstr("is no size"));
   EXPECT_THAT(run({"ps:type", "web", "-a", "hello"}).err, HasSubstr("TYPE=SIZE"));
   EXPECT_THAT(run({"ps:type", "wbe=1G", "-a", "hello"}).err, HasSubstr("this app has web, worker"));
   EXPECT_THAT(run({"limits:set", "process_memory_bytes=1G", "-a", "hello"}).err, HasSubstr("fairlead ps:type"));
