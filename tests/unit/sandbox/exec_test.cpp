@@ -195,7 +195,8 @@ TEST_F(ExecTest, EndsWithItsContainerAndSaysSo) {
 TEST_F(ExecTest, AStopOfItsContainerReachesItToo) {
   TellingSink sink([&] { runtime_->signal(id_, SIGTERM); });
   const RunResult result = runtime_->exec(id_, command("echo ready; exec sleep 1001"), sink, {});
-  EXPECT_EQ(result.status.code, 128 + SIGTERM);
+  // When the container's first process is the faster one, the kernel ends the rest with it.
+  EXPECT_THAT(result.status.code, ::testing::AnyOf(128 + SIGTERM, 128 + SIGKILL));
   EXPECT_TRUE(result.containerEnded);
 }
 
