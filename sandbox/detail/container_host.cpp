@@ -52,15 +52,14 @@ CniNetworkConfig networkConfig(const OciRuntimeConfig& config, const fs::path& p
                     .hostServices = parseHostServices(config.hostServices)}};
 }
 
-// The pid in a file that conmon wrote, if that process belongs to this container still.
-ProcessRef monitorOf(const ContainerFiles& files) {
+// The pid in a file that conmon wrote, if that process is the one that wrote it still.
+ProcessRef monitorOf(const fs::path& pidFile) {
   std::error_code ignored;
-  if (!fs::exists(files.monitorPidFile(), ignored)) return {};
+  if (!fs::exists(pidFile, ignored)) return {};
   std::uint64_t pid = 0;
-  if (!base::parseNumber(base::trim(base::readFile(files.monitorPidFile())), pid)) return {};
+  if (!base::parseNumber(base::trim(base::readFile(pidFile)), pid)) return {};
   const ProcessRef process = ProcessRef::of(static_cast<pid_t>(pid));
-  return commandLineOf(process).find(files.monitorPidFile().string()) == std::string::npos ? ProcessRef{}
-                                                                                           : process;
+  return commandLineOf(process).find(pidFile.string()) == std::string::npos ? ProcessRef{} : process;
 }
 
 /// Such a file's device is the overlay's, wherever its content is.
@@ -89,12 +88,22 @@ ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms pro
   endLeftExecs();
 }
 
-/// Those of a daemon that was killed: nobody reads what they say any more.
+/// Those of a daemon that was killed: nobody reads what they say any more. What cannot be removed is left to
+/// the next start.
 void ContainerHost::endLeftExecs() {
   for (const auto& entry : fs::directory_iterator(execsFolder())) {
-    const std::string name = entry.path().filename().string();
-    signalExec(name, cgroups_.processes(cgroupsPath(containerOfExec(name))), SIGKILL);
-    base::removeTree(entry.path());
+    const fs::path folder = entry.path();
+    try {
+      const std::string name = folder.filename().string();
+      const base::Fd monitor = monitorOf(ExecFiles{folder}.monitorPidFile()).open();
+      signalExec(name, cgroups_.processes(cgroupsPath(containerOfExec(name))), SIGKILL);
+      // It writes the exit code down before it goes.
+      if (!waitForEnd(monitor, kMonitorWaitMs)) signalProcess(monitor, SIGKILL);
+      base::removeTree(folder);
+    } catch (const std::exception& failure) {  // no reason not to start
+      base::Log("sandbox").warn("what a command in a container left is not removed",
+                                {{"folder", folder.filename().string()}, {"reason", failure.what()}});
+    }
   }
 }
 
@@ -259,7 +268,7 @@ std::uint64_t ContainerHost::writtenBytes(const std::string& id) const {
 void ContainerHost::killAll(const std::string& id) {
   const ContainerFiles files = filesOf(id);
   const auto state = ContainerState::load(files.state());
-  const base::Fd monitor = (state ? state->monitor : monitorOf(files)).open();
+  const base::Fd monitor = (state ? state->monitor : monitorOf(files.monitorPidFile())).open();
   const base::Fd init = state ? state->init.open() : base::Fd();
   signalProcess(monitor, SIGCONT);
   signalProcess(init, SIGKILL);  // the kernel ends the whole pid namespace with it
