@@ -67,6 +67,7 @@ class NewProcesses {
                         parts_.table.desired(deployment.app));  // from its first deploy on it has a route
     parts_.publisher.publish();
     parts_.table.setApp(deployment.app, std::make_shared<const Deployment>(deployment));
+    parts_.health.lookAgain();  // what is asked of those that are up
     committed_ = true;
   }
 

@@ -127,6 +127,7 @@ void Supervisor::becomeUp(const Process& process) {
   });
   if (!now || now->phase != Phase::up) return;
   publish(*now);
+  parts_.health.lookAgain();
   parts_.state.save(*now);
   parts_.log.append(now->app, "runner", now->name() + " is up again");
 }
