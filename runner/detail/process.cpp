@@ -177,6 +177,7 @@ StateFolder::StateFolder(fs::path folder) : folder_(std::move(folder)) {
 }
 
 void StateFolder::keepApp(const store::AppName& app) {
+  const std::lock_guard lock(mutex_);
   const fs::path file = folder_ / app.str() / "app.json";
   if (fs::exists(file)) return;
   auto json = base::makeJsonObject();
@@ -186,6 +187,7 @@ void StateFolder::keepApp(const store::AppName& app) {
 }
 
 void StateFolder::removeApp(const store::AppName& app) {
+  const std::lock_guard lock(mutex_);
   std::error_code none;
   fs::remove(folder_ / app.str() / "app.json", none);
   fs::remove(folder_ / app.str(), none);  // stays while it holds processes
@@ -207,12 +209,14 @@ void StateFolder::save(const Process& process) {
   json->set("restarts", process.restarts);
   json->set("last_exit", process.lastExit);
   json->set("size", sizeJson(process.size));
+  const std::lock_guard lock(mutex_);
   fs::create_directories(folder_ / process.app.str());
   base::writeFileAtomically(folder_ / process.app.str() / fileName(process.container), base::toJson(json),
                             0600);
 }
 
 void StateFolder::remove(const store::AppName& app, const std::string& container) {
+  const std::lock_guard lock(mutex_);
   std::error_code none;
   fs::remove(folder_ / app.str() / fileName(container), none);
   if (!fs::exists(folder_ / app.str() / "app.json")) fs::remove(folder_ / app.str(), none);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -80,7 +81,7 @@ std::string_view phaseName(Phase phase) noexcept;
 std::string describeExit(const base::ExitStatus& exit);
 
 /// DIR/run/processes/APP/: app.json (the app has a route) and CONTAINER.json per process. Config values are
-/// not in them. Thread-safe for different apps.
+/// not in them. Thread-safe.
 class StateFolder {
  public:
   explicit StateFolder(std::filesystem::path folder);
@@ -93,6 +94,7 @@ class StateFolder {
 
  private:
   std::filesystem::path folder_;
+  std::mutex mutex_;  // held while files come and go: an app's folder goes with its last one
 };
 
 }  // namespace runner::detail

@@ -17,12 +17,13 @@ neighbours_serve() {
 # attack PROCFILE-LINE [SIZE...]: what the app's worker does from now on.
 attack() {
   fairlead ps:scale worker=0 -a harm >/dev/null
-  printf 'web: ./web\nworker: %s\n' "$1" >"$work/harm/Procfile"
+  # Up first, so that it is one that runs, and no release that fails.
+  printf 'web: ./web\nworker: sleep 3; %s\n' "$1" >"$work/harm/Procfile"
   commit harm "$1"
   try_push harm HEAD:main >"$work/push.out" || fail "$(tail -n 20 "$work/push.out")"
   fairlead ps:type "worker=default" -a harm >/dev/null
   [[ -z ${2:-} ]] || fairlead ps:type "worker=$2" -a harm >/dev/null
-  fairlead ps:scale worker=1 -a harm >/dev/null || true # it may be gone before it counts as up
+  fairlead ps:scale worker=1 -a harm >/dev/null
 }
 free_kib() { df --output=avail "$data" | tail -n 1; }
 

@@ -21,8 +21,8 @@ class FakeRouter : public runner::Router {
     std::function<void()> hook;
     {
       const std::lock_guard lock(mutex_);
-      if (failure_) throw base::Error(*std::exchange(failure_, std::nullopt));
       if (routes == current_) return;
+      if (failure_) throw base::Error(*std::exchange(failure_, std::nullopt));
       current_ = routes;
       history_.push_back(routes);
       hook = hook_;
@@ -35,7 +35,7 @@ class FakeRouter : public runner::Router {
     stopped_ = true;
   }
 
-  /// The next apply() throws this.
+  /// The next apply() that changes anything throws this.
   void failNext(base::Error error) {
     const std::lock_guard lock(mutex_);
     failure_ = std::move(error);
