@@ -53,7 +53,7 @@ kill_something() {
     router) kill -KILL "$(cat "$data/run/router/caddy.pid")" || true ;;
     # The process that it belonged to is replaced.
     monitor)
-      victim=$(container_of "$name")
+      victim=$(container_of "$name") || true # it may be between two containers
       kill -KILL "$(monitor_of "$name")" || true
       wait_until 10 "another $name" is_replaced "$name"
       ;;
