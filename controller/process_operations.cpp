@@ -78,27 +78,43 @@ Scaled scaleApp(const CommandParts& parts, const store::App& app, const ScaleWis
   return scaled;
 }
 
+runner::LaunchResult changeWithProcesses(const CommandParts& parts, const store::App& app,
+                                         const SettingChanges& changes) {
+  const auto before = parts.store.settings(app.id);
+  parts.store.changeSettings(app.id, changes);
+  if (!parts.store.currentRelease(app.id).slug) return runner::Launched{};
+  const auto undo = [&] {
+    SettingChanges back;
+    for (const auto& [name, value] : changes) {
+      const auto old = before.find(name);
+      back[name] = old == before.end() ? std::nullopt : std::optional(old->second);
+    }
+    parts.store.changeSettings(app.id, back);
+  };
+  try {
+    runner::LaunchResult result = parts.releases.reconcile(app);
+    if (std::holds_alternative<runner::LaunchFailed>(result)) undo();
+    return result;
+  } catch (const std::exception&) {  // passed on
+    undo();
+    throw;
+  }
+}
+
 runner::LaunchResult resizeApp(const CommandParts& parts, const store::App& app, const SizeWish& wish,
                                const std::string& user) {
   const auto lease = parts.locks.lock(app.id);
   const store::ProcessTypes types = currentTypes(parts, app, "set sizes");
-  const auto before = parts.store.settings(app.id);
-  SettingChanges changes, back;
+  SettingChanges changes;
   std::vector<std::string> words;
   for (const auto& [type, size] : wish) {
     requireType(type, types);
-    for (auto& [name, value] : parts.limits.sizeChanges(type, size)) {
-      const auto old = before.find(name);
-      back[name] = old == before.end() ? std::nullopt : std::optional(old->second);
+    for (auto& [name, value] : parts.limits.sizeChanges(type, size))
       changes[name] = std::move(value);
-    }
     words.push_back(type + "=" + size);
   }
-  parts.store.changeSettings(app.id, changes);
-  runner::LaunchResult result = parts.releases.reconcile(app);
-  if (std::holds_alternative<runner::LaunchFailed>(result))
-    parts.store.changeSettings(app.id, back);
-  else
+  runner::LaunchResult result = changeWithProcesses(parts, app, changes);
+  if (std::holds_alternative<runner::Launched>(result))
     parts.appLog.append(app.name, "api", "sized " + base::join(words, " ") + " by " + user);
   return result;
 }

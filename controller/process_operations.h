@@ -22,6 +22,11 @@ struct Scaled {
 /// does not have, invalidArgument for a count that is none.
 Scaled scaleApp(const CommandParts& parts, const store::App& app, const ScaleWish& wish,
                 const std::string& user);
+/// The app's settings change with its processes, as in a deploy: when those do not come up, the settings are
+/// as before. Before the first deploy there are none. The caller holds the app's lease.
+runner::LaunchResult changeWithProcesses(const CommandParts& parts, const store::App& app,
+                                         const SettingChanges& changes);
+
 /// A process type and its size as people write it: "512M,0.5cpu", "default".
 using SizeWish = std::vector<std::pair<std::string, std::string>>;
 /// All of the wish or nothing: processes of these types are replaced as in a deploy, and the sizes are as

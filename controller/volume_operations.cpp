@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "controller/process_operations.h"
 
 namespace controller {
 namespace {
@@ -47,9 +48,8 @@ Volume parse(const std::string& name, const std::string& text) {
 bool isName(const std::string& name) {
   constexpr std::size_t kLongest = 30;
   return !name.empty() && name.size() <= kLongest && name.front() != '-' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 /// Whether `inner` is `outer` or lies in it.
@@ -67,27 +67,6 @@ void makeFolder(const CommandParts& parts, const fs::path& folder) {
   const std::uint32_t user = parts.runtime.hostId(kAppUser);
   if (::chown(folder.c_str(), user, user) != 0) base::throwErrno(errno, "giving the volume to the app");
   base::fsyncFolder(folder.parent_path());
-}
-
-/// As a deploy: with a failure the settings are as before.
-runner::LaunchResult change(const CommandParts& parts, const store::App& app, const std::string& name,
-                            const std::optional<std::string>& value) {
-  const auto before = parts.store.settings(app.id);
-  const auto old = before.find(settingOf(name));
-  parts.store.changeSettings(app.id, {{settingOf(name), value}});
-  if (!parts.store.currentRelease(app.id).slug) return runner::Launched{};
-  const auto undo = [&] {
-    parts.store.changeSettings(
-        app.id, {{settingOf(name), old == before.end() ? std::nullopt : std::optional(old->second)}});
-  };
-  try {
-    runner::LaunchResult result = parts.releases.reconcile(app);
-    if (std::holds_alternative<runner::LaunchFailed>(result)) undo();
-    return result;
-  } catch (const std::exception&) {  // passed on
-    undo();
-    throw;
-  }
 }
 
 }  // namespace
@@ -108,23 +87,28 @@ std::vector<runner::VolumeMount> volumeMounts(const std::vector<Volume>& volumes
 
 void checkVolume(const Volume& volume, const std::vector<Volume>& others) {
   if (!isName(volume.name))
-    throw Error(Errc::invalidArgument, "\"" + base::printable(volume.name) +
-                                           "\" is no name of a volume: at most 30 small letters, digits and -");
+    throw Error(Errc::invalidArgument,
+                "\"" + base::printable(volume.name) +
+                    "\" is no name of a volume: at most 30 small letters, digits and -");
   const std::string& target = volume.target;
   const bool isPlain =
-      target.size() > 1 && target.size() <= 255 && target.front() == '/' && target.back() != '/' && target.find("//") == std::string::npos &&
-      fs::path(target).lexically_normal() == fs::path(target) &&
+      target.size() > 1 && target.size() <= 255 && target.front() == '/' && target.back() != '/' &&
+      target.find("//") == std::string::npos && fs::path(target).lexically_normal() == fs::path(target) &&
       std::none_of(target.begin(), target.end(),
                    [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == ':' || c == 0x7F; });
   if (!isPlain)
-    throw Error(Errc::invalidArgument, "\"" + base::printable(target) +
-                                           "\" is no place for a volume: write a path like /data or /app/uploads");
-  constexpr std::array<const char*, 14> kTaken{"/bin", "/boot", "/dev",  "/etc",  "/fairlead", "/lib", "/lib32",
-                                               "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr"};
-  const bool taken = std::any_of(kTaken.begin(), kTaken.end(), [&](const char* each) { return isWithin(target, each); });
+    throw Error(Errc::invalidArgument,
+                "\"" + base::printable(target) +
+                    "\" is no place for a volume: write a path like /data or /app/uploads");
+  constexpr std::array<const char*, 14> kTaken{"/bin",  "/boot",  "/dev",   "/etc",  "/fairlead",
+                                               "/lib",  "/lib32", "/lib64", "/proc", "/run",
+                                               "/sbin", "/sys",   "/tmp",   "/usr"};
+  const bool taken =
+      std::any_of(kTaken.begin(), kTaken.end(), [&](const char* each) { return isWithin(target, each); });
   if (taken || target == "/app")
     throw Error(Errc::invalidArgument,
-                base::printable(target) + " is needed by the system or the app: put a volume at /data, or below /app");
+                base::printable(target) +
+                    " is needed by the system or the app: put a volume at /data, or below /app");
   for (const Volume& other : others)
     if (isWithin(target, other.target) || isWithin(other.target, target))
       throw Error(Errc::conflict, "the volume " + other.name + " is at " + other.target + " already");
@@ -148,9 +132,10 @@ runner::LaunchResult addVolume(const CommandParts& parts, const store::App& app,
   } else {
     makeFolder(parts, parts.folder.volumes(app.uuid) / volume.name);
   }
-  runner::LaunchResult result = change(parts, app, volume.name, textOf(volume));
+  runner::LaunchResult result = changeWithProcesses(parts, app, {{settingOf(volume.name), textOf(volume)}});
   if (std::holds_alternative<runner::Launched>(result))
-    parts.appLog.append(app.name, "api", "volume " + volume.name + " at " + volume.target + ", added by " + user);
+    parts.appLog.append(app.name, "api",
+                        "volume " + volume.name + " at " + volume.target + ", added by " + user);
   return result;
 }
 
@@ -163,7 +148,7 @@ runner::LaunchResult removeVolume(const CommandParts& parts, const store::App& a
   if (found == volumes.end())
     throw Error(Errc::notFound, app.name.str() + " has no volume " + base::printable(name) +
                                     ": list them with fairlead volumes -a " + app.name.str());
-  runner::LaunchResult result = change(parts, app, name, std::nullopt);
+  runner::LaunchResult result = changeWithProcesses(parts, app, {{settingOf(name), std::nullopt}});
   if (std::holds_alternative<runner::LaunchFailed>(result)) return result;
   if (!found->source) base::removeTree(parts.folder.volumes(app.uuid) / name);
   parts.appLog.append(app.name, "api", "volume " + name + " removed by " + user);
