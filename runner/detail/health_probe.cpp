@@ -1,7 +1,5 @@
 #include "runner/detail/health_probe.h"
 
-#include <Poco/Exception.h>
-#include <Poco/Net/SocketAddress.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -15,6 +13,7 @@
 #include "base/fd.h"
 #include "base/http_session.h"
 #include "base/strings.h"
+#include "runner/detail/port_check.h"
 
 namespace runner::detail {
 namespace {
@@ -33,19 +32,8 @@ class Conversation {
 
   /// False when nobody listens.
   bool connect(const std::string& address) {
-    Poco::Net::SocketAddress target;
-    try {
-      target = Poco::Net::SocketAddress(address);
-    } catch (const Poco::Exception&) {  // a process without an address listens nowhere
-      return false;
-    }
-    fd_ = base::Fd(::socket(target.af(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_.valid()) return false;
-    if (::connect(fd_.get(), target.addr(), target.length()) == 0) return true;
-    if (errno != EINPROGRESS || !await(POLLOUT)) return false;
-    int problem = 0;
-    socklen_t length = sizeof problem;
-    return ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &problem, &length) == 0 && problem == 0;
+    fd_ = startConnecting(address);
+    return fd_.valid() && await(POLLOUT) && isConnected(fd_);
   }
 
   bool send(std::string_view bytes) {
@@ -154,7 +142,9 @@ ProbeAnswer probeHttp(const store::ProcessCheck& check, const std::string& addre
     if (!hasContent) return {State::unwell, late};
   }
   const auto status = statusOf(answer);
-  if (!status) return {State::unwell, answer.empty() ? "closed the connection without an answer" : "did not answer in HTTP"};
+  if (!status)
+    return {State::unwell,
+            answer.empty() ? "closed the connection without an answer" : "did not answer in HTTP"};
   if (*status < check.statusFrom || *status > check.statusTo)
     return {State::unwell, "answered " + std::to_string(*status)};
   if (bodyOf(answer).find(check.content) == std::string::npos)
