@@ -67,6 +67,13 @@ refused() {
   fi
 }
 
+# run_code COMMAND...: what it printed is in $output, its exit code in $status.
+# shellcheck disable=SC2034 # for the stories
+run_code() {
+  status=0
+  output=$("$@" 2>&1) || status=$?
+}
+
 # wait_until SECONDS WHAT COMMAND...: until the command succeeds.
 wait_until() {
   local end=$((SECONDS + $1)) what=$2

@@ -13,13 +13,8 @@ assert_contains "$refusal" "push first" "before the first deploy"
 deploy_web_app hello one
 fairlead config:set -a hello GREETING='good day' >/dev/null
 
-# shellcheck disable=SC2016 # for the shell in the container
-run_code() {
-  status=0
-  output=$("$@" 2>&1) || status=$?
-}
-
 note "over the machine's own door"
+# shellcheck disable=SC2016 # for the shell in the container
 run_code fairlead run -a hello sh -c 'echo "$GREETING $DYNO $HOME $PWD $1"; exit 3' name word
 assert_eq "$output" "good day run.1 /app /app word" "what it printed"
 assert_eq "$status" 3 "its exit code"

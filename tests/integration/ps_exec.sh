@@ -8,11 +8,6 @@ start_server
 deploy_web_app hello one
 fairlead config:set -a hello GREETING='good day' >/dev/null
 
-run_code() {
-  status=0
-  output=$("$@" 2>&1) || status=$?
-}
-
 note "over the machine's own door"
 # shellcheck disable=SC2016 # for the shell in the container
 run_code fairlead ps:exec web.1 -a hello sh -c 'echo "$GREETING $DYNO $PORT $HOME $PWD $(id -u) $1"; exit 3' name word
