@@ -31,6 +31,10 @@ fail() {
   exit 1
 }
 
+# What ends a story without a word is told by its own place.
+set -E
+trap '((BASH_SUBSHELL > 0)) || printf "FAIL: %s:%s: %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR
+
 skip() {
   printf 'SKIP: %s\n' "$*"
   exit 77
@@ -74,9 +78,10 @@ run_code() {
   output=$("$@" 2>&1) || status=$?
 }
 
-# wait_until SECONDS WHAT COMMAND...: until the command succeeds.
+# wait_until SECONDS WHAT COMMAND...: until the command succeeds. What it should take is on an idle machine, and three times that
+# (FAIRLEAD_TEST_PATIENCE) is waited for: how long things take is for tests/bench to say.
 wait_until() {
-  local end=$((SECONDS + $1)) what=$2
+  local end=$((SECONDS + $1 * ${FAIRLEAD_TEST_PATIENCE:-3})) what=$2
   shift 2
   until "$@"; do
     ((SECONDS < end)) || fail "not within the time: $what"
