@@ -59,6 +59,7 @@ class AppLog {
   ~AppLog();
   AppLog(const AppLog&) = delete;
   AppLog& operator=(const AppLog&) = delete;
+  const std::filesystem::path& folder() const noexcept { return root_; }
   /// Who reads lines gets them without these. Set before the first call of another function.
   using SecretsOf = std::function<std::shared_ptr<const base::Secrets>(const store::AppName&)>;
   void hide(SecretsOf secretsOf) { secretsOf_ = std::move(secretsOf); }

@@ -2,22 +2,33 @@
 
 #include <pthread.h>
 
-#include <condition_variable>
-#include <mutex>
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/size.h"
 #include "runner/detail/access_collector.h"
 #include "runner/detail/caddy_access_log.h"
+#include "runner/detail/write_watch.h"
 
 namespace runner {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::minutes kTellAgain{10};
 constexpr std::chrono::minutes kFailureEvery{1};
+/// Between two looks where the kernel does not tell all that is written.
+constexpr milliseconds kUnwatched{100};
+
+std::vector<store::AppName> parsed(const std::set<std::string>& folders) {
+  std::vector<store::AppName> names;
+  for (const std::string& folder : folders)
+    if (const auto name = store::AppName::tryParse(folder)) names.push_back(*name);
+  return names;
+}
 
 }  // namespace
 
@@ -43,30 +54,51 @@ LogCollector::~LogCollector() {
 
 void LogCollector::run(const std::stop_token& stop) {
   ::pthread_setname_np(::pthread_self(), "log-collector");
-  std::mutex mutex;
-  std::condition_variable_any never;
+  detail::WriteWatch watch(log_.folder(), config_.routerFolder);
+  const std::stop_callback wake(stop, [&] { watch.wake(); });
+  detail::WriteWatch::Written written{.anywhere = true, .elsewhere = false, .folders = {}};
   auto trimDue = steady_clock::now() + config_.trimEvery;
+  auto lookDue = steady_clock::now();
   while (!stop.stop_requested()) {
-    ++round_;
-    anyShort_ = false;
-    bool more = false;
-    const auto apps = log_.apps();
-    for (const store::AppName& app : apps) {
-      attempt("taking lines", [&] { more = log_.collect(app) || more; });
-      attempt("watching output", [&] { judge(app); });
-      if (stop.stop_requested()) return;
-    }
-    if (requests_) attempt("taking requests", [&] { more = requests_->collect() || more; });
-    forgetGone();
-    if (steady_clock::now() >= trimDue) {
-      for (const store::AppName& app : apps)
+    const auto now = steady_clock::now();
+    const bool everything = written.anywhere || now >= lookDue;
+    if (everything) lookDue = now + config_.poll;
+    bool more = lookAt(everything ? log_.apps() : parsed(written.folders), stop);
+    if (requests_ && (everything || written.elsewhere))
+      attempt("taking requests", [&] { more = requests_->collect() || more; });
+    if (everything) forgetGone();
+    if (now >= trimDue) {
+      for (const store::AppName& app : log_.apps())
         attempt("trimming a log", [&] { log_.trim(app); });
-      trimDue = steady_clock::now() + config_.trimEvery;
+      trimDue = now + config_.trimEvery;
     }
+    written = {.anywhere = more || anyShort_, .elsewhere = false, .folders = {}};
     if (more) continue;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, anyShort_ ? config_.slice : config_.poll, [] { return false; });
+    if (anyShort_) {
+      watch.pause(config_.slice);
+      continue;
+    }
+    const auto untilLook = std::chrono::ceil<milliseconds>(lookDue - steady_clock::now());
+    const auto quiet = watch.isComplete() ? untilLook : std::min(untilLook, kUnwatched);
+    written = watch.wait(std::max(milliseconds(0), quiet));
+    if (!watch.isComplete()) written.anywhere = true;
+    // Who writes line by line costs a look for many of them, and its first one is taken at once.
+    const auto sinceLook = std::chrono::floor<milliseconds>(steady_clock::now() - now);
+    if (!written.nothing() && sinceLook < config_.settle) watch.pause(config_.settle - sinceLook);
   }
+}
+
+/// True when there is more to take.
+bool LogCollector::lookAt(const std::vector<store::AppName>& apps, const std::stop_token& stop) {
+  ++round_;
+  anyShort_ = false;
+  bool more = false;
+  for (const store::AppName& app : apps) {
+    attempt("taking lines", [&] { more = log_.collect(app) || more; });
+    attempt("watching output", [&] { judge(app); });
+    if (stop.stop_requested()) break;
+  }
+  return more;
 }
 
 void LogCollector::judge(const store::AppName& app) {

@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/log.h"
 #include "runner/app_log.h"
@@ -26,7 +27,9 @@ class AccessCollector;
 struct LogCollectorConfig {
   std::uint64_t rateBytes = 1u << 20;    ///< setting app_log_rate_bytes: of one process, a second; 0: any
   std::uint64_t burstBytes = 16u << 20;  ///< setting app_log_burst_bytes
-  std::chrono::milliseconds poll{100};   ///< between two looks, when all is quiet
+  /// Between two looks at everything, when all is quiet. What is written is taken at once.
+  std::chrono::milliseconds poll{1'000};
+  std::chrono::milliseconds settle{50};  ///< from one look at what is written to the next
   std::chrono::milliseconds slice{10};   ///< the same while a process writes too much
   std::chrono::seconds trimEvery{10};
   std::filesystem::path routerFolder;  ///< DIR/run/router, where requests are written down; empty: nowhere
@@ -55,6 +58,7 @@ class LogCollector {
   };
 
   void run(const std::stop_token& stop);
+  bool lookAt(const std::vector<store::AppName>& apps, const std::stop_token& stop);
   void judge(const store::AppName& app);
   void judge(const store::AppName& app, const AppLog::Growth& growth);
   void forgetGone();

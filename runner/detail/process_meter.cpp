@@ -18,10 +18,11 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kLook{250};
-/// Between two measurings without a reason: at least this, and twenty times what the last one took.
+/// Between two measurings without a reason: at least this, and 500 times what the last one took, so that an
+/// idle machine with many processes stays idle.
 constexpr milliseconds kShortestPause{2'000};
 constexpr milliseconds kLongestPause{60'000};
-constexpr int kPausePerCost = 20;
+constexpr int kPausePerCost = 500;
 
 bool hasContainer(const Process& process) {
   return !process.container.empty() && process.phase != Phase::crashed;

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "base/strings.h"
+#include "sandbox/detail/read_or_empty.h"
 
 namespace sandbox {
 namespace {
@@ -21,21 +23,21 @@ bool isCgroup2(const fs::path& folder) {
 }
 
 // "oom_kill 3" in memory.oom_control (v1) and memory.events (v2).
-std::uint64_t counter(const fs::path& file, const std::string& wanted) {
-  std::ifstream in(file);
-  std::string name;
+std::uint64_t counter(const fs::path& file, std::string_view wanted) {
+  const std::string text = readOrEmpty(file);
   std::uint64_t value = 0;
-  while (in >> name >> value) {
-    if (name == wanted) return value;
+  for (const std::string_view line : base::split(text, '\n')) {
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos || line.substr(0, space) != wanted) continue;
+    return base::parseNumber(line.substr(space + 1), value) ? value : 0;
   }
   return 0;
 }
 
 std::uint64_t numberIn(const fs::path& file) {
-  std::ifstream in(file);
+  const std::string text = readOrEmpty(file);
   std::uint64_t value = 0;
-  in >> value;
-  return in ? value : 0;
+  return base::parseNumber(base::trim(text), value) ? value : 0;
 }
 
 void removeTreeOfGroups(const fs::path& folder) {

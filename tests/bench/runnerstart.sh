@@ -12,6 +12,7 @@ trap finish EXIT
 finish() {
   [[ -z ${dockerd_pid:-} ]] || { kill "$dockerd_pid" && wait "$dockerd_pid"; } 2>/dev/null || true
   grep -q "$work/docker" /proc/self/mountinfo && awk '{ print $5 }' /proc/self/mountinfo | grep "$work/docker" | tac | xargs -r umount
+  return 0
 }
 
 make_image() {

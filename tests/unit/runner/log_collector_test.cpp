@@ -98,6 +98,28 @@ TEST_F(LogCollectorTest, TakesLinesThoughNobodyReads) {
   EXPECT_EQ(log_.read(app_, {}).size(), 10u);
 }
 
+TEST_F(LogCollectorTest, TakesWhatIsWrittenWithoutLookingEverywhere) {
+  const auto spool = log_.spoolFile(app_, "web.1", "c1");
+  const std::ofstream keepsOpen(spool, std::ios::app);
+  LogCollectorConfig config = config_;
+  config.poll = std::chrono::hours(1);
+  const LogCollector collector(config, log_, runtime_);
+  const auto taken = [&](const store::AppName& app) {
+    const auto spools = log_.growth(app);
+    return spools.empty() ? 0 : spools[0].bytes;
+  };
+  write(spool, 1);
+  const auto one = std::filesystem::file_size(spool);
+  EXPECT_TRUE(eventually([&] { return taken(app_) == one; }));
+  write(spool, 9);
+  EXPECT_TRUE(eventually([&] { return taken(app_) == 10 * one; }));
+  // An app that came later.
+  const auto other = store::AppName::parse("other");
+  write(log_.spoolFile(other, "web.1", "c2"), 1);
+  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(log_.spoolFile(other, "web.1", "c2")); }));
+  EXPECT_EQ(log_.read(other, {}).size(), 1u);
+}
+
 TEST_F(LogCollectorTest, HoldsWhoWritesTooMuchTellsOnceAndLetsGo) {
   const auto spool = log_.spoolFile(app_, "web.1", "c1");
   const std::ofstream keepsOpen(spool, std::ios::app);
