@@ -14,6 +14,7 @@
 
 #include "base/atomic_file.h"
 #include "base/child_process.h"
+#include "base/confine.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
@@ -196,7 +197,15 @@ Finding Doctor::router() const {
   if (!base::findProgram("caddy"))
     return fail("router", "Caddy is missing", "install it: apt-get install caddy");
   const auto version = base::runCommand({"caddy", "version"}, {.timeout = std::chrono::seconds(10)});
-  return ok("router", "Caddy " + firstLine(version.out));
+  const std::string found = "Caddy " + firstLine(version.out);
+  if (::geteuid() != 0) return ok("router", found + ", as this user");
+  try {
+    base::confinementOf(settings_.routerUser);
+  } catch (const base::Error& error) {
+    return fail("router", found + ", but " + error.what() + " for it to run as",
+                "make one, or name another in router_user");
+  }
+  return ok("router", found + ", as the account " + settings_.routerUser + " without rights");
 }
 
 Finding Doctor::disk() const {

@@ -33,6 +33,7 @@ struct DoctorSettings {
   std::vector<std::pair<std::string, std::string>> listeners;
   std::string defaultStack;
   std::uint64_t minFreeBytes = 0;
+  std::string routerUser = "caddy";
   std::filesystem::path proc = "/proc";
   std::filesystem::path sys = "/sys";
 };

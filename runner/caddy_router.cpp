@@ -1,6 +1,8 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/SocketAddress.h>
@@ -15,7 +17,6 @@
 #include <vector>
 
 #include "base/atomic_file.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -31,10 +32,12 @@ namespace {
 using base::Errc;
 using base::Error;
 using Poco::Net::SocketAddress;
+namespace fs = std::filesystem;
 
 constexpr int kPortAttempts = 5;
 constexpr std::chrono::milliseconds kLookEvery{60'000};
 constexpr std::size_t kMaxCertificate = 1u << 20;
+constexpr const char* kAcmeCa = "acme_ca.pem";
 
 SocketAddress parseAddress(const std::string& listen) {
   try {
@@ -73,12 +76,14 @@ std::optional<std::string> tryBind(const SocketAddress& address) {
 class CaddyRouter : public Router {
  public:
   explicit CaddyRouter(const CaddyConfig& config)
-      : folder_(prepare(config.folder)),
+      : account_(accountOf(config)),
+        folder_(prepare(config.folder, account_)),
         wanted_(parseAddress(config.listen)),
         front_(config.tls),
         appsTls_(config.appsTls),
         files_(folder_),
-        process_(folder_, config.program) {
+        process_(folder_, config.program,
+                 account_ ? config.launcher(*account_) : std::vector<std::string>()) {
     if (front_) listeners_.daemon = openFront();
     if (appsTls_) listeners_.appsTls = openAppsTls();
     ensureRunning();
@@ -117,11 +122,63 @@ class CaddyRouter : public Router {
   }
 
  private:
-  static std::filesystem::path prepare(const std::filesystem::path& folder) {
-    std::filesystem::create_directories(folder);
-    std::filesystem::permissions(
-        folder, std::filesystem::perms::owner_all);  // who reaches the admin socket, rules the router
-    return std::filesystem::absolute(folder);
+  /// Nothing when this process has no rights to give up.
+  static std::optional<base::Confinement> accountOf(const CaddyConfig& config) {
+    if (!config.launcher || ::geteuid() != 0) return std::nullopt;
+    base::Confinement account;
+    try {
+      account = base::confinementOf(config.user);
+    } catch (const Error& error) {
+      throw Error(Errc::unavailable, std::string(error.what()) +
+                                         ", which the router runs as: install the package caddy, which makes "
+                                         "one, or name another in router_user");
+    }
+    constexpr int kFirstHighPort = 1024;
+    const auto isLow = [](const std::string& listen) {
+      const int port = parseAddress(listen).port();
+      return port > 0 && port < kFirstHighPort;
+    };
+    account.lowPorts = isLow(config.listen) || (config.tls && isLow(config.tls->listen)) ||
+                       (config.appsTls && isLow(config.appsTls->listen));
+    return account;
+  }
+
+  /// Who reaches the admin socket, rules the router: so nobody else comes in.
+  static fs::path prepare(const fs::path& wanted, const std::optional<base::Confinement>& account) {
+    const fs::path folder = fs::absolute(wanted);
+    const fs::path own = folder / "caddy";
+    fs::create_directories(own);
+    if (account) {
+      give(own, *account);
+      // New files in it are for Caddy's group, too.
+      if (::chown(folder.c_str(), ::geteuid(), account->gid) != 0)
+        base::throwErrno(errno, "giving the router its folder");
+      fs::permissions(
+          folder, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::set_gid);
+    } else {
+      fs::permissions(folder, fs::perms::owner_all);
+    }
+    fs::permissions(own, fs::perms::owner_all);
+    return folder;
+  }
+
+  /// With what is in it: an earlier version's Caddy was root's. The folder last: while it is not Caddy's,
+  /// nobody but us changes what lies in it.
+  static void give(const fs::path& folder, const base::Confinement& account) {
+    struct stat info {};
+    if (::lstat(folder.c_str(), &info) == 0 && info.st_uid == account.uid) return;
+    if (::chown(folder.c_str(), ::geteuid(), account.gid) != 0)
+      base::throwErrno(errno, "giving the router its folder");
+    const auto giveOne = [&](const fs::path& path) {
+      if (::lchown(path.c_str(), account.uid, account.gid) != 0)
+        base::throwErrno(errno, "giving the router its folder");
+    };
+    std::vector<fs::path> all;
+    for (const auto& item : fs::recursive_directory_iterator(folder))
+      all.push_back(item.path());
+    for (auto item = all.rbegin(); item != all.rend(); ++item)
+      giveOne(*item);
+    giveOne(folder);
   }
 
   /// An address besides the first, as bound: free, or that of the Caddy that runs. Kept in the file of that
@@ -148,45 +205,46 @@ class CaddyRouter : public Router {
   }
 
   detail::TlsListener openFront() {
-    return {.listen = openAddress("https_address", front_->listen, "https_listen"),
-            .certificate = std::filesystem::absolute(front_->certificate).string(),
-            .key = std::filesystem::absolute(front_->key).string(),
-            .version = frontVersion(),
-            .backend = front_->backend};
+    detail::TlsListener front;
+    front.listen = openAddress("https_address", front_->listen, "https_listen");
+    front.backend = front_->backend;
+    readCertificate(front);
+    return front;
   }
 
   detail::AppsTlsListener openAppsTls() {
     AppsTls settings = *appsTls_;
     settings.listen = openAddress("apps_https_address", settings.listen, "router_https_listen");
-    for (std::filesystem::path* file : {&settings.certificate, &settings.key, &settings.acmeCa}) {
-      if (!file->empty()) *file = std::filesystem::absolute(*file);
+    if (!settings.acmeCa.empty()) {
+      base::writeFileAtomically(folder_ / kAcmeCa, readPem("acme_ca", settings.acmeCa));
+      settings.acmeCa = kAcmeCa;
     }
-    return {.settings = settings,
-            .ask = openAddress("ask_address", "127.0.0.1:0", "router_https_listen"),
-            .version = appsVersion()};
+    detail::AppsTlsListener apps{.settings = settings,
+                                 .ask = openAddress("ask_address", "127.0.0.1:0", "router_https_listen"),
+                                 .certificate = {},
+                                 .key = {}};
+    readCertificate(apps);
+    return apps;
   }
 
-  std::string frontVersion() const {
-    return versionOf({{"tls_certificate", front_->certificate}, {"tls_key", front_->key}});
+  void readCertificate(detail::TlsListener& front) const {
+    front.certificate = readPem("tls_certificate", front_->certificate);
+    front.key = readPem("tls_key", front_->key);
   }
 
-  std::string appsVersion() const {
-    if (!appsTls_->acmeCa.empty()) versionOf({{"acme_ca", appsTls_->acmeCa}});
-    if (appsTls_->certificate.empty() && appsTls_->key.empty()) return "";
-    return versionOf({{"router_certificate", appsTls_->certificate}, {"router_key", appsTls_->key}});
+  void readCertificate(detail::AppsTlsListener& apps) const {
+    if (appsTls_->certificate.empty() && appsTls_->key.empty()) return;
+    apps.certificate = readPem("router_certificate", appsTls_->certificate);
+    apps.key = readPem("router_key", appsTls_->key);
   }
 
-  /// Of the files that settings name.
-  static std::string versionOf(const std::vector<std::pair<std::string, std::filesystem::path>>& files) {
-    std::string bytes;
-    for (const auto& [setting, file] : files) {
-      std::error_code missing;
-      if (!std::filesystem::is_regular_file(file, missing))
-        throw Error(Errc::invalidArgument, "TLS needs a certificate and its key in PEM files, but " +
-                                               setting + " \"" + file.string() + "\" is no file");
-      bytes += base::Digest::of(base::readFile(file, kMaxCertificate)).str();
-    }
-    return base::Digest::of(bytes).hex().substr(0, 16);
+  /// The file that a setting names.
+  static std::string readPem(const char* setting, const fs::path& file) {
+    std::error_code missing;
+    if (!fs::is_regular_file(file, missing))
+      throw Error(Errc::invalidArgument, "TLS needs a certificate and its key in PEM files, but " +
+                                             std::string(setting) + " \"" + file.string() + "\" is no file");
+    return base::readFile(file, kMaxCertificate);
   }
 
   /// A certificate is renewed by putting another file in its place.
@@ -208,8 +266,8 @@ class CaddyRouter : public Router {
   void renewCertificate() {
     const std::lock_guard lock(mutex_);
     detail::CaddyListeners renewed = listeners_;
-    if (renewed.daemon) renewed.daemon->version = frontVersion();
-    if (renewed.appsTls) renewed.appsTls->version = appsVersion();
+    if (renewed.daemon) readCertificate(*renewed.daemon);
+    if (renewed.appsTls) readCertificate(*renewed.appsTls);
     const std::string config = detail::caddyConfig(renewed);
     if (config == detail::caddyConfig(listeners_)) return;
     process_.load(config);
@@ -274,7 +332,7 @@ class CaddyRouter : public Router {
 
   void use(const std::string& address) {
     address_ = listeners_.apps = address;
-    base::writeFileAtomically(folder_ / "caddy.json", configAt(address));
+    base::writeFileAtomically(folder_ / "caddy.json", configAt(address), 0640);  // the keys are in it
     base::writeFileAtomically(folder_ / "address", address);
   }
 
@@ -283,7 +341,8 @@ class CaddyRouter : public Router {
   }
 
   mutable std::mutex mutex_;
-  const std::filesystem::path folder_;
+  const std::optional<base::Confinement> account_;
+  const fs::path folder_;
   const SocketAddress wanted_;
   const std::optional<TlsFront> front_;
   const std::optional<AppsTls> appsTls_;

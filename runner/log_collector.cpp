@@ -38,8 +38,7 @@ LogCollector::LogCollector(LogCollectorConfig config, AppLog& log, sandbox::Cont
       runtime_(runtime),
       requests_(config_.routerFolder.empty()
                     ? nullptr
-                    : std::make_unique<detail::AccessCollector>(config_.routerFolder / detail::kAccessLog,
-                                                                log_, config_.appOf)) {
+                    : std::make_unique<detail::AccessCollector>(config_.routerFolder, log_, config_.appOf)) {
   // What a daemon that was killed has held.
   for (const std::string& id : runtime_.list())
     runtime_.resumeOutput(id);
@@ -54,7 +53,9 @@ LogCollector::~LogCollector() {
 
 void LogCollector::run(const std::stop_token& stop) {
   ::pthread_setname_np(::pthread_self(), "log-collector");
-  detail::WriteWatch watch(log_.folder(), config_.routerFolder);
+  const std::filesystem::path requests =
+      requests_ ? (config_.routerFolder / detail::kAccessLog).parent_path() : std::filesystem::path();
+  detail::WriteWatch watch(log_.folder(), requests);
   const std::stop_callback wake(stop, [&] { watch.wake(); });
   detail::WriteWatch::Written written{.anywhere = true, .elsewhere = false, .folders = {}};
   auto trimDue = steady_clock::now() + config_.trimEvery;

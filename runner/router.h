@@ -3,10 +3,13 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/confine.h"
 
 namespace runner {
 
@@ -63,8 +66,13 @@ struct CaddyConfig {
   std::string listen = "127.0.0.1:8080";  ///< HOST:PORT, port 0 for any
   std::optional<TlsFront> tls = std::nullopt;
   std::optional<AppsTls> appsTls = std::nullopt;
-  std::filesystem::path folder;  ///< DIR/run/router: admin socket, pid file, Caddy's own storage
+  std::filesystem::path folder;  ///< DIR/run/router: configuration, routes, pid file; folder/caddy is Caddy's
   std::string program = "caddy";
+  /// Setting router_user: the account of this machine that Caddy runs as, when this process is root's; it may
+  /// write to folder/caddy alone.
+  std::string user = "caddy";
+  /// Words before the program's own that start it without rights, as that account. Null: as this process.
+  std::function<std::vector<std::string>(const base::Confinement&)> launcher = nullptr;
 };
 
 /// Caddy, with its admin API on a unix socket in `folder` and the routes as files there, which it reads for

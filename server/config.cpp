@@ -124,6 +124,7 @@ const std::map<std::string, Setting>& settings() {
       {"router_https_listen", text(&Config::routerHttpsListen)},
       {"router_certificate", path(&Config::routerCertificate)},
       {"router_key", path(&Config::routerKey)},
+      {"router_user", text(&Config::routerUser)},
       {"router_redirect", oneOf({"on", "off"}, &Config::routerRedirect)},
       {"acme_directory", checkedText(checkDirectory, &Config::acmeDirectory)},
       {"acme_email", checkedText(checkEmail, &Config::acmeEmail)},

@@ -21,6 +21,7 @@ struct Config {
   std::string routerHttpsListen;  ///< empty: none
   std::filesystem::path routerCertificate;
   std::filesystem::path routerKey;
+  std::string routerUser = "caddy";
   std::string routerRedirect = "on";  ///< or "off"
   std::string acmeDirectory = "https://acme-v02.api.letsencrypt.org/directory";
   std::string acmeEmail;

@@ -45,7 +45,8 @@ controller::DoctorSettings doctorSettings(const Config& config) {
                                                     {"http_listen", config.httpListen},
                                                     {"router_listen", config.routerListen}},
                                       .defaultStack = config.defaultStack,
-                                      .minFreeBytes = config.push.diskFreeBytes};
+                                      .minFreeBytes = config.push.diskFreeBytes,
+                                      .routerUser = config.routerUser};
   if (!config.routerHttpsListen.empty())
     settings.listeners.emplace_back("router_https_listen", config.routerHttpsListen);
   if (!config.httpsListen.empty()) settings.listeners.emplace_back("https_listen", config.httpsListen);

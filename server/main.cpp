@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "git/receive_pack_program.h"
 #include "git/upload_pack_program.h"
+#include "server/confined.h"
 #include "server/doctor.h"
 #include "server/manual.h"
 #include "server/restore.h"
@@ -23,6 +24,7 @@ using Words = std::vector<std::string>;
 const std::map<std::string, std::function<int(const Words&)>>& ownPrograms() {
   static const std::map<std::string, std::function<int(const Words&)>> programs{
       {"completion", server::completion},
+      {"confined", server::confined},
       {"doctor", server::doctor},
       {"man", server::manual},
       {"receive-pack", git::runReceivePack},

@@ -50,6 +50,7 @@
 #include "runner/log_collector.h"
 #include "sandbox/oci_runtime.h"
 #include "server/config.h"
+#include "server/confined.h"
 #include "server/doctor.h"
 #include "server/host_environment.h"
 #include "store/event_store.h"
@@ -387,7 +388,9 @@ int run(const Config& config) {
   const auto router = runner::makeCaddyRouter({.listen = config.routerListen,
                                                .tls = tlsFront(config, httpListener.address),
                                                .appsTls = appsTls(config),
-                                               .folder = folder.router()});
+                                               .folder = folder.router(),
+                                               .user = config.routerUser,
+                                               .launcher = confinedBy});
   runner::AppLog appLog(folder.appLogs(), clock,
                         {.maxBytes = config.appLogMaxBytes, .maxDays = config.appLogMaxDays});
   appLog.hide([&store](const store::AppName& name) -> std::shared_ptr<const base::Secrets> {

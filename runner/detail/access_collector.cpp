@@ -17,10 +17,6 @@ constexpr std::uint64_t kRound = 1u << 20;
 constexpr std::size_t kMaxKnown = 10'000;
 constexpr std::chrono::seconds kSaveEvery{5};
 
-std::filesystem::path placeFile(const std::filesystem::path& file) {
-  return file.parent_path() / "access.place";
-}
-
 /// "INODE OFFSET".
 SpoolPlace readPlace(const std::filesystem::path& file) {
   SpoolPlace place;
@@ -41,8 +37,8 @@ void AccessSpool::takeLine(std::string_view line, std::uint64_t end, std::vector
         {hostOf(*request), {end, makeEntry(request->time, "router", "router", formatAccessLine(*request))}});
 }
 
-AccessCollector::AccessCollector(std::filesystem::path file, AppLog& log, AppOf appOf)
-    : file_(std::move(file)), log_(log), appOf_(std::move(appOf)) {}
+AccessCollector::AccessCollector(const std::filesystem::path& folder, AppLog& log, AppOf appOf)
+    : file_(folder / kAccessLog), place_(folder / "access.place"), log_(log), appOf_(std::move(appOf)) {}
 
 const std::optional<store::AppName>& AccessCollector::appOf(const std::string& host) {
   const auto now = steady_clock::now();
@@ -59,7 +55,7 @@ void AccessCollector::distribute(AccessSpool& spool) {
   for (AccessSpool::Line& line : spool.lines())
     if (const auto& app = appOf(line.host)) byApp[*app].push_back(std::move(line.line));
   for (const auto& [app, lines] : byApp)
-    log_.appendShared(app, kAccessLog, spool.place().inode, lines);
+    log_.appendShared(app, kAccessSpool, spool.place().inode, lines);
 }
 
 /// What the daemon had not taken of a file that Caddy has moved aside while it was away.
@@ -83,7 +79,7 @@ void AccessCollector::catchUp() {
 
 bool AccessCollector::collect() {
   if (!spool_) {
-    saved_ = readPlace(placeFile(file_));
+    saved_ = readPlace(place_);
     catchUp();
     spool_.emplace(file_, saved_);
   }
@@ -104,8 +100,8 @@ void AccessCollector::savePlace() {
   const SpoolPlace place = spool_->place();
   if (place == saved_ || steady_clock::now() < saveDue_) return;
   saveDue_ = steady_clock::now() + kSaveEvery;
-  base::writeFileAtomically(placeFile(file_),
-                            std::to_string(place.inode) + " " + std::to_string(place.offset) + "\n", 0600);
+  base::writeFileAtomically(place_, std::to_string(place.inode) + " " + std::to_string(place.offset) + "\n",
+                            0600);
   saved_ = place;
   spool_->freeUpTo(saved_);
 }

@@ -41,7 +41,8 @@ class AccessSpool : public LogSpool {
 class AccessCollector {
  public:
   using AppOf = std::function<std::optional<store::AppName>(const std::string& host)>;
-  AccessCollector(std::filesystem::path file, AppLog& log, AppOf appOf);
+  /// `folder` is the router's.
+  AccessCollector(const std::filesystem::path& folder, AppLog& log, AppOf appOf);
 
   /// Takes up to a MiB; true when there is more.
   bool collect();
@@ -54,6 +55,7 @@ class AccessCollector {
   void savePlace();
 
   const std::filesystem::path file_;
+  const std::filesystem::path place_;
   AppLog& log_;
   const AppOf appOf_;
   std::optional<AccessSpool> spool_;

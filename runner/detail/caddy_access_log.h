@@ -12,7 +12,9 @@
 namespace runner::detail {
 
 /// In the router's folder. Caddy only appends; with 64 MiB in it, it is moved aside, and one such is kept.
-inline constexpr const char* kAccessLog = "access.log";
+inline constexpr const char* kAccessLog = "caddy/access.log";
+/// What it is called where an app's log notes how far it was taken.
+inline constexpr const char* kAccessSpool = "access.log";
 /// A server's "logs": its requests go to the log below.
 base::JsonObject::Ptr accessLogOfServer();
 /// A member of "logging.logs": the file.

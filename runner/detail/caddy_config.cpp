@@ -193,7 +193,7 @@ std::string portOf(const std::string& address) {
 
 std::string caddyConfig(const CaddyListeners& listeners) {
   const Value logFile =
-      object({{"output", "file"}, {"filename", "caddy.log"}, {"roll_size_mb", 10}, {"roll_keep", 2}});
+      object({{"output", "file"}, {"filename", "caddy/caddy.log"}, {"roll_size_mb", 10}, {"roll_keep", 2}});
   const auto& tls = listeners.appsTls;
   auto servers = base::makeJsonObject();
   servers->set("apps",
@@ -216,13 +216,15 @@ std::string caddyConfig(const CaddyListeners& listeners) {
   // Its own authority is for trying things out: no other program of this machine is to believe it.
   const Value authority = object({{"local", object({{"install_trust", false}})}});
   if (tls) apps->set("pki", object({{"certificate_authorities", authority}}));
-  const Value config =
-      object({{"admin", object({{"listen", "unix/admin.sock"},
-                                {"origins", array({"fairlead"})},
-                                {"config", object({{"persist", false}})}})},
-              {"logging", object({{"logs", object({{"default", object({{"writer", logFile}, {"exclude", Value(accessLogNames())}})},
-                                                          {"access", Value(accessLogWriter())}})}})},
-              {"apps", Value(apps)}});
+  const Value config = object(
+      {{"admin", object({{"listen", "unix/caddy/admin.sock"},
+                         {"origins", array({"fairlead"})},
+                         {"config", object({{"persist", false}})}})},
+       {"logging",
+        object({{"logs",
+                 object({{"default", object({{"writer", logFile}, {"exclude", Value(accessLogNames())}})},
+                         {"access", Value(accessLogWriter())}})}})},
+       {"apps", Value(apps)}});
   return base::toJson(config.extract<base::JsonObject::Ptr>());
 }
 

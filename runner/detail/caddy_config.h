@@ -18,18 +18,18 @@ inline constexpr int kIdleBackendS = 1;
 /// A listener that speaks TLS and passes everything on to the daemon's own.
 struct TlsListener {
   std::string listen;       ///< HOST:PORT
-  std::string certificate;  ///< PEM file, absolute
-  std::string key;
-  std::string version;  ///< of the two files: another one makes another configuration
-  std::string backend;  ///< HOST:PORT
+  std::string certificate;  ///< PEM, with the intermediate ones: Caddy may not read every file
+  std::string key;          ///< PEM
+  std::string backend;      ///< HOST:PORT
 };
 
 /// The apps' listener with TLS. Caddy gets a certificate for a host when a client asks for it the first time,
 /// and only for hosts in the routes: it asks itself, at `ask`, and looks at the same files as for a request.
 struct AppsTlsListener {
-  AppsTls settings;     ///< paths absolute, listen as bound
-  std::string ask;      ///< HOST:PORT on the loopback interface
-  std::string version;  ///< of the certificate files, empty without
+  AppsTls settings;         ///< listen as bound, acmeCa as a name in the router's folder
+  std::string ask;          ///< HOST:PORT on the loopback interface
+  std::string certificate;  ///< PEM; empty: none
+  std::string key;
 };
 
 struct CaddyListeners {

@@ -55,17 +55,19 @@ pid_t listenerOf(const std::string& path) {
   return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : 0;
 }
 
-std::vector<std::string> environment(const std::filesystem::path& folder) {
+/// By a path that leads through no other folder: Caddy may not be let through those above.
+std::vector<std::string> environment() {
   const char* path = std::getenv("PATH");
-  const std::string home = std::filesystem::absolute(folder).string();
-  return {"PATH=" + std::string(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path), "HOME=" + home,
-          "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home};
+  const std::string home = "/proc/self/cwd";
+  return {"PATH=" + std::string(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path),
+          "HOME=" + home + "/caddy", "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home};
 }
 
 }  // namespace
 
-CaddyProcess::CaddyProcess(std::filesystem::path folder, std::string program)
-    : folder_(std::move(folder)), program_(std::move(program)) {}
+CaddyProcess::CaddyProcess(std::filesystem::path folder, std::string program,
+                           std::vector<std::string> launcher)
+    : folder_(std::move(folder)), program_(std::move(program)), launcher_(std::move(launcher)) {}
 
 CaddyProcess::~CaddyProcess() {
   if (child_) child_->release();
@@ -73,7 +75,7 @@ CaddyProcess::~CaddyProcess() {
 
 std::string CaddyProcess::socketPath(const base::Fd& folder) const {
   // The data folder's path may be longer than a socket's name can be.
-  return "/proc/self/fd/" + std::to_string(folder.get()) + "/admin.sock";
+  return "/proc/self/fd/" + std::to_string(folder.get()) + "/caddy/admin.sock";
 }
 
 std::optional<CaddyProcess::Peer> CaddyProcess::findPeer() const {
@@ -109,8 +111,11 @@ std::optional<std::string> CaddyProcess::start(const std::string& listen) {
                 "the router \"" + program_ + "\" is not installed: install the package caddy");
   const base::Fd out = base::openFile(folder_ / "caddy.out", O_WRONLY | O_CREAT | O_TRUNC, 0640);
   base::ChildSpec spec;
-  spec.argv = {program_, "run", "--config", "caddy.json"};
-  spec.environment = environment(folder_);
+  spec.argv = launcher_;
+  for (const std::string& word :
+       {program_, std::string("run"), std::string("--config"), std::string("caddy.json")})
+    spec.argv.push_back(word);
+  spec.environment = environment();
   spec.workingDirectory = folder_.string();
   spec.fds = {{&out, 1}, {&out, 2}};
   spec.ownSession = true;
@@ -185,7 +190,7 @@ void CaddyProcess::stop() {
   }
   std::error_code gone;
   std::filesystem::remove(folder_ / "caddy.pid", gone);
-  std::filesystem::remove(folder_ / "admin.sock", gone);
+  std::filesystem::remove(folder_ / "caddy/admin.sock", gone);
 }
 
 }  // namespace runner::detail

@@ -7,17 +7,19 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/child_process.h"
 #include "base/fd.h"
 
 namespace runner::detail {
 
-/// Runs `caddy run` in `folder` with folder/caddy.json; its admin API is folder/admin.sock. One thread at a
-/// time. The destructor leaves it running.
+/// Runs `caddy run` in `folder` with folder/caddy.json; its admin API is folder/caddy/admin.sock, and all
+/// that it writes is in that folder. One thread at a time. The destructor leaves it running.
 class CaddyProcess {
  public:
-  CaddyProcess(std::filesystem::path folder, std::string program);
+  /// `launcher`: words before the program's own; may be none.
+  CaddyProcess(std::filesystem::path folder, std::string program, std::vector<std::string> launcher);
   ~CaddyProcess();
   CaddyProcess(const CaddyProcess&) = delete;
   CaddyProcess& operator=(const CaddyProcess&) = delete;
@@ -45,6 +47,7 @@ class CaddyProcess {
 
   std::filesystem::path folder_;
   std::string program_;
+  std::vector<std::string> launcher_;
   std::optional<base::ChildProcess> child_;  // when we started it
   Peer adopted_;                             // when an earlier daemon did
 };

@@ -3,11 +3,6 @@
 namespace runner::detail {
 namespace {
 
-/// It would reread nothing while the configuration is the same: so the files' version is in it.
-CaddyValue inFiles(const std::string& certificate, const std::string& key, const std::string& version) {
-  return object({{"certificate", certificate}, {"key", key}, {"tags", array({"version-" + version})}});
-}
-
 /// No public authority gives certificates for these.
 bool isPrivate(const std::string& domain) {
   return domain.find('.') == std::string::npos || domain.ends_with(".localhost") ||
@@ -41,15 +36,15 @@ CaddyValue automation(const AppsTlsListener& apps) {
 }  // namespace
 
 CaddyValue tlsApp(const CaddyListeners& listeners) {
-  auto files = base::makeJsonArray();
-  if (listeners.daemon)
-    files->add(inFiles(listeners.daemon->certificate, listeners.daemon->key, listeners.daemon->version));
-  if (listeners.appsTls && !listeners.appsTls->settings.certificate.empty()) {
-    const AppsTls& settings = listeners.appsTls->settings;
-    files->add(inFiles(settings.certificate.string(), settings.key.string(), listeners.appsTls->version));
-  }
+  auto pairs = base::makeJsonArray();
+  const auto add = [&pairs](const auto& listener) {
+    if (listener && !listener->certificate.empty())
+      pairs->add(object({{"certificate", listener->certificate}, {"key", listener->key}}));
+  };
+  add(listeners.daemon);
+  add(listeners.appsTls);
   auto tls = base::makeJsonObject();
-  tls->set("certificates", object({{"load_files", CaddyValue(files)}}));
+  tls->set("certificates", object({{"load_pem", CaddyValue(pairs)}}));
   if (listeners.appsTls) tls->set("automation", automation(*listeners.appsTls));
   return CaddyValue(tls);
 }

@@ -50,6 +50,8 @@ class LogSegments {
   void tidy();
 
   std::uint64_t next() const noexcept { return next_; }
+  /// What one append() had better stay below: a segment goes as a whole.
+  std::uint64_t segmentBytes() const noexcept { return limits_.segmentBytes; }
   const SpoolPlaces& places() const noexcept { return places_; }
   /// Oldest first; never empty once something was appended.
   std::vector<Segment> list() const;

@@ -83,6 +83,8 @@ bool LogStream::collectLocked(std::uint64_t maxBytes, std::vector<LogEntry> more
   std::vector<LogEntry> entries;
   SpoolPlaces changed;
   bool left = false;
+  constexpr std::uint64_t kLeast = 64u << 10;  // more than the longest line
+  maxBytes = std::min(maxBytes, std::max(kLeast, segments_.segmentBytes()));
   try {
     for (const Held& held : spools_) {
       const auto& spool = held.file;

@@ -37,6 +37,13 @@ std::string fileOf(const std::string& host) {
   return wildcard ? "_wildcard" + host.substr(1) : host;
 }
 
+/// For Caddy, which may run as another user, whatever this process's umask is.
+void makeReadable(const fs::path& folder) {
+  fs::create_directories(folder);
+  using enum fs::perms;
+  fs::permissions(folder, owner_all | group_read | group_exec | others_read | others_exec);
+}
+
 const char* pageOf(Route::State state) {
   switch (state) {
     case Route::State::serving:
@@ -75,8 +82,8 @@ std::vector<std::string> slotNames(const Route& route) {
 }
 
 RouteFiles::RouteFiles(fs::path folder) : folder_(std::move(folder)) {
-  fs::create_directories(folder_ / "live");
-  fs::create_directories(folder_ / "sets");
+  makeReadable(folder_ / "live");
+  makeReadable(folder_ / "sets");
 }
 
 void RouteFiles::apply(const std::vector<Route>& routes) {
@@ -109,7 +116,7 @@ void RouteFiles::apply(const std::vector<Route>& routes) {
 void RouteFiles::publish(const std::string& host, const std::vector<std::string>& names) {
   const std::string id = base::randomHex(8);
   const fs::path set = folder_ / "sets" / id;
-  fs::create_directory(set);
+  makeReadable(set);
   for (const std::string& name : names)
     base::openFile(set / name, O_WRONLY | O_CREAT | O_EXCL, 0644);
   const fs::path link = folder_ / "live" / host;

@@ -551,10 +551,10 @@ TEST_F(CaddyRouterTest, RefusesAnAddressThatIsTaken) {
               HasSubstr("install the package caddy"));
   EXPECT_THAT(message({.listen = "nonsense:x", .folder = folder_ / "fourth"}),
               HasSubstr("must be HOST:PORT"));
-  folder_.write("fifth/caddy", "#!/bin/sh\necho no licence >&2\nexit 1\n");
-  std::filesystem::permissions(folder_ / "fifth/caddy", std::filesystem::perms::owner_all);
+  folder_.write("programs/caddy", "#!/bin/sh\necho no licence >&2\nexit 1\n");
+  std::filesystem::permissions(folder_ / "programs/caddy", std::filesystem::perms::owner_all);
   EXPECT_THAT(
-      message({.listen = "127.0.0.1:0", .folder = folder_ / "fifth", .program = folder_ / "fifth/caddy"}),
+      message({.listen = "127.0.0.1:0", .folder = folder_ / "fifth", .program = folder_ / "programs/caddy"}),
       HasSubstr("did not start: no licence"));
 }
 
