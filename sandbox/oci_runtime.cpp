@@ -58,7 +58,7 @@ class Removal {
 };
 
 /// Thread-safe: it holds nothing that changes; containers are told apart by their ids.
-class OciRuntime : public ContainerRuntime {
+class OciRuntime : public LocalRuntime {
  public:
   OciRuntime(const OciRuntimeConfig& config, const base::Clock& clock, RuntimePrograms programs,
              fs::path networkPlugins, std::string version)
@@ -74,6 +74,7 @@ class OciRuntime : public ContainerRuntime {
     return host_.exec(id, spec, output, options);
   }
   std::optional<ContainerStatus> status(const std::string& id) override;
+  std::optional<ContainerHandles> handles(const std::string& id) override;
   void signal(const std::string& id, int signalNumber) override;
   void holdOutput(const std::string& id) override;
   void resumeOutput(const std::string& id) override;
@@ -167,10 +168,8 @@ std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
     // In this order: the monitor ends behind the init, as a rule.
     const bool lacksMonitor = found != watched_.end() && waitForEnd(found->second.monitor, 0);
     if (found != watched_.end() && !waitForEnd(found->second.init, 0))
-      return ContainerStatus{.running = true,
-                             .exit = {},
-                             .container = found->second.container,
-                             .unattended = lacksMonitor};
+      return ContainerStatus{
+          .running = true, .exit = {}, .container = found->second.container, .unattended = lacksMonitor};
     if (found != watched_.end()) watched_.erase(found);
   }
   if (!host_.exists(id)) return std::nullopt;
@@ -189,6 +188,15 @@ std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
   status.unattended = status.unattended && status.running;
   if (!status.running) status.exit = exitOf(id, state ? state->monitor : ProcessRef{});
   return status;
+}
+
+std::optional<ContainerHandles> OciRuntime::handles(const std::string& id) {
+  checkId(id);
+  const auto state = ContainerState::load(host_.filesOf(id).state());
+  if (!state) return std::nullopt;
+  ContainerHandles handles{.init = state->init.open(), .monitor = state->monitor.open()};
+  if (waitForEnd(handles.init, 0)) return std::nullopt;
+  return handles;
 }
 
 void OciRuntime::signal(const std::string& id, int signalNumber) {
@@ -277,7 +285,7 @@ void probe(OciRuntime& runtime) {
 
 }  // namespace
 
-std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock) {
+std::unique_ptr<LocalRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock) {
   if (::geteuid() != 0) throw Error(Errc::unavailable, "containers can only be made by root");
   // Debian's tini has a static build, so that it runs in any image. catatonit would do as well; dumb-init is
   // linked dynamically there.

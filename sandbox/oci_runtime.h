@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "sandbox/container.h"
 
 namespace sandbox {
@@ -26,8 +28,21 @@ struct OciRuntimeConfig {
   std::string hostServices;
 };
 
+/// Of a container that runs.
+struct ContainerHandles {
+  base::Fd init;     ///< pidfd of its first process
+  base::Fd monitor;  ///< of conmon; invalid when that has gone
+};
+
+/// One whose containers are made by this process.
+class LocalRuntime : public ContainerRuntime {
+ public:
+  /// For who is to see by itself when it ends. nullopt when it does not run.
+  virtual std::optional<ContainerHandles> handles(const std::string& id) = 0;
+};
+
 /// Tries the runtime once (a container that runs `true`) and throws unavailable with what to install or set
 /// when it cannot. Leftovers of a killed daemon stay until remove().
-std::unique_ptr<ContainerRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock);
+std::unique_ptr<LocalRuntime> makeOciRuntime(const OciRuntimeConfig& config, const base::Clock& clock);
 
 }  // namespace sandbox

@@ -71,23 +71,41 @@ void makeTargets(const ContainerSpec& spec, const BundleSettings& settings) {
   }
 }
 
-/// Mounts that have their changes aside: an overlay for each, and the mounts of that instead.
-std::vector<Mount> overlaid(const std::vector<Mount>& mounts, const ContainerFiles& files) {
+/// Its changes go aside: an overlay at `target`. No symlink in the folder of the changes is followed.
+void mountWithChanges(const Mount& mount, const fs::path& target) {
+  const base::Fd changes = base::openFile(mount.changes, O_PATH | O_DIRECTORY);
+  // Of an overlay before this one; what it left there forbids another use.
+  base::removeTree(mount.changes / "work");
+  if (::mkdirat(changes.get(), "work", 0700) != 0) base::throwErrno(errno, "making a mount's place");
+  const base::Fd upper = base::openBelow(changes, "upper", O_PATH | O_DIRECTORY);
+  const base::Fd work = base::openBelow(changes, "work", O_PATH | O_DIRECTORY);
+  mountOverlay({.layers = {mount.source},
+                .upper = heldPath(upper),
+                .work = heldPath(work),
+                .target = target,
+                .form = OverlayFolders::Upper::plain});
+}
+
+/// The runtime is another process and goes by names: what has its changes aside, or is held by a descriptor
+/// of ours, is mounted in the container's own folder first, and from there.
+std::vector<Mount> placed(const std::vector<Mount>& mounts, const ContainerFiles& files) {
   std::vector<Mount> result = mounts;
   for (std::size_t i = 0; i < result.size(); ++i) {
     Mount& mount = result[i];
-    if (mount.changes.empty()) continue;
+    const bool aside = !mount.changes.empty();
+    if (!aside && !isHeldPath(mount.source)) continue;
     makeFolder(files.overlays(), 0700);
     const fs::path target = files.overlays() / std::to_string(i);
-    makeFolder(target, 0711);
-    // Of an overlay before this one; what it left there forbids another use.
-    base::removeTree(mount.changes / "work");
-    makeFolder(mount.changes / "work", 0700);
-    mountOverlay({.layers = {mount.source},
-                  .upper = mount.changes / "upper",
-                  .work = mount.changes / "work",
-                  .target = target,
-                  .form = OverlayFolders::Upper::plain});
+    if (fs::is_directory(mount.source)) {
+      makeFolder(target, 0711);
+    } else {
+      writeNewFile(target, "", 0600);
+    }
+    if (aside) {
+      mountWithChanges(mount, target);
+    } else {
+      mountHeld(mount.source, target);
+    }
     mount.source = target;
     mount.changes.clear();
   }
@@ -162,7 +180,7 @@ void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const Fo
   }
   makeTargets(spec, bundle);
   ContainerSpec bound = spec;
-  bound.mounts = overlaid(spec.mounts, files);
+  bound.mounts = placed(spec.mounts, files);
   writeNewFile(files.config(), bundleConfig(bound, bundle), 0600);  // the environment holds secrets
 }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -28,11 +29,7 @@ Fd openFolder(const std::filesystem::path& folder) {
   return base::openFile(folder, O_PATH | O_DIRECTORY);
 }
 
-// Short names of folders for the mount's options: they need no escaping and always fit. The kernel resolves
-// them while mount(2) runs.
-std::string procPath(const Fd& fd) {
-  return "/proc/self/fd/" + std::to_string(fd.get());
-}
+constexpr std::string_view kHeld = "/proc/self/fd/";
 
 // An image may hold one layer twice, which overlayfs refuses; only the upper one can be seen.
 std::vector<std::filesystem::path> topmostFirst(const std::vector<std::filesystem::path>& layers) {
@@ -89,6 +86,19 @@ std::vector<std::string> components(const std::string& target) {
 
 }  // namespace
 
+std::filesystem::path heldPath(const Fd& fd) {
+  return std::string(kHeld) + std::to_string(fd.get());
+}
+
+bool isHeldPath(const std::filesystem::path& path) {
+  return path.native().starts_with(kHeld);
+}
+
+void mountHeld(const std::filesystem::path& source, const std::filesystem::path& target) {
+  if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    base::throwErrno(errno, "taking hold of what is to be mounted");
+}
+
 void mountOverlay(const OverlayFolders& folders) {
   if (folders.layers.size() > kMaxLayers)
     throw Error(Errc::invalidArgument, "an image of " + std::to_string(folders.layers.size()) +
@@ -98,11 +108,14 @@ void mountOverlay(const OverlayFolders& folders) {
   std::string lower;
   for (const auto& layer : topmostFirst(folders.layers)) {
     held.push_back(openFolder(layer));
-    lower += (lower.empty() ? "" : ":") + procPath(held.back());
+    // Short names for the mount's options: they need no escaping and always fit. The kernel resolves them
+    // while mount(2) runs.
+    lower += (lower.empty() ? "" : ":") + heldPath(held.back()).native();
   }
   const Fd upper = openFolder(folders.upper);
   const Fd work = openFolder(folders.work);
-  std::string options = "lowerdir=" + lower + ",upperdir=" + procPath(upper) + ",workdir=" + procPath(work);
+  std::string options =
+      "lowerdir=" + lower + ",upperdir=" + heldPath(upper).native() + ",workdir=" + heldPath(work).native();
   if (folders.form == OverlayFolders::Upper::plain) options += ",redirect_dir=off,metacopy=off,index=off";
   constexpr unsigned long kFlags = MS_NODEV | MS_NOSUID;
   // volatile (Linux 5.10): what is written does not outlive a power cut, so nobody's fsync, and no

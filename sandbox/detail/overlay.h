@@ -6,7 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
+
 namespace sandbox {
+
+/// A name for what a descriptor of this process has open, whatever its path leads to meanwhile: for this
+/// process alone, and while the descriptor is open.
+std::filesystem::path heldPath(const base::Fd& fd);
+bool isHeldPath(const std::filesystem::path& path);
+/// Mounts what a held path means at `target`, which exists and is a folder if that is one, for other
+/// processes to use; until unmountAll().
+void mountHeld(const std::filesystem::path& source, const std::filesystem::path& target);
 
 struct OverlayFolders {
   std::vector<std::filesystem::path> layers;  ///< bottom first

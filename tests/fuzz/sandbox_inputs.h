@@ -1,5 +1,5 @@
-// What containers and name servers send, as functions over bytes: for the fuzzers, and for the replay of
-// their corpus as a unit test.
+// What containers, name servers and a daemon that somebody has taken over send, as functions over bytes: for
+// the fuzzers, and for the replay of their corpus as a unit test.
 #pragma once
 
 #include <string>
@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "sandbox/detail/dns_message.h"
+#include "sandbox/detail/supervisor_messages.h"
 
 namespace fuzz {
 
@@ -21,6 +22,23 @@ inline void dns(std::string_view bytes) {
       CHECK(sandbox::DnsQuestion::parse(*query)->name == question->name);
   }
   sandbox::parseDnsAnswer(bytes, 0x1234, "www.example.org");
+}
+
+/// Whatever decodes is what encodes to the same bytes: there is one way to say a thing, and nothing is lost.
+template <typename Decode, typename Encode>
+void onlyWay(std::string_view bytes, const Decode& decode, const Encode& encode) {
+  try {
+    CHECK(encode(decode(bytes)) == bytes);
+  } catch (const base::Error& error) {
+    CHECK(error.code() == base::Errc::invalidArgument);
+  }
+}
+
+/// A call to the supervisor; the same bytes as an answer and as settings.
+inline void supervisorCall(std::string_view bytes) {
+  onlyWay(bytes, &sandbox::decodeCall, &sandbox::encodeCall);
+  onlyWay(bytes, &sandbox::decodeAnswer, &sandbox::encodeAnswer);
+  onlyWay(bytes, &sandbox::decodeSettings, &sandbox::encodeSettings);
 }
 
 }  // namespace fuzz

@@ -9,4 +9,8 @@ TEST(FuzzCorpus, Dns) {
   EXPECT_GT(testing_support::replayVaried("dns", &fuzz::dns), 0);
 }
 
+TEST(FuzzCorpus, SupervisorCall) {
+  EXPECT_GT(testing_support::replayVaried("supervisor_call", &fuzz::supervisorCall), 0);
+}
+
 }  // namespace

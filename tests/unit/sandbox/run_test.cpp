@@ -422,12 +422,16 @@ TEST_F(RunTest, RefusesWhatCannotStart) {
   refuse([](ContainerSpec& spec) { spec.workingDirectory = "app"; }, base::Errc::invalidArgument);
   refuse([](ContainerSpec& spec) { spec.uid = 65536; }, base::Errc::invalidArgument);
   refuse(
-      [](ContainerSpec& spec) {
-        spec.mounts = {{"/no/such/folder", "/mnt"}};
+      [&](ContainerSpec& spec) {
+        spec.mounts = {{folder_->path() / "nothing", "/mnt"}};
       },
       base::Errc::invalidArgument);
-  refuse([](ContainerSpec& spec) { spec.mounts = {{"/etc", "/mnt/../etc"}}; }, base::Errc::invalidArgument);
-  refuse([](ContainerSpec& spec) { spec.layers = {"/no/such/layer"}; }, base::Errc::notFound);
+  refuse(
+      [&](ContainerSpec& spec) {
+        spec.mounts = {{folder_->path(), "/mnt/../etc"}};
+      },
+      base::Errc::invalidArgument);
+  refuse([&](ContainerSpec& spec) { spec.layers = {folder_->path() / "nothing"}; }, base::Errc::notFound);
 }
 
 }  // namespace

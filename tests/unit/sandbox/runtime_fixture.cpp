@@ -84,7 +84,7 @@ const fs::path& testImage() {
 }
 
 std::unique_ptr<TemporaryFolder> RuntimeTest::data_;
-std::unique_ptr<sandbox::ContainerRuntime> RuntimeTest::shared_;
+std::unique_ptr<sandbox::SupervisedRuntime> RuntimeTest::shared_;
 base::SystemClock RuntimeTest::clock_;
 
 void RuntimeTest::SetUpTestSuite() {
@@ -116,7 +116,22 @@ sandbox::OciRuntimeConfig RuntimeTest::config() {
   return {.folder = data_->path() / "run", .runtime = chosenRuntime()};
 }
 
-std::unique_ptr<sandbox::ContainerRuntime> RuntimeTest::anotherRuntime() {
+sandbox::SupervisorSettings RuntimeTest::settings() {
+  return {.runtime = config(),
+          .dataFolder = fs::temp_directory_path(),
+          .layerFolders = {""},
+          .mountFolders = {""},
+          .logFolders = {""},
+          .operatorFolders = {},
+          .operatorFiles = {}};
+}
+
+std::unique_ptr<sandbox::SupervisedRuntime> RuntimeTest::anotherRuntime(
+    const sandbox::SupervisorSettings& settings) {
+  return sandbox::startSupervisor({SUPERVISOR_PROGRAM}, settings);
+}
+
+std::unique_ptr<sandbox::LocalRuntime> RuntimeTest::localRuntime() {
   return sandbox::makeOciRuntime(config(), clock_);
 }
 

@@ -11,6 +11,7 @@
 #include "base/byte_sink.h"
 #include "base/clock.h"
 #include "sandbox/oci_runtime.h"
+#include "sandbox/supervisor.h"
 
 namespace sandbox_test {
 
@@ -36,8 +37,8 @@ class StringSink : public base::ByteSink {
 /// Why containers cannot be tested here; empty when they can.
 std::string missingForContainers();
 
-/// One data folder and runtime for a suite's tests; skips (saying why) where containers cannot be made. After
-/// each test nothing of the data folder may be left on the host.
+/// One data folder, and a runtime with a supervisor, for a suite's tests; skips (saying why) where containers
+/// cannot be made. After each test nothing of the data folder may be left on the host.
 class RuntimeTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite();
@@ -50,18 +51,23 @@ class RuntimeTest : public ::testing::Test {
   /// Runs it to its end and keeps its output.
   sandbox::RunResult run(const sandbox::ContainerSpec& spec, const sandbox::RunOptions& options = {});
   std::string outputOf(const std::string& script);
-  /// Another runtime object on the same data folder, as after a restart of the daemon.
-  static std::unique_ptr<sandbox::ContainerRuntime> anotherRuntime();
+  /// Another runtime and supervisor on the same data folder, as after a restart of the daemon.
+  static std::unique_ptr<sandbox::SupervisedRuntime> anotherRuntime(
+      const sandbox::SupervisorSettings& wanted = settings());
+  /// One that makes its containers in this process.
+  static std::unique_ptr<sandbox::LocalRuntime> localRuntime();
   static sandbox::OciRuntimeConfig config();
+  /// Everything in the system's folder for temporary files may be used.
+  static sandbox::SupervisorSettings settings();
 
   std::unique_ptr<TemporaryFolder> folder_;  ///< for the test's own files
-  sandbox::ContainerRuntime* runtime_ = nullptr;
+  sandbox::SupervisedRuntime* runtime_ = nullptr;
   std::string output_;
   int serial_ = 0;
 
  private:
   static std::unique_ptr<TemporaryFolder> data_;
-  static std::unique_ptr<sandbox::ContainerRuntime> shared_;
+  static std::unique_ptr<sandbox::SupervisedRuntime> shared_;
   static base::SystemClock clock_;
 };
 

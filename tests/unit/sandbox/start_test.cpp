@@ -222,19 +222,17 @@ TEST_F(StartTest, DoesNotTakeAnotherProcessForItsOwn) {
 TEST_F(StartTest, RemovesWhatAKilledDaemonLeft) {
   ContainerSpec spec = shell("while :; do sleep 1; done");
   spec.network = true;
-  const pid_t daemon = ::fork();
-  ASSERT_GE(daemon, 0);
-  if (daemon == 0) {
+  const auto first = anotherRuntime();
+  std::thread daemon([&] {
     StringSink sink;
-    runtime_->run(spec, sink, {});
-    ::_exit(0);
-  }
+    EXPECT_THROW(first->run(spec, sink, {}), base::Error);
+  });
   EXPECT_TRUE(eventually([&] {
     const auto status = runtime_->status(spec.id);
     return status && status->running;
   }));
-  ::kill(daemon, SIGKILL);
-  ::waitpid(daemon, nullptr, 0);
+  ::kill(first->pid(), SIGKILL);
+  daemon.join();
   const auto later = anotherRuntime();
   EXPECT_THAT(later->list(), ElementsAre(spec.id));
   EXPECT_TRUE(later->status(spec.id)->running);

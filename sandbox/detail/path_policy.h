@@ -1,0 +1,51 @@
+// What of the host a container may be given: decided by the operator's settings alone.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "sandbox/container.h"
+#include "sandbox/supervisor.h"
+
+namespace sandbox {
+
+/// A spec whose host paths are held open and named by those descriptors ("/proc/self/fd/N"): what was looked
+/// at is what is used, whoever renames meanwhile. The spec is good while the object lives.
+struct HeldSpec {
+  ContainerSpec spec;
+  std::vector<base::Fd> held;
+};
+
+/// Immutable, thread-safe. What is refused is Error(permissionDenied), in one sentence.
+class PathPolicy {
+ public:
+  /// Throws when there is no data folder.
+  explicit PathPolicy(const SupervisorSettings& settings);
+
+  /// Layers have to lie in layerFolders; what is mounted in mountFolders or operatorFolders, or it is one of
+  /// operatorFiles, or a terminal that the container's user owns. No symlink is followed within those.
+  HeldSpec hold(const ContainerSpec& spec) const;
+  /// It has to lie in logFolders, and to be a file where it is there. That is looked at now: who can write to
+  /// its folder can put something else there before conmon opens it.
+  void checkLogFile(const std::filesystem::path& file) const;
+
+ private:
+  class Holder;
+  /// Its path below the data folder, when it lies in one of these.
+  std::optional<std::string> allowed(const std::filesystem::path& path,
+                                     const std::vector<std::string>& folders) const;
+  /// O_PATH.
+  base::Fd openBelowData(const std::filesystem::path& path, const std::vector<std::string>& folders,
+                         const std::string& refusal) const;
+  base::Fd openSource(const std::filesystem::path& path, const std::string& target) const;
+  base::Fd openTerminal(const std::filesystem::path& path, std::uint32_t owner) const;
+
+  const SupervisorSettings settings_;
+  const base::Fd data_;
+};
+
+}  // namespace sandbox
