@@ -32,7 +32,8 @@ class DataFolder {
     return cache(app) / stack;
   }
   /// An app's own volumes, by its uuid: another name moves nothing.
-  std::filesystem::path volumes(const std::string& app) const { return root_ / "volumes" / app; }
+  std::filesystem::path volumes(const std::string& app) const { return allVolumes() / app; }
+  std::filesystem::path allVolumes() const { return root_ / "volumes"; }
   std::filesystem::path buildpacks() const { return root_ / "buildpacks"; }
   std::filesystem::path keys() const { return root_ / "keys"; }
   std::filesystem::path urlKey() const { return keys() / "url_signing_key"; }
@@ -50,6 +51,7 @@ class DataFolder {
   std::filesystem::path imports() const { return root_ / "run" / "imports"; }
   std::filesystem::path run() const { return root_ / "run"; }
   std::filesystem::path builds() const { return root_ / "run" / "builds"; }
+  std::filesystem::path oneOffs() const { return root_ / "run" / "one-offs"; }
   std::filesystem::path processes() const { return root_ / "run" / "processes"; }
   std::filesystem::path router() const { return root_ / "run" / "router"; }
   std::filesystem::path containers() const { return root_ / "run" / "containers"; }

@@ -69,6 +69,28 @@ void makeFolder(const CommandParts& parts, const fs::path& folder) {
   base::fsyncFolder(folder.parent_path());
 }
 
+/// An operator's folder as it is kept: the supervisor follows no symlink to it, and mounts nothing else.
+fs::path operatorsFolder(const CommandParts& parts, const fs::path& wanted) {
+  std::error_code missing;
+  const fs::path folder = fs::canonical(wanted, missing);
+  if (!wanted.is_absolute() || missing || !fs::is_directory(folder))
+    throw Error(Errc::notFound, "there is no folder " + base::printable(wanted.string()) +
+                                    " on the server: make it first, for the user " +
+                                    std::to_string(parts.runtime.hostId(kAppUser)));
+  const auto& allowed = parts.serviceLimits.volumeFolders;
+  const bool isAllowed = std::any_of(allowed.begin(), allowed.end(), [&](const fs::path& each) {
+    return isWithin(folder.string(), each == "/" ? "" : each.string());
+  });
+  if (isAllowed) return folder;
+  std::vector<std::string> names;
+  for (const fs::path& each : allowed)
+    names.push_back(each.string());
+  throw Error(Errc::permissionDenied,
+              base::printable(folder.string(), 300) + " does not lie where volumes may come from (" +
+                  (names.empty() ? "nowhere" : base::join(names, ", ")) +
+                  "): add its folder to volume_folders in the server's settings, and start the server again");
+}
+
 }  // namespace
 
 std::vector<Volume> volumesOf(const std::map<std::string, std::string>& settings) {
@@ -114,8 +136,9 @@ void checkVolume(const Volume& volume, const std::vector<Volume>& others) {
       throw Error(Errc::conflict, "the volume " + other.name + " is at " + other.target + " already");
 }
 
-runner::LaunchResult addVolume(const CommandParts& parts, const store::App& app, const Volume& volume,
+runner::LaunchResult addVolume(const CommandParts& parts, const store::App& app, const Volume& wanted,
                                const std::string& user) {
+  Volume volume = wanted;
   const auto lease = parts.locks.lock(app.id);
   const std::vector<Volume> others = volumesOf(parts.store.settings(app.id));
   if (std::any_of(others.begin(), others.end(), [&](const Volume& each) { return each.name == volume.name; }))
@@ -125,10 +148,7 @@ runner::LaunchResult addVolume(const CommandParts& parts, const store::App& app,
     throw Error(Errc::overloaded, app.name.str() + " has " + std::to_string(kMaxVolumes) +
                                       " volumes already, which is the most that an app can have");
   if (volume.source) {
-    if (!volume.source->is_absolute() || !fs::is_directory(*volume.source))
-      throw Error(Errc::notFound, "there is no folder " + base::printable(volume.source->string()) +
-                                      " on the server: make it first, for the user " +
-                                      std::to_string(parts.runtime.hostId(kAppUser)));
+    volume.source = operatorsFolder(parts, *volume.source);
   } else {
     makeFolder(parts, parts.folder.volumes(app.uuid) / volume.name);
   }

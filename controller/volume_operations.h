@@ -34,8 +34,9 @@ void checkVolume(const Volume& volume, const std::vector<Volume>& others);
 
 /// The app's processes are replaced by such that have it, as in a deploy; with a failure nothing has changed.
 /// The server's own folder is the app's user's; one with that name that is there already is used as it is.
-/// Throws also alreadyExists, overloaded, and notFound for an operator's folder that is not there.
-runner::LaunchResult addVolume(const CommandParts& parts, const store::App& app, const Volume& volume,
+/// Throws also alreadyExists, overloaded, notFound for an operator's folder that is not there, and
+/// permissionDenied for one outside of volume_folders.
+runner::LaunchResult addVolume(const CommandParts& parts, const store::App& app, const Volume& wanted,
                                const std::string& user);
 /// The same without it; then what the server's own folder held is gone. Throws notFound.
 runner::LaunchResult removeVolume(const CommandParts& parts, const store::App& app, const std::string& name,

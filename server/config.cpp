@@ -56,6 +56,14 @@ void checkHosts(const std::string& hosts) {
   }
 }
 
+void checkFolders(const std::string& folders) {
+  for (const std::string& folder : base::split(folders, ','))
+    if (!base::trim(folder).starts_with('/'))
+      throw base::Error(
+          base::Errc::invalidArgument,
+          "\"" + base::printable(folder) + "\" is no absolute path: name folders like /srv, commas between");
+}
+
 void checkDirectory(const std::string& url) {
   if (url != "internal" && !url.starts_with("https://"))
     throw base::Error(base::Errc::invalidArgument,
@@ -149,6 +157,8 @@ const std::map<std::string, Setting>& settings() {
       {"host_services", text(&Config::hostServices)},
       {"ca_bundle", path(&Config::caBundle)},
       {"user_namespace_base", number(&Config::userNamespaceBase)},
+      {"volume_folders", checkedText(checkFolders, &Config::volumeFolders)},
+      {"supervisor_max_calls", number(&Config::supervisorMaxCalls)},
       {"max_parallel_builds", number(&Config::maxParallelBuilds)},
       {"build_queue_max", number(&Config::buildQueueMax)},
       {"build_timeout_s", limit("build_timeout_s", &Config::buildTimeoutS)},

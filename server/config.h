@@ -44,6 +44,8 @@ struct Config {
   std::string hostServices;
   std::filesystem::path caBundle = "/etc/ssl/certs/ca-certificates.crt";
   std::uint64_t userNamespaceBase = 1879048192;
+  std::string volumeFolders = "/srv,/mnt,/media";
+  std::uint64_t supervisorMaxCalls = 512;
   std::uint64_t maxParallelBuilds = 0;  ///< 0: number of cores
   std::uint64_t buildQueueMax = 100;
   std::uint64_t buildTimeoutS = 900;

@@ -15,6 +15,7 @@
 #include "server/run_slug.h"
 #include "server/serve.h"
 #include "server/ssh_shell.h"
+#include "server/supervised.h"
 
 namespace {
 
@@ -33,6 +34,7 @@ const std::map<std::string, std::function<int(const Words&)>>& ownPrograms() {
       {"serve", server::serve},
       {"ssh-keys", server::sshKeys},
       {"ssh-shell", server::sshShell},
+      {"supervisor", server::supervisor},  // of serve
       {"upload-pack", git::runUploadPack},
   };
   return programs;

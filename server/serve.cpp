@@ -48,11 +48,11 @@
 #include "runner/local_engine.h"
 #include "runner/local_one_offs.h"
 #include "runner/log_collector.h"
-#include "sandbox/oci_runtime.h"
 #include "server/config.h"
 #include "server/confined.h"
 #include "server/doctor.h"
 #include "server/host_environment.h"
+#include "server/supervised.h"
 #include "store/event_store.h"
 
 namespace server {
@@ -182,7 +182,8 @@ controller::ServiceLimits serviceLimits(const Config& config) {
           .runMaxSessions = config.runMaxSessions,
           .runTimeoutS = config.runTimeoutS,
           .runMemoryMaxBytes = config.runMemoryMaxBytes,
-          .runCpusMax = config.runCpusMax};
+          .runCpusMax = config.runCpusMax,
+          .volumeFolders = volumeFolders(config)};
 }
 
 controller::DeployerConfig deployerConfig(const Config& config) {
@@ -363,6 +364,7 @@ int run(const Config& config) {
   // Before anything is started: a port that is taken ends the daemon with nothing to clean up.
   base::TcpListener sshListener = base::listenTcp(config.sshListen, "ssh_listen");
   base::TcpListener httpListener = base::listenTcp(config.httpListen, "http_listen");
+  const auto runtime = startRuntime(config, folder);  // before there are threads, or anything is read
   Console console;
   const base::SystemClock clock;
   store::ReleaseStore store(folder.database(), clock);
@@ -374,16 +376,6 @@ int run(const Config& config) {
   store::DiskBlobStore blobs(folder.blobs());
   blobs.countIn(metrics);
   addAdminKey(config, store, clock);
-
-  const auto runtime =
-      sandbox::makeOciRuntime({.folder = folder.run(),
-                               .runtime = config.containerRuntime,
-                               .userNamespaceBase = static_cast<std::uint32_t>(config.userNamespaceBase),
-                               .subnetPool = config.subnetPool,
-                               .nameServers = config.nameServers,
-                               .hostServices = containerDoors(config)},
-                              clock);
-  base::Log("server").info("container runtime chosen", {{"runtime", runtime->describe()}});
   sandbox::LayerStore layers(folder.layers(), runtime->hostId(0));
   const auto router = runner::makeCaddyRouter({.listen = config.routerListen,
                                                .tls = tlsFront(config, httpListener.address),
@@ -400,12 +392,12 @@ int run(const Config& config) {
   const runner::LayerFolder layerFolder = [&](const store::Layer& layer) {
     return layers.ensure(layer.blob.digest, [&] { return blobs.open(layer.blob.digest); });
   };
-  const auto engine = runner::makeLocalEngine(
-      engineConfig(config, folder, controller::storedRoutes(store)), *runtime, *router, appLog, layerFolder, clock);
+  const auto engine = runner::makeLocalEngine(engineConfig(config, folder, controller::storedRoutes(store)),
+                                              *runtime, *router, appLog, layerFolder, clock);
 
-  const auto oneOffs = runner::makeLocalOneOffs(
-      {.maxSessions = config.runMaxSessions, .folder = folder.run() / "one-offs"},
-      engineConfig(config, folder, {}), *runtime, appLog, layerFolder, clock);
+  const auto oneOffs =
+      runner::makeLocalOneOffs({.maxSessions = config.runMaxSessions, .folder = folder.oneOffs()},
+                               engineConfig(config, folder, {}), *runtime, appLog, layerFolder, clock);
 
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
@@ -523,7 +515,9 @@ int run(const Config& config) {
   for (const std::string& fingerprint : ssh.hostKeyFingerprints())
     base::Log("server").info("ssh host key", {{"fingerprint", fingerprint}});
   gitd::ShellServer shell(shellConfig(config, folder), sshConfig(config, folder), metered, metrics);
-  const controller::Endpoints endpoints{ssh.address(), http->address(), router->address(),
+  const controller::Endpoints endpoints{ssh.address(),
+                                        http->address(),
+                                        router->address(),
                                         router->tlsAddress(),
                                         rendezvous ? rendezvous->address() : "",
                                         router->httpsAddress()};

@@ -4,6 +4,7 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+echo "volume_folders = $work/media" >>"$work/fairlead.conf"
 start_server
 new_app hello
 write_web_app hello one
@@ -46,6 +47,15 @@ fairlead volumes:add media:/media --from "$work/media" --read-only -a hello >/de
 assert_eq "$(fairlead run -a hello -- cat /media/one </dev/null)" picture "the operator's file"
 refused any fairlead run -a hello -- touch /media/two </dev/null
 [[ ! -e $work/media/two ]] || fail "the folder was written to"
+
+note "a folder that the settings do not name"
+mkdir -p "$work/private"
+ln -s "$work/private" "$work/media/link"
+for folder in "$work/private" "$work/media/link" /etc; do
+  refused 1 fairlead volumes:add private:/private --from "$folder" -a hello
+  assert_contains "$refusal" "volume_folders" "answer"
+done
+rm "$work/media/link"
 
 note "no device files, no way out by a symlink"
 refused any fairlead run -a hello -- mknod /app/data/null c 1 3 </dev/null

@@ -82,12 +82,35 @@ class CommandFixture : public ControllerTest {
   const Accounts keysAndTokens_{store_, accounts_, access_, clock_};
   Backups backups_{{folder_, store_, diskBlobs_, collection_, clock_}};
   testing_support::FakeOneOffs oneOffs_;
-  CommandSet commands_{
-      {folder_,   urls_,       store_,     accounts_,  access_,       keysAndTokens_,
-       deployer_, releases_,   stacks_,    engine_,    log_,          runtime_,
-       locks_,    collection_, scrubbing_, publisher_, publications_, credentials_,
-       web_,      limits_,     sources_,   buildView_, clock_,        [this](bool) { stopped_ = true; },
-       {},        &oneOffs_,   nullptr,    nullptr,    &backups_}};
+  CommandSet commands_{{folder_,
+                        urls_,
+                        store_,
+                        accounts_,
+                        access_,
+                        keysAndTokens_,
+                        deployer_,
+                        releases_,
+                        stacks_,
+                        engine_,
+                        log_,
+                        runtime_,
+                        locks_,
+                        collection_,
+                        scrubbing_,
+                        publisher_,
+                        publications_,
+                        credentials_,
+                        web_,
+                        limits_,
+                        sources_,
+                        buildView_,
+                        clock_,
+                        [this](bool) { stopped_ = true; },
+                        {.volumeFolders = {folder_.root()}},
+                        &oneOffs_,
+                        nullptr,
+                        nullptr,
+                        &backups_}};
 };
 
 }  // namespace controller

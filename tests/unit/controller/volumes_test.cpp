@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "controller/volume_operations.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/controller/command_fixture.h"
 
 namespace controller {
@@ -44,7 +45,8 @@ TEST_F(VolumesTest, GoWithWhatIsInThemWhenThatIsConfirmed) {
   ASSERT_EQ(run({"volumes:remove", "data", "--confirm", "data", "-a", "hello"}).code, 0);
   EXPECT_FALSE(fs::exists(folder("data")));
   EXPECT_THAT(engine_.deployments().back().volumes, IsEmpty());
-  EXPECT_THAT(run({"volumes:remove", "data", "--confirm", "data", "-a", "hello"}).err, HasSubstr("has no volume data"));
+  EXPECT_THAT(run({"volumes:remove", "data", "--confirm", "data", "-a", "hello"}).err,
+              HasSubstr("has no volume data"));
 }
 
 TEST_F(VolumesTest, StayWithTheAppAndGoWithIt) {
@@ -82,6 +84,23 @@ TEST_F(VolumesTest, OnlyAdministratorsGiveFoldersOfTheServer) {
               HasSubstr("there is no folder /nowhere/at/all on the server"));
 }
 
+TEST_F(VolumesTest, OperatorsFoldersComeFromWhereTheSettingsSay) {
+  const testing_support::TempFolder outside;
+  fs::create_directory(folder_.root() / "own");
+  fs::create_directory_symlink(outside.path(), folder_.root() / "out");
+  fs::create_directory_symlink(folder_.root() / "own", folder_.root() / "in");
+  for (const fs::path& wrong : {outside.path(), folder_.root() / "out"}) {
+    const auto refused = run({"volumes:add", "own:/own", "--from", wrong.string(), "-a", "hello"});
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("add its folder to volume_folders"));
+  }
+  EXPECT_THAT(store_.settings(app().id), IsEmpty());
+  ASSERT_EQ(run({"volumes:add", "own:/own", "--from", (folder_.root() / "in").string(), "-a", "hello"}).code,
+            0);
+  EXPECT_EQ(engine_.deployments().back().volumes.at(0).source, folder_.root() / "own")
+      << "what the symlink meant when it was named";
+}
+
 TEST_F(VolumesTest, WrongOnesAreOneSentence) {
   ASSERT_EQ(run({"volumes:add", "data:/data", "-a", "hello"}).code, 0);
   const auto before = store_.settings(app().id);
@@ -93,12 +112,14 @@ TEST_F(VolumesTest, WrongOnesAreOneSentence) {
   for (const char* target : {"", "/", "relative", "/a/../b", "/a/", "//a", "/a b", "/a:b", "/a\n"})
     EXPECT_THAT(faultOf(std::string("more:") + target), HasSubstr("no place for a volume")) << target;
   for (const char* target : {"/app", "/etc", "/etc/ssl", "/usr/lib", "/proc/self", "/fairlead"})
-    EXPECT_THAT(faultOf(std::string("more:") + target), HasSubstr("is needed by the system or the app")) << target;
+    EXPECT_THAT(faultOf(std::string("more:") + target), HasSubstr("is needed by the system or the app"))
+        << target;
   EXPECT_THAT(faultOf("more:/data"), HasSubstr("the volume data is at /data already"));
   EXPECT_THAT(faultOf("more:/data/in"), HasSubstr("the volume data is at /data already"));
   EXPECT_EQ(store_.settings(app().id), before);
   for (std::size_t i = 1; i < kMaxVolumes; ++i)
-    ASSERT_EQ(run({"volumes:add", "v" + std::to_string(i) + ":/v/" + std::to_string(i), "-a", "hello"}).code, 0);
+    ASSERT_EQ(run({"volumes:add", "v" + std::to_string(i) + ":/v/" + std::to_string(i), "-a", "hello"}).code,
+              0);
   EXPECT_THAT(faultOf("last:/last"), HasSubstr("20 volumes already"));
 }
 

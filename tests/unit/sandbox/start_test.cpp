@@ -235,7 +235,7 @@ TEST_F(StartTest, RemovesWhatAKilledDaemonLeft) {
   daemon.join();
   const auto later = anotherRuntime();
   EXPECT_THAT(later->list(), ElementsAre(spec.id));
-  EXPECT_TRUE(later->status(spec.id)->running);
+  EXPECT_TRUE(later->status(spec.id)->running) << later->status(spec.id)->exit.describe();
   later->remove(spec.id);
   EXPECT_TRUE(later->list().empty());
 }

@@ -1,0 +1,27 @@
+// The daemon's supervisor: the process that makes containers.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/data_folder.h"
+#include "sandbox/container.h"
+#include "server/config.h"
+
+namespace server {
+
+/// Starts it, for the daemon's data folder, which exists. When it ends by itself the process says so and
+/// exits with 1 at once, as if it had been killed: nothing can be made without it, and the next start finds
+/// everything as it has to be.
+std::unique_ptr<sandbox::ContainerRuntime> startRuntime(const Config& config,
+                                                        const controller::DataFolder& folder);
+
+/// volume_folders, without symlinks on the way.
+std::vector<std::filesystem::path> volumeFolders(const Config& config);
+
+/// `fairlead supervisor`: what startRuntime() starts. Returns the exit status.
+int supervisor(const std::vector<std::string>& args);
+
+}  // namespace server
