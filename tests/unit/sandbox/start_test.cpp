@@ -7,6 +7,7 @@
 #include <csignal>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -219,18 +220,26 @@ TEST_F(StartTest, DoesNotTakeAnotherProcessForItsOwn) {
   runtime_->remove(spec.id);
 }
 
+/// Tells of the first output.
+class TellingSink : public base::ByteSink {
+ public:
+  explicit TellingSink(std::function<void()> tell) : tell_(std::move(tell)) {}
+  void write(std::string_view) override {
+    if (const auto tell = std::exchange(tell_, nullptr)) tell();
+  }
+
+ private:
+  std::function<void()> tell_;
+};
+
 TEST_F(StartTest, RemovesWhatAKilledDaemonLeft) {
-  ContainerSpec spec = shell("while :; do sleep 1; done");
+  ContainerSpec spec = shell("echo ready; while :; do sleep 1; done");
   spec.network = true;
   const auto first = anotherRuntime();
-  std::thread daemon([&] {
-    StringSink sink;
-    EXPECT_THROW(first->run(spec, sink, {}), base::Error);
-  });
-  EXPECT_TRUE(eventually([&] {
-    const auto status = runtime_->status(spec.id);
-    return status && status->running;
-  }));
+  std::promise<void> ready;
+  TellingSink sink([&] { ready.set_value(); });
+  std::thread daemon([&] { EXPECT_THROW(first->run(spec, sink, {}), base::Error); });
+  EXPECT_EQ(ready.get_future().wait_for(seconds(60)), std::future_status::ready);
   ::kill(first->pid(), SIGKILL);
   daemon.join();
   const auto later = anotherRuntime();
