@@ -98,6 +98,17 @@ Setting number(std::uint64_t Config::*member) {
   return numberAt([member](auto& config) -> auto& { return config.*member; });
 }
 
+/// A whole number of at least `least`.
+Setting numberFrom(std::uint64_t least, std::uint64_t Config::*member) {
+  Setting setting = number(member);
+  setting.set = [least, member, set = setting.set](Config& config, const std::string& value) {
+    set(config, value);
+    if (config.*member < least)
+      throw base::Error(base::Errc::invalidArgument, "it has to be at least " + std::to_string(least));
+  };
+  return setting;
+}
+
 Setting pushLimit(std::uint64_t gitd::PushLimits::*member) {
   return numberAt([member](auto& config) -> auto& { return config.push.*member; });
 }
@@ -158,7 +169,7 @@ const std::map<std::string, Setting>& settings() {
       {"ca_bundle", path(&Config::caBundle)},
       {"user_namespace_base", number(&Config::userNamespaceBase)},
       {"volume_folders", checkedText(checkFolders, &Config::volumeFolders)},
-      {"supervisor_max_calls", number(&Config::supervisorMaxCalls)},
+      {"supervisor_max_calls", numberFrom(16, &Config::supervisorMaxCalls)},
       {"max_parallel_builds", number(&Config::maxParallelBuilds)},
       {"build_queue_max", number(&Config::buildQueueMax)},
       {"build_timeout_s", limit("build_timeout_s", &Config::buildTimeoutS)},

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <iostream>
 #include <system_error>
 
@@ -68,7 +70,7 @@ std::unique_ptr<sandbox::ContainerRuntime> startRuntime(const Config& config,
       .logFolders = {below(folder.appLogs())},
       .operatorFolders = volumeFolders(config),
       .operatorFiles = {},
-      .maxCalls = config.supervisorMaxCalls,
+      .maxCalls = std::min<std::uint64_t>(config.supervisorMaxCalls, 1'000'000),
       .logLevel = config.logLevel};
   if (!config.caBundle.empty()) settings.operatorFiles.push_back(config.caBundle);
   auto runtime = sandbox::startSupervisor({ownProgram(), "supervisor"}, settings, &endWithSupervisor);

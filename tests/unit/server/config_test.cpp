@@ -51,6 +51,15 @@ TEST(Config, AValueThatIsMissingOrOfTheWrongKindIsRefused) {
             std::string::npos);
 }
 
+TEST(Config, TheSupervisorsLimitsAreChecked) {
+  EXPECT_EQ(parseConfig({"--volume-folders", "/srv, /data"}).volumeFolders, "/srv, /data");
+  EXPECT_EQ(parseConfig({"--volume-folders", ""}).volumeFolders, "");
+  EXPECT_NE(failureOf({"--volume-folders", "/srv,media"}).find("\"media\" is no absolute path"),
+            std::string::npos);
+  EXPECT_NE(failureOf({"--supervisor-max-calls", "3"}).find("at least 16"), std::string::npos);
+  EXPECT_EQ(parseConfig({"--supervisor-max-calls", "16"}).supervisorMaxCalls, 16u);
+}
+
 TEST(Config, ContainersReachTheRouterThatOthersReach) {
   const auto doors = [](const std::string& listen, const std::string& services = "") {
     return containerDoors(parseConfig({"--router-listen", listen, "--host-services", services}));
