@@ -17,7 +17,7 @@ start_server
 deploy_web_app hello one
 before=$(page hello)
 supervisor=$(supervisor_of "$server_pid")
-[[ -n $supervisor ]] || fail "the daemon has no supervisor: $(ps -ef | grep fairlead)"
+[[ -n $supervisor ]] || fail "the daemon has no supervisor"
 
 note "what it has: its socket, the log, the data folder, and no rights that it does not need"
 for number in 0 1; do assert_eq "$(readlink "/proc/$supervisor/fd/$number")" /dev/null "descriptor $number"; done
