@@ -122,16 +122,7 @@ void readBuildpacks(const JsonObject::Ptr& root, AppJson& result) {
 }
 
 void readCron(const JsonObject::Ptr& root, AppJson& result) {
-  const auto list = arrayAt(root, "cron");
-  if (!list) return;
-  for (unsigned i = 0; i < list->size(); ++i) {
-    const std::string what = "cron[" + std::to_string(i) + "]";
-    if (list->get(i).type() != typeid(JsonObject::Ptr)) refuse(what + " is not an object");
-    const auto object = list->getObject(i);
-    AppJson::CronJob job{textAt(object, "schedule", what), textAt(object, "command", what)};
-    if (job.schedule.empty() || job.command.empty()) refuse(what + " needs a \"schedule\" and a \"command\"");
-    result.cron.push_back(std::move(job));
-  }
+  if (const auto list = arrayAt(root, "cron")) result.cron = store::parseCron(list, "app.json: cron");
 }
 
 void readScripts(const JsonObject::Ptr& root, AppJson& result) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/cron_entry.h"
 #include "store/process_check.h"
 
 namespace builder {
@@ -26,16 +27,12 @@ struct AppJson {
     std::optional<int> quantity;  ///< 0 to 1000
     std::string size;
   };
-  struct CronJob {
-    std::string schedule;
-    std::string command;
-  };
   std::vector<std::string> buildpacks;  ///< URLs or names, in their order
   std::map<std::string, ConfigVar> env;
   std::map<std::string, ProcessType> formation;
   std::map<std::string, std::string> scripts;  ///< "postdeploy", "test", ...
   store::ProcessChecks healthchecks;
-  std::vector<CronJob> cron;
+  std::vector<store::CronEntry> cron;
 };
 
 inline constexpr std::size_t kAppJsonMaxBytes = 64 * 1024;

@@ -245,11 +245,13 @@ std::shared_ptr<const base::Fd> Deployer::fetchTarball(BuildRun& run, const std:
 }
 
 /// An app's first deploy sets it up as its app.json says; later ones leave alone what people have changed.
-/// Checks belong to the source, and come with each.
+/// Checks and cron belong to the source, and come with each.
 void Deployer::readAppJson(BuildRun& run, Source& source) {
   const auto appJson = builder::readAppJson(source.tree.folder);
   if (!appJson) return;
   source.checks = store::checksText(appJson->healthchecks);
+  store::requireCronWithin(config_.cron, appJson->cron, "app.json: cron");
+  source.cron = store::cronText(appJson->cron);
   const store::Release current = parts_.store.currentRelease(run.app().id);
   if (current.slug) return;
   for (const auto& [name, wanted] : appJson->env) {
@@ -344,7 +346,8 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source, const b
                                .layers = built.layers,
                                .processTypes = built.processTypes,
                                .defaultConfig = built.defaultConfig,
-                               .checks = source.checks});
+                               .checks = source.checks,
+                               .cron = source.cron});
   const store::Release release = parts_.releases.create(app, {.description = describe(run),
                                                               .user = run.build().user,
                                                               .slug = slug.id,

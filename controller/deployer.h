@@ -20,12 +20,14 @@
 #include "sandbox/container.h"
 #include "sandbox/layer_store.h"
 #include "store/blob_store.h"
+#include "store/cron_entry.h"
 
 namespace controller {
 
 struct DeployerConfig {
   BuildQueue::Config queue;
   SourceLimits source;
+  store::CronLimits cron;
 };
 
 /// Everything that the deployer works with; all outlive it.
@@ -83,6 +85,7 @@ class Deployer {
     store::ConfigVars firstConfig;  // what app.json gives an app at its first deploy
     store::Formation firstFormation;
     std::string checks;  // of app.json, at every deploy
+    std::string cron;    // the same
   };
   void readAppJson(BuildRun& run, Source& source);
   SourceTree obtainTree(BuildRun& run, const std::filesystem::path& folder);

@@ -80,7 +80,8 @@ Released releaseSlug(const CommandParts& parts, const store::App& app, const Slu
                                                    .processTypes = wish.slug.processTypes,
                                                    .defaultConfig = wish.slug.defaultConfig,
                                                    .commitDescription = wish.slug.commitDescription,
-                                                   .checks = wish.slug.checks})
+                                                   .checks = wish.slug.checks,
+                                                   .cron = wish.slug.cron})
                                       .id;
   const store::Release made = parts.releases.create(app, {.description = description,
                                                           .user = wish.user,

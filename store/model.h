@@ -153,6 +153,7 @@ struct Slug {
   bool collected = false;  ///< its layers were given up (Collector): nothing is released or downloaded of it
   std::string commitDescription = {};  ///< that was given with one that was uploaded
   std::string checks = {};             ///< of its app.json: ProcessChecks as JSON (store/process_check.h)
+  std::string cron = {};               ///< of its app.json: its entries as JSON (store/cron_entry.h)
 };
 
 /// Throws notFound, with what to do, for a slug without layers.

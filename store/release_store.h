@@ -41,6 +41,7 @@ struct NewSlug {
   ConfigVars defaultConfig;
   std::string commitDescription = {};
   std::string checks = {};  ///< see Slug
+  std::string cron = {};    ///< see Slug
 };
 
 /// Everything that appears with one release, in one transaction.
@@ -259,6 +260,7 @@ class ReleaseStore : public LayerIndex {
   friend class AccountStore;
   friend class RegistryStore;
   friend class Collector;
+  friend class CronStore;
   friend class DomainStore;
   friend class DrainStore;
   friend class EventStore;

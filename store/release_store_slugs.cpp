@@ -12,7 +12,7 @@ using detail::Rows;
 // The columns in slugAt()'s order, with the condition to come.
 #define FAIRLEAD_SELECT_SLUG                                                                            \
   "SELECT id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at, checksum, collected_at, " \
-  "commit_description, checks FROM slugs "
+  "commit_description, checks, cron FROM slugs "
 
 Slug slugAt(const Rows& rows) {
   return Slug{.id = rows.integer(0),
@@ -26,7 +26,8 @@ Slug slugAt(const Rows& rows) {
               .createdAt = detail::timeAt(rows, 7),
               .collected = !rows.isNull(9),
               .commitDescription = rows.text(10),
-              .checks = rows.text(11)};
+              .checks = rows.text(11),
+              .cron = rows.text(12)};
 }
 
 std::vector<Slug> collectSlugs(Connection& connection, Rows rows) {
@@ -61,17 +62,18 @@ Slug detail::insertSlug(Connection& connection, const std::string& uuid, const N
                .defaultConfig = slug.defaultConfig,
                .createdAt = now,
                .commitDescription = slug.commitDescription,
-               .checks = slug.checks};
+               .checks = slug.checks,
+               .cron = slug.cron};
   for (const Layer& layer : slug.layers)
     created.sizeBytes += layer.blob.sizeBytes;
   if (slug.layers.size() == 1) created.checksum = slug.layers.front().blob.digest;
   detail::requireApp(connection, slug.app);
   connection.execute(
       "INSERT INTO slugs (uuid, app, commit_id, stack, buildpack, size_bytes, created_at, "
-      "commit_description, checks) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+      "commit_description, checks, cron) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       created.uuid, created.app, created.commit, created.stack, created.buildpack,
       static_cast<std::int64_t>(created.sizeBytes), created.createdAt, created.commitDescription,
-      created.checks);
+      created.checks, created.cron);
   created.id = connection.lastInsertId();
   int position = 0;
   for (const Layer& layer : created.layers) {

@@ -77,8 +77,8 @@ TEST(AppJson, SaysWhatIsWrong) {
   }
   EXPECT_EQ(faultOf(R"({"formation": {"web": {"quantity": "two"}}})"),
             "app.json: formation.web.quantity is not a number from 0 to 1000");
-  EXPECT_EQ(faultOf(R"({"cron": [{"schedule": "@daily"}]})"),
-            "app.json: cron[0] needs a \"schedule\" and a \"command\"");
+  EXPECT_EQ(faultOf(R"({"cron": [{"schedule": "@daily"}]})"), "app.json: cron[0]: it has no \"command\"");
+  EXPECT_EQ(faultOf(R"({"cron": {}})"), "app.json: \"cron\" is not a list: write it between [ and ]");
 }
 
 }  // namespace

@@ -63,6 +63,8 @@ const std::set<std::string> kParts{
     "stack_layers",
     "run_image_layers",
     "packed_trees",
+    "cron_marks",  // what ran is told by cron:history
+    "cron_runs",
     "gc_queue",
     "repositories",
     "manifests",
