@@ -35,6 +35,7 @@ constexpr std::chrono::seconds kRemovalTime{60};
 constexpr int kTimedOut = 124;
 constexpr int kLost = 128 + SIGKILL;                  // nobody saw its exit
 constexpr std::string_view kReleaseType = "release";  // beyond run_max_sessions: a deploy waits for it
+constexpr std::string_view kCronType = "cron";
 constexpr std::string_view kTerminal = "/dev/fairlead-terminal";
 constexpr std::string_view kInput = "/dev/fairlead-input";
 // A process of its own session, so that the terminal's keys reach all that it starts.
@@ -45,6 +46,11 @@ constexpr const char* kWithInput = "exec /fairlead/start \"$@\" </dev/fairlead-i
 bool isOneOff(const std::string& container) {
   const std::vector<std::string> parts = base::split(container, '.');
   return parts.size() == 4 && parts[1] == "run" && store::AppName::tryParse(parts[0]);
+}
+
+/// The platform's part that tells of one-off processes of a type in the app's log.
+const char* partOf(const std::string& type) {
+  return type == kCronType ? "cron" : "run";
 }
 
 /// See OneOffRunner.
@@ -147,7 +153,8 @@ class LocalOneOffs : public OneOffRunner {
       runtime_.start(spec, log_.spoolFile(wanted.deployment.app, name, spec.id));
     } catch (const std::exception& failure) {
       detached->file.remove(detachedFolder());
-      log_.append(wanted.deployment.app, "run", name + " failed: " + base::publicMessage(failure));
+      log_.append(wanted.deployment.app, partOf(wanted.type),
+                  name + " failed: " + base::publicMessage(failure));
       throw;
     }
     state_.with([&](State& state) { state.detached.emplace(spec.id, std::move(detached)); });
@@ -279,6 +286,7 @@ class LocalOneOffs : public OneOffRunner {
     detail::DetachedFile file;
     std::optional<Place> place;
     std::optional<OneOffEnd> ending;  ///< why it was told to end
+    std::optional<OneOffEnd> end;     ///< that the log has
     bool killed = false;
     std::chrono::steady_clock::time_point killAt;
     std::string failure;  ///< the last one that was logged
@@ -332,12 +340,14 @@ class LocalOneOffs : public OneOffRunner {
   }
 
   void noteStart(const OneOff& wanted, const std::string& name) {
-    log_.append(wanted.deployment.app, "run",
+    log_.append(wanted.deployment.app, partOf(wanted.type),
                 name + " started by " + wanted.user + ": " + base::printable(wanted.title(), 200));
   }
 
-  static std::string overTime(std::chrono::seconds timeout) {
-    return "was ended after " + std::to_string(timeout.count()) + " s (--timeout, or run_timeout_s)";
+  static std::string overTime(std::chrono::seconds timeout, const std::string& type) {
+    return "was ended after " + std::to_string(timeout.count()) +
+           (type == kCronType ? " s (its timeout in app.json, or cron_timeout_s)"
+                              : " s (--timeout, or run_timeout_s)");
   }
 
   OneOffEnd runToEnd(const OneOff& wanted, const Place& place, const sandbox::ContainerSpec& spec,
@@ -348,12 +358,14 @@ class LocalOneOffs : public OneOffRunner {
     OneOffEnd end{
         .name = place.name(), .exitCode = result.status.code, .reason = detail::describeExit(result.status)};
     if (result.end == sandbox::RunResult::End::timedOut) {
-      end.reason = overTime(wanted.timeout);
+      end.reason = overTime(wanted.timeout, wanted.type);
       end.exitCode = kTimedOut;
+      end.how = OneOffEnd::How::timedOut;
     } else if (result.end == sandbox::RunResult::End::cancelled) {
       end.reason = "was stopped";
+      end.how = OneOffEnd::How::stopped;
     }
-    log_.append(wanted.deployment.app, "run", place.name() + " " + end.reason);
+    log_.append(wanted.deployment.app, partOf(wanted.type), place.name() + " " + end.reason);
     return end;
   }
 
@@ -411,9 +423,10 @@ class LocalOneOffs : public OneOffRunner {
       if (!detached.ending) {
         const std::string name = detached.place->name();
         if (detached.place->stop().stop_requested())
-          detached.ending = OneOffEnd{name, 128 + SIGTERM, "was stopped"};
+          detached.ending = OneOffEnd{name, 128 + SIGTERM, "was stopped", OneOffEnd::How::stopped};
         else if (clock_.now() >= detached.file.startedAt + detached.file.timeout)
-          detached.ending = OneOffEnd{name, kTimedOut, overTime(detached.file.timeout)};
+          detached.ending = OneOffEnd{name, kTimedOut, overTime(detached.file.timeout, detached.file.type),
+                                      OneOffEnd::How::timedOut};
         else
           return;
         detached.killAt = now + kKillGrace;
@@ -434,17 +447,22 @@ class LocalOneOffs : public OneOffRunner {
     if (detached.ending) return *detached.ending;
     const std::string name = detached.place->name();
     const auto status = runtime_.status(detached.file.container);
-    if (detached.file.bootId != detail::thisBootId()) return {name, kLost, "ended with the machine"};
-    if (!status) return {name, kLost, "was lost when the server was killed"};
+    const auto lost = OneOffEnd::How::lost;
+    if (detached.file.bootId != detail::thisBootId()) return {name, kLost, "ended with the machine", lost};
+    if (!status) return {name, kLost, "was lost when the server was killed", lost};
     return {name, status->exit.code, detail::describeExit(status->exit)};
   }
 
   void finish(Detached& detached) {
-    const OneOffEnd end = endOf(detached);
+    if (!detached.end) {
+      detached.end = endOf(detached);
+      log_.append(detached.file.app, partOf(detached.file.type),
+                  detached.end->name + " " + detached.end->reason);
+    }
+    // While the container is there, which has the exit code: after a kill the next daemon tells the same.
+    if (config_.ended) config_.ended(detached.file.app, *detached.end);
     const std::string container = detached.file.container;
     runtime_.remove(container);
-    log_.append(detached.file.app, "run", end.name + " " + end.reason);
-    if (config_.ended) config_.ended(detached.file.app, end);
     detached.file.remove(detachedFolder());
     detached.place.reset();
     state_.with([&](State& state) { state.detached.erase(container); });  // the watcher's round has it still

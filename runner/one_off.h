@@ -40,9 +40,11 @@ struct Exec {
 
 /// How it ended, and as what it ran.
 struct OneOffEnd {
-  std::string name;    ///< "run.1"
-  int exitCode = 0;    ///< 128 + signal for a death by one
-  std::string reason;  ///< "exited with status 3", "was ended after 60 s"
+  enum class How { exited, timedOut, stopped, lost };  ///< lost: nobody saw it
+  std::string name;                                    ///< "run.1"
+  int exitCode = 0;                                    ///< 128 + signal for a death by one
+  std::string reason;                                  ///< "exited with status 3", "was ended after 60 s"
+  How how = How::exited;
 };
 
 /// Thread-safe. They share nothing with the app's other processes but for exec(), and no deploy touches them.

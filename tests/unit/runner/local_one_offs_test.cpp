@@ -179,7 +179,8 @@ class DetachedTest : public LocalOneOffsTest {
          .ended =
              [this](const store::AppName& app, const OneOffEnd& end) {
                const std::lock_guard lock(mutex_);
-               ends_.push_back({app.str() + "/" + end.name, end.exitCode, end.reason});
+               removedBefore_ = runtime_.removed().size();
+               ends_.push_back({app.str() + "/" + end.name, end.exitCode, end.reason, end.how});
                changed_.notify_all();
              }},
         {}, runtime_, log_, [](const store::Layer&) { return std::filesystem::path("/"); }, clock_);
@@ -197,10 +198,11 @@ class DetachedTest : public LocalOneOffsTest {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<OneOffEnd> ends_;
+  std::size_t removedBefore_ = 0;  // containers, when the last end was told
 };
 
 TEST_F(DetachedTest, WritesToTheLogAndCanBeStopped) {
-  const auto oneOffs = make();
+  auto oneOffs = make();
   EXPECT_EQ(oneOffs->runDetached(wanted({"work"})), "run.1");
   EXPECT_EQ(oneOffs->runDetached(wanted({"work"})), "run.2");
   ASSERT_EQ(oneOffs->processes(app_).size(), 2u);
@@ -220,8 +222,10 @@ TEST_F(DetachedTest, WritesToTheLogAndCanBeStopped) {
   const OneOffEnd end = awaitEnd();
   EXPECT_EQ(end.name, "hello/run.1");
   EXPECT_EQ(end.reason, "was stopped");
+  EXPECT_EQ(end.how, OneOffEnd::How::stopped);
   EXPECT_THAT(logged("run.1"), ElementsAre("two", "lines"));
   EXPECT_THAT(logged("run"), Contains("run.1 was stopped"));
+  oneOffs.reset();  // its watcher has ended
   EXPECT_THAT(runtime_.removed(), Contains(container(0)));
 }
 
@@ -232,6 +236,24 @@ TEST_F(DetachedTest, ItsExitIsTold) {
   const OneOffEnd end = awaitEnd();
   EXPECT_EQ(end.exitCode, 3);
   EXPECT_EQ(end.reason, "exited with status 3");
+  EXPECT_EQ(end.how, OneOffEnd::How::exited);
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(removedBefore_, 0u) << "a kill here leaves what the next daemon tells it from";
+}
+
+TEST_F(DetachedTest, CronsAreToldApartAndHaveTheirTimeFromElsewhere) {
+  OneOff cron = wanted({"work"});
+  cron.type = "cron";
+  cron.number = 17;
+  const auto oneOffs = make();
+  EXPECT_EQ(oneOffs->runDetached(cron), "cron.17");
+  EXPECT_THAT(logged("cron"), ElementsAre(HasSubstr("cron.17 started by ")));
+  clock_.advance(std::chrono::minutes(2));
+  const OneOffEnd end = awaitEnd();
+  EXPECT_EQ(end.name, "hello/cron.17");
+  EXPECT_EQ(end.how, OneOffEnd::How::timedOut);
+  EXPECT_THAT(logged("cron"),
+              Contains("cron.17 was ended after 60 s (its timeout in app.json, or cron_timeout_s)"));
 }
 
 TEST_F(DetachedTest, HasTheSizeThatItAsksFor) {
@@ -293,7 +315,9 @@ TEST_F(DetachedTest, ARebootEndsItWithTheMachine) {
   base::writeFileAtomically(file, base::toJson(json));
   runtime_.finish(container(0), {.code = 137, .signal = 0});
   const auto later = make();
-  EXPECT_EQ(awaitEnd().reason, "ended with the machine");
+  const OneOffEnd end = awaitEnd();
+  EXPECT_EQ(end.reason, "ended with the machine");
+  EXPECT_EQ(end.how, OneOffEnd::How::lost);
   EXPECT_THAT(logged("run"), Contains("run.1 ended with the machine"));
 }
 
