@@ -67,6 +67,8 @@ void destroyApp(const CommandParts& parts, const std::string& user, const store:
   if (parts.oneOffs != nullptr) parts.oneOffs->stop(app.name, "");
   parts.engine.remove(app.name);
   parts.store.destroyApp(app.id);
+  // What began meanwhile: whoever starts one looks afterwards whether the app is still there.
+  if (parts.oneOffs != nullptr) parts.oneOffs->stop(app.name, "");
   if (parts.drains != nullptr) parts.drains->refresh();
   base::removeTree(parts.folder.repository(app.name));
   base::removeTree(parts.folder.cache(app.name));

@@ -107,8 +107,8 @@ std::vector<CommandSpec> allCommands() {
        {appCommands(),     configCommands(),  domainCommands(),  drainCommands(),      runCommands(),
         featureCommands(), limitCommands(),   networkCommands(), buildpackCommands(),  releaseCommands(),
         publishCommands(), processCommands(), stackCommands(),   collectionCommands(), registryCommands(),
-        checkCommands(),   scrubCommands(),   accountCommands(), accessCommands(),     backupCommands(),
-        volumeCommands(),  doctorCommands(),  serverCommands()})
+        cronCommands(),    checkCommands(),   scrubCommands(),   accountCommands(),    accessCommands(),
+        backupCommands(),  volumeCommands(),  doctorCommands(),  serverCommands()})
     all.insert(all.end(), group.begin(), group.end());
   for (CommandSpec& spec : all)
     spec.example = exampleOf(spec.name);

@@ -38,6 +38,7 @@
 namespace controller {
 
 class Backups;
+class CronScheduler;
 class Doctor;
 class LogDrains;
 class ReleasePhase;
@@ -101,6 +102,7 @@ struct CommandParts {
   Backups* backups = nullptr;
   const Doctor* doctor = nullptr;
   Rendezvous* rendezvous = nullptr;
+  CronScheduler* cron = nullptr;
 };
 
 /// One call of a command, parsed.
@@ -179,6 +181,7 @@ std::vector<CommandSpec> buildpackCommands();
 std::vector<CommandSpec> collectionCommands();
 std::vector<CommandSpec> checkCommands();
 std::vector<CommandSpec> configCommands();
+std::vector<CommandSpec> cronCommands();
 std::vector<CommandSpec> doctorCommands();
 std::vector<CommandSpec> domainCommands();
 std::vector<CommandSpec> drainCommands();

@@ -73,14 +73,18 @@ std::string runDetached(const CommandParts& parts, const store::App& app, const 
 
 std::vector<std::string> shellCommand(const CommandParts& parts, const store::App& app,
                                       const std::string& line) {
+  const store::ReleaseHead current = parts.store.currentHead(app.id);
+  return shellCommand(
+      current.release.slug ? parts.store.getSlug(*current.release.slug).processTypes : store::ProcessTypes(),
+      line);
+}
+
+std::vector<std::string> shellCommand(const store::ProcessTypes& types, const std::string& line) {
   const std::string_view text = base::trim(line);
   if (text.empty() || text.find('\0') != std::string_view::npos)
     throw base::Error(base::Errc::invalidArgument, "what shall run? Give a command");
-  const store::ReleaseHead current = parts.store.currentHead(app.id);
   const std::string first(text.substr(0, text.find_first_of(" \t\n;|&")));
-  const bool isType =
-      current.release.slug && parts.store.getSlug(*current.release.slug).processTypes.contains(first);
-  return {"/bin/bash", "-c", (isType ? "/fairlead/start " : "") + std::string(text)};
+  return {"/bin/bash", "-c", (types.contains(first) ? "/fairlead/start " : "") + std::string(text)};
 }
 
 void stopProcesses(const CommandParts& parts, const store::App& app, const std::string& processOrType,

@@ -40,6 +40,8 @@ std::string runDetached(const CommandParts& parts, const store::App& app, const 
 /// app's process types. Throws invalidArgument for an empty one.
 std::vector<std::string> shellCommand(const CommandParts& parts, const store::App& app,
                                       const std::string& line);
+/// The same for these types.
+std::vector<std::string> shellCommand(const store::ProcessTypes& types, const std::string& line);
 /// Ends processes of a type ("web", "run"), or one ("web.1", "run.1"). Those of the formation come back with
 /// the app's next release, scaling or restart, one-off ones never. Throws notFound when there is none.
 void stopProcesses(const CommandParts& parts, const store::App& app, const std::string& processOrType,

@@ -113,6 +113,10 @@ Setting pushLimit(std::uint64_t gitd::PushLimits::*member) {
   return numberAt([member](auto& config) -> auto& { return config.push.*member; });
 }
 
+Setting cronLimit(std::uint64_t store::CronLimits::*member) {
+  return numberAt([member](auto& config) -> auto& { return config.cron.limits.*member; });
+}
+
 /// Of the limits that apps have too: read and shown as there.
 Setting limit(const char* name, std::uint64_t Config::*member) {
   return {[name, member](Config& config, const std::string& value) {
@@ -259,6 +263,11 @@ const std::map<std::string, Setting>& settings() {
       {"run_memory_max_bytes", number(&Config::runMemoryMaxBytes)},
       {"run_cpus_max", number(&Config::runCpusMax)},
       {"release_timeout_s", number(&Config::releaseTimeoutS)},
+      {"cron_max", cronLimit(&store::CronLimits::maxEntries)},
+      {"cron_min_interval_s", cronLimit(&store::CronLimits::minIntervalS)},
+      {"cron_timeout_s", cronLimit(&store::CronLimits::timeoutS)},
+      {"cron_history_max", numberAt([](auto& config) -> auto& { return config.cron.historyMax; })},
+      {"cron_max_running", numberAt([](auto& config) -> auto& { return config.cron.maxRunning; })},
       {"registry_anonymous_pull", oneOf({"loopback", "none"}, &Config::registryAnonymousPull)},
   };
   return table;

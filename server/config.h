@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controller/app_limits.h"
+#include "controller/cron_config.h"
 #include "gitd/ssh_server.h"
 
 namespace server {
@@ -124,6 +125,7 @@ struct Config {
   std::uint64_t runMemoryMaxBytes = 4ull << 30;
   std::uint64_t runCpusMax = 0;
   std::uint64_t releaseTimeoutS = 3600;
+  controller::CronConfig cron;
   std::string drainsLocalReceivers = "refused";
   bool printConfig = false;
 };

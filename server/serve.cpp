@@ -31,6 +31,7 @@
 #include "controller/backup.h"
 #include "controller/command_set.h"
 #include "controller/config_secrets.h"
+#include "controller/cron_scheduler.h"
 #include "controller/deployer.h"
 #include "controller/domain_operations.h"
 #include "controller/http_api.h"
@@ -196,6 +197,7 @@ controller::DeployerConfig deployerConfig(const Config& config) {
                      .maxBytes = config.exportMaxBytes,
                      .maxDepth = config.exportMaxDepth,
                      .maxTarballBytes = config.sourceMaxBytes};
+  deployer.cron = config.cron.limits;
   return deployer;
 }
 
@@ -395,9 +397,12 @@ int run(const Config& config) {
   const auto engine = runner::makeLocalEngine(engineConfig(config, folder, controller::storedRoutes(store)),
                                               *runtime, *router, appLog, layerFolder, clock);
 
-  const auto oneOffs =
-      runner::makeLocalOneOffs({.maxSessions = config.runMaxSessions, .folder = folder.oneOffs()},
-                               engineConfig(config, folder, {}), *runtime, appLog, layerFolder, clock);
+  controller::CronBook cronBook(store, static_cast<std::size_t>(config.cron.historyMax));
+  const auto oneOffs = runner::makeLocalOneOffs(
+      {.maxSessions = config.runMaxSessions,
+       .folder = folder.oneOffs(),
+       .ended = [&cronBook](const auto& app, const auto& end) { cronBook.ended(app, end); }},
+      engineConfig(config, folder, {}), *runtime, appLog, layerFolder, clock);
 
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
@@ -441,8 +446,10 @@ int run(const Config& config) {
   controller::ImagePublisher publisher(
       {.publishTo = config.publishTo, .web = web, .giveUp = std::chrono::seconds(config.publishGiveUpS)},
       {store, publications, blobs, credentials, appLog, clock});
-  releases.onServing([&publisher](const store::App& app, const store::Release& release) {
+  controller::CronScheduler cron(config.cron, {cronBook, store, releases, *oneOffs, appLog, clock});
+  releases.onServing([&publisher, &cronBook](const store::App& app, const store::Release& release) {
     publisher.released(app, release);
+    cronBook.changed();
   });
   publisher.requestMissing();
   controller::LogDrains drains({}, store, appLog, [&](const store::Drain& drain) {
@@ -482,7 +489,8 @@ int run(const Config& config) {
                                          &releasePhase,
                                          &backups,
                                          &doctor,
-                                         rendezvous.get()};
+                                         rendezvous.get(),
+                                         &cron};
   const RendezvousEnd rendezvousEnd{rendezvous.get()};
   controller::CommandSet commands(control);
   controller::RepositoryKeeper keeper({.packsPerClass = static_cast<std::size_t>(config.packJoinCount)});
@@ -524,6 +532,7 @@ int run(const Config& config) {
   urls.setEndpoints(endpoints);
   std::jthread starter([&recovery](std::stop_token stop) { controller::recoverApps(recovery, stop); });
   stacks.createMissing(config.defaultStack, console);
+  cron.start();
   writeReady(folder, endpoints);
   console.write("ready ssh=" + endpoints.ssh + " http=" + endpoints.http + " router=" + endpoints.router +
                 "\n");
@@ -531,6 +540,7 @@ int run(const Config& config) {
   const bool stopProcesses = shutdown.wait();
   base::Log("server").info("shutting down", {{"processes", stopProcesses ? "stopped too" : "left running"}});
   std::filesystem::remove(folder.readyFile());
+  cron.stop();
   oneOffs->stopAttached();
   if (rendezvous) rendezvous->stop();
   // To be replaced: pushes under way finish first. To be gone: nothing is waited for.

@@ -8,6 +8,7 @@
 
 #include "controller/backup.h"
 #include "controller/command_set.h"
+#include "controller/cron_scheduler.h"
 #include "tests/support/fake_one_offs.h"
 #include "tests/unit/controller/controller_test.h"
 
@@ -45,7 +46,8 @@ class CommandFixture : public ControllerTest {
   store::Digest lowestLayerRunning() const { return engine_.deployments().back().layers[0].blob.digest; }
 
   /// As a push would leave it: a slug with one layer, released and launched.
-  void deploySlug(const std::string& appName) {
+  void deploySlug(const std::string& appName,
+                  const std::vector<store::CronEntry>& cron = {{"0 3 * * *", "bin/clean"}}) {
     const store::App app = store_.getApp(store::AppName::parse(appName));
     if (!store_.findStack(app.stack)) putStack(app.stack, "base");
     const store::Build build = store_.createBuild(
@@ -56,7 +58,8 @@ class CommandFixture : public ControllerTest {
                                                 .buildpack = "Test",
                                                 .layers = {layer("slug")},
                                                 .processTypes = {{"web", "serve"}, {"worker", "work"}},
-                                                .defaultConfig = {{"FROM_BUILDPACK", "default"}}});
+                                                .defaultConfig = {{"FROM_BUILDPACK", "default"}},
+                                                .cron = store::cronText(cron)});
     const store::Release release = releases_.create(app, {.description = "Deploy aaaaaaaa",
                                                           .user = "ada",
                                                           .slug = slug.id,
@@ -82,35 +85,15 @@ class CommandFixture : public ControllerTest {
   const Accounts keysAndTokens_{store_, accounts_, access_, clock_};
   Backups backups_{{folder_, store_, diskBlobs_, collection_, clock_}};
   testing_support::FakeOneOffs oneOffs_;
-  CommandSet commands_{{folder_,
-                        urls_,
-                        store_,
-                        accounts_,
-                        access_,
-                        keysAndTokens_,
-                        deployer_,
-                        releases_,
-                        stacks_,
-                        engine_,
-                        log_,
-                        runtime_,
-                        locks_,
-                        collection_,
-                        scrubbing_,
-                        publisher_,
-                        publications_,
-                        credentials_,
-                        web_,
-                        limits_,
-                        sources_,
-                        buildView_,
-                        clock_,
-                        [this](bool) { stopped_ = true; },
-                        {.volumeFolders = {folder_.root()}},
-                        &oneOffs_,
-                        nullptr,
-                        nullptr,
-                        &backups_}};
+  CronBook cronBook_{store_, 100};
+  CronScheduler cron_{{}, {cronBook_, store_, releases_, oneOffs_, log_, clock_}};
+  CommandSet commands_{
+      {folder_,   urls_,       store_,     accounts_,  access_,       keysAndTokens_,
+       deployer_, releases_,   stacks_,    engine_,    log_,          runtime_,
+       locks_,    collection_, scrubbing_, publisher_, publications_, credentials_,
+       web_,      limits_,     sources_,   buildView_, clock_,        [this](bool) { stopped_ = true; },
+       {},        &oneOffs_,   nullptr,    nullptr,    &backups_,     nullptr,
+       nullptr,   &cron_}};
 };
 
 }  // namespace controller
