@@ -28,6 +28,8 @@ constexpr std::chrono::seconds kLate{60};
 /// A mark this far ahead was made by a clock that was wrong; until then a clock that went back is waited for.
 constexpr std::chrono::hours kFarAhead{24};
 constexpr std::chrono::seconds kRetry{5};
+/// At an app whose cron could not be read.
+constexpr std::chrono::seconds kLookAgain{30};
 /// The clock is looked at so often, since it may be set.
 constexpr std::chrono::milliseconds kLook{10'000};
 constexpr std::size_t kMaxCounted = 10'000;
@@ -180,10 +182,11 @@ std::optional<Time> CronScheduler::look(const CronPlan& plan, const std::map<Cro
     }
     return next;
   } catch (const std::exception& failure) {
+    if (!store_.plan(plan.app)) return std::nullopt;  // destroyed meanwhile
     std::erase_if(gone, [&](const CronKey& key) { return std::get<0>(key) == plan.app; });
     base::Log("cron").error("an app's cron cannot be looked at",
                             {{"app", plan.app}, {"error", failure.what()}});
-    return now + kRetry;
+    return now + kLookAgain;
   }
 }
 
@@ -192,7 +195,7 @@ void CronScheduler::enterDue(const CronPlan& plan, const Due& due) {
   const bool isOnTime = onTime <= due.now && onTime > due.seen;
   if (due.schedule.next(due.seen) <= due.now - kLate)
     enterMissed(keyOf(plan, due.entry), due.schedule, due.seen, due.now - kLate,
-                "the server was not running then");
+                "the server was down or behind then");
   if (!isOnTime) return;
   const CronRun run = store_.enter({.app = plan.app,
                                     .schedule = due.entry.schedule,
