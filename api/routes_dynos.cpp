@@ -147,7 +147,9 @@ Reply restartAll(const Call& call) {
 /// A one-off process has no other to take its place.
 Reply restartOne(const Call& call) {
   const runner::ProcessStatus process = dynoNamed(call);
-  if (process.type == "run")
+  const auto lasting = call.parts.control.engine.processes(call.app().name);
+  if (std::none_of(lasting.begin(), lasting.end(),
+                   [&](const auto& each) { return each.name == process.name; }))
     controller::stopProcesses(call.parts.control, call.app(), process.name, call.caller.user);
   else
     controller::requireLaunched(controller::restartProcesses(call.parts.control, call.app(), process.name));

@@ -231,6 +231,11 @@ TEST_F(ApiTest, ACommandRunsOnceAsItIsTyped) {
   EXPECT_THAT(get("/apps/hello/dynos").each("name"), ElementsAre("run.1", "run.2", "web.1"));
   EXPECT_EQ(ask("POST", "/apps/hello/dynos/run.1/actions/stop").status, 202);
   EXPECT_EQ(ask("DELETE", "/apps/hello/dynos/run.2").status, 202) << "none takes its place";
+  runner::OneOff cron = asked;
+  cron.type = "cron";
+  cron.number = 17;
+  oneOffs_.runDetached(cron);
+  EXPECT_EQ(ask("DELETE", "/apps/hello/dynos/cron.17").status, 202);
   EXPECT_THAT(get("/apps/hello/dynos").each("name"), ElementsAre("web.1"));
   EXPECT_EQ(ask("POST", "/apps/hello/dynos/web.1/actions/stop").status, 202);
   EXPECT_EQ(ask("POST", "/apps/hello/formations/web/actions/stop").status, 202);
