@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -14,7 +17,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::uint64_t kRound = 1u << 20;
-constexpr std::size_t kMaxKnown = 10'000;
 constexpr std::chrono::seconds kSaveEvery{5};
 
 /// "INODE OFFSET".
@@ -40,20 +42,21 @@ void AccessSpool::takeLine(std::string_view line, std::uint64_t end, std::vector
 AccessCollector::AccessCollector(const std::filesystem::path& folder, AppLog& log, AppOf appOf)
     : file_(folder / kAccessLog), place_(folder / "access.place"), log_(log), appOf_(std::move(appOf)) {}
 
-const std::optional<store::AppName>& AccessCollector::appOf(const std::string& host) {
-  const auto now = steady_clock::now();
-  if (now >= knownUntil_ || known_.size() >= kMaxKnown) {
-    known_.clear();
-    knownUntil_ = now + std::chrono::seconds(1);
-  }
-  const auto found = known_.find(host);
-  return found != known_.end() ? found->second : known_.emplace(host, appOf_(host)).first->second;
-}
-
+/// Each host is asked for once, and anew every time: an app that was destroyed meanwhile gets no log again.
 void AccessCollector::distribute(AccessSpool& spool) {
-  std::map<store::AppName, std::vector<SharedLine>> byApp;
+  std::map<std::string, std::vector<SharedLine>> byHost;
   for (AccessSpool::Line& line : spool.lines())
-    if (const auto& app = appOf(line.host)) byApp[*app].push_back(std::move(line.line));
+    byHost[line.host].push_back(std::move(line.line));
+  std::map<store::AppName, std::vector<SharedLine>> byApp;
+  for (auto& [host, lines] : byHost) {
+    const auto app = appOf_(host);
+    if (!app) continue;
+    auto& all = byApp[*app];
+    std::move(lines.begin(), lines.end(), std::back_inserter(all));
+  }
+  for (auto& [app, lines] : byApp)
+    std::stable_sort(lines.begin(), lines.end(),
+                     [](const SharedLine& a, const SharedLine& b) { return a.end < b.end; });
   for (const auto& [app, lines] : byApp)
     log_.appendShared(app, kAccessSpool, spool.place().inode, lines);
 }

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,7 +49,6 @@ class AccessCollector {
  private:
   using Steady = std::chrono::steady_clock::time_point;
   void distribute(AccessSpool& spool);
-  const std::optional<store::AppName>& appOf(const std::string& host);
   void catchUp();
   void savePlace();
 
@@ -61,8 +59,6 @@ class AccessCollector {
   std::optional<AccessSpool> spool_;
   SpoolPlace saved_;
   Steady saveDue_{};
-  std::map<std::string, std::optional<store::AppName>> known_;  // for a second
-  Steady knownUntil_{};
 };
 
 }  // namespace runner::detail

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -142,6 +143,32 @@ TEST_F(LogCollectorTest, HoldsWhoWritesTooMuchTellsOnceAndLetsGo) {
   ASSERT_EQ(told.size(), 1u);
   EXPECT_THAT(told[0].text, HasSubstr("web.1 writes more than app_log_rate_bytes (100000 a second)"));
   EXPECT_EQ(log_.read(app_, {.lines = 100'000, .process = "web.1"}).size(), 4000u);
+}
+
+TEST_F(LogCollectorTest, RequestsMakeNoLogForAnAppThatIsGone) {
+  const auto request = [&](const std::string& host) {
+    std::filesystem::create_directories(folder_ / "router/caddy");
+    std::ofstream(folder_ / "router/caddy/access.log", std::ios::app)
+        << R"({"ts":1,"request":{"host":")" << host
+        << R"(","method":"GET","proto":"HTTP/1.1","remote_ip":"::1","uri":"/"},"status":200,"size":0,"duration":0})"
+        << '\n';
+  };
+  std::atomic<bool> exists{true};
+  LogCollectorConfig config = config_;
+  config.routerFolder = folder_ / "router";
+  config.appOf = [&](const std::string& host) -> std::optional<store::AppName> {
+    if (host == "other.localhost") return store::AppName::parse("other");
+    return exists ? std::optional(app_) : std::nullopt;
+  };
+  const LogCollector collector(config, log_, runtime_);
+  request("hello.localhost");
+  ASSERT_TRUE(eventually([&] { return log_.read(app_, {}).size() == 1; }));
+  exists = false;
+  log_.remove(app_);
+  request("hello.localhost");
+  request("other.localhost");
+  EXPECT_TRUE(eventually([&] { return log_.read(store::AppName::parse("other"), {}).size() == 1; }));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "apps/hello"));
 }
 
 TEST_F(LogCollectorTest, LetsGoWhatAKilledDaemonHasHeld) {
