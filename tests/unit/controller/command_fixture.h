@@ -87,13 +87,38 @@ class CommandFixture : public ControllerTest {
   testing_support::FakeOneOffs oneOffs_;
   CronBook cronBook_{store_, 100};
   CronScheduler cron_{{}, {cronBook_, store_, releases_, oneOffs_, log_, clock_}};
-  CommandSet commands_{
-      {folder_,   urls_,       store_,     accounts_,  access_,       keysAndTokens_,
-       deployer_, releases_,   stacks_,    engine_,    log_,          runtime_,
-       locks_,    collection_, scrubbing_, publisher_, publications_, credentials_,
-       web_,      limits_,     sources_,   buildView_, clock_,        [this](bool) { stopped_ = true; },
-       {},        &oneOffs_,   nullptr,    nullptr,    &backups_,     nullptr,
-       nullptr,   &cron_}};
+  CommandSet commands_{{folder_,
+                        urls_,
+                        store_,
+                        accounts_,
+                        access_,
+                        keysAndTokens_,
+                        deployer_,
+                        releases_,
+                        stacks_,
+                        engine_,
+                        log_,
+                        runtime_,
+                        locks_,
+                        collection_,
+                        scrubbing_,
+                        publisher_,
+                        publications_,
+                        credentials_,
+                        web_,
+                        limits_,
+                        sources_,
+                        buildView_,
+                        clock_,
+                        [this](bool) { stopped_ = true; },
+                        {.volumeFolders = {folder_.root()}},
+                        &oneOffs_,
+                        nullptr,
+                        nullptr,
+                        &backups_,
+                        nullptr,
+                        nullptr,
+                        &cron_}};
 };
 
 }  // namespace controller
