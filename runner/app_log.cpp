@@ -168,17 +168,30 @@ std::vector<store::AppName> AppLog::apps() const {
   return names;
 }
 
+/// Null for an app without a log, which asking for it does not change.
+std::shared_ptr<LogStream> AppLog::existing(const store::AppName& app) const {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = streams_.find(app);
+    if (found != streams_.end()) return found->second;
+  }
+  return std::filesystem::exists(root_ / app.str()) ? stream(app) : nullptr;
+}
+
 bool AppLog::collect(const store::AppName& app) {
-  return stream(app)->collect(kRound);
+  const auto known = existing(app);
+  return known && known->collect(kRound);
 }
 
 void AppLog::trim(const store::AppName& app) {
-  stream(app)->tidy();
+  if (const auto known = existing(app)) known->tidy();
 }
 
 std::vector<AppLog::Growth> AppLog::growth(const store::AppName& app) {
   std::vector<Growth> all;
-  for (auto& each : stream(app)->growth())
+  const auto known = existing(app);
+  if (!known) return all;
+  for (auto& each : known->growth())
     all.push_back({std::move(each.process), std::move(each.container), each.bytes});
   return all;
 }
@@ -188,18 +201,23 @@ void AppLog::appendShared(const store::AppName& app, const std::string& spool, s
   stream(app)->appendShared(spool, inode, lines);
 }
 
+/// It stays known, and takes nothing any more, until its folder has gone: whoever collects or writes
+/// meanwhile would begin it anew else.
 void AppLog::remove(const store::AppName& app) {
-  std::shared_ptr<LogStream> mine;
-  bool hasOther = false;
-  {
+  const auto mine = stream(app);
+  const bool hasOther = [&] {
     const std::lock_guard lock(mutex_);
-    if (auto node = streams_.extract(app)) mine = node.mapped();
-    hasOther =
-        std::any_of(streams_.begin(), streams_.end(), [&](const auto& item) { return item.second == mine; });
-  }
-  if (mine && hasOther) mine->dropSpools(root_ / app.str());
-  if (mine && !hasOther) mine->remove();
+    return std::any_of(streams_.begin(), streams_.end(),
+                       [&](const auto& item) { return item.first != app && item.second == mine; });
+  }();
+  if (hasOther)
+    mine->dropSpools(root_ / app.str());
+  else
+    mine->remove();
   base::removeTree(root_ / app.str());
+  const std::lock_guard lock(mutex_);
+  const auto found = streams_.find(app);
+  if (found != streams_.end() && found->second == mine) streams_.erase(found);
 }
 
 void AppLog::beginRename(const store::AppName& from, const store::AppName& to) {

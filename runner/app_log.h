@@ -101,6 +101,7 @@ class AppLog {
 
  private:
   std::shared_ptr<detail::LogStream> stream(const store::AppName& app) const;
+  std::shared_ptr<detail::LogStream> existing(const store::AppName& app) const;
   void mask(const store::AppName& app, std::vector<LogLine>& lines) const;
 
   std::filesystem::path root_;

@@ -263,10 +263,10 @@ TEST_F(RendezvousTest, WhatIsNoHandshakeIsCutOff) {
                                      std::string("\x16\x03\x01\xff\xff", 5)}) {
     net::StreamSocket plain(net::SocketAddress{rendezvous_->address()});
     plain.setReceiveTimeout(Poco::Timespan(20, 0));
-    plain.sendBytes(garbage.data(), static_cast<int>(garbage.size()));
-    plain.shutdownSend();
     char buffer[512];
     try {
+      plain.sendBytes(garbage.data(), static_cast<int>(garbage.size()));
+      plain.shutdownSend();
       while (plain.receiveBytes(buffer, sizeof buffer) > 0) {
       }
     } catch (const Poco::TimeoutException&) {

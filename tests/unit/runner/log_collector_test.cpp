@@ -145,6 +145,18 @@ TEST_F(LogCollectorTest, HoldsWhoWritesTooMuchTellsOnceAndLetsGo) {
   EXPECT_EQ(log_.read(app_, {.lines = 100'000, .process = "web.1"}).size(), 4000u);
 }
 
+TEST_F(LogCollectorTest, ALogThatIsRemovedIsNotBegunAgain) {
+  LogCollectorConfig config = config_;
+  config.settle = milliseconds(0);
+  const LogCollector collector(config, log_, runtime_);
+  for (int i = 0; i < 100; ++i) {
+    for (int process = 0; process < 20; ++process)
+      write(log_.spoolFile(app_, "web." + std::to_string(process), "c" + std::to_string(i)), 200);
+    log_.remove(app_);
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "apps/hello"));
+  }
+}
+
 TEST_F(LogCollectorTest, RequestsMakeNoLogForAnAppThatIsGone) {
   const auto request = [&](const std::string& host) {
     std::filesystem::create_directories(folder_ / "router/caddy");
