@@ -5,8 +5,6 @@
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -79,7 +77,10 @@ class OciRuntime : public LocalRuntime {
   void holdOutput(const std::string& id) override;
   void resumeOutput(const std::string& id) override;
   bool waitForExit(const std::string& id, std::chrono::milliseconds timeout) override;
-  void remove(const std::string& id) override;
+  void remove(const std::string& id) override {
+    checkId(id);
+    host_.remove(id);
+  }
   std::vector<std::string> list() override { return host_.list(); }
   void setNetworkGroups(const std::vector<NetworkGroup>& groups) override { host_.setNetworkGroups(groups); }
   ContainerUsage usage(const std::string& id) override { return host_.usage(id); }
@@ -93,18 +94,9 @@ class OciRuntime : public LocalRuntime {
  private:
   ExitStatus exitOf(const std::string& id, const ProcessRef& monitor) const;
 
-  /// Of a container that was seen running: whether it still does costs one call then, and no file is read.
-  struct Watched {
-    RunningContainer container;
-    base::Fd init;
-    base::Fd monitor;
-  };
-
   const base::Clock& clock_;
   const std::string version_;
   ContainerHost host_;
-  std::mutex watchedMutex_;
-  std::map<std::string, Watched> watched_;  // guarded by watchedMutex_
 };
 
 RunResult OciRuntime::run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) {
@@ -162,30 +154,17 @@ ExitStatus OciRuntime::exitOf(const std::string& id, const ProcessRef& monitor) 
 
 std::optional<ContainerStatus> OciRuntime::status(const std::string& id) {
   checkId(id);
-  {
-    const std::lock_guard lock(watchedMutex_);
-    const auto found = watched_.find(id);
-    // In this order: the monitor ends behind the init, as a rule.
-    const bool lacksMonitor = found != watched_.end() && waitForEnd(found->second.monitor, 0);
-    if (found != watched_.end() && !waitForEnd(found->second.init, 0))
-      return ContainerStatus{
-          .running = true, .exit = {}, .container = found->second.container, .unattended = lacksMonitor};
-    if (found != watched_.end()) watched_.erase(found);
-  }
   if (!host_.exists(id)) return std::nullopt;
   ContainerStatus status;
   status.container.id = id;
   const auto state = ContainerState::load(host_.filesOf(id).state());
   if (state) status.container = {id, state->address, state->init.pid, state->startedAt};
-  base::Fd monitor = state ? state->monitor.open() : base::Fd();
-  status.unattended = waitForEnd(monitor, 0);
-  base::Fd init = state ? state->init.open() : base::Fd();
+  // In this order: the monitor ends behind the init, as a rule.
+  const base::Fd monitor = state ? state->monitor.open() : base::Fd();
+  const bool lacksMonitor = waitForEnd(monitor, 0);
+  const base::Fd init = state ? state->init.open() : base::Fd();
   status.running = init.valid() && !waitForEnd(init, 0);
-  if (status.running) {
-    const std::lock_guard lock(watchedMutex_);
-    watched_.insert_or_assign(id, Watched{status.container, std::move(init), std::move(monitor)});
-  }
-  status.unattended = status.unattended && status.running;
+  status.unattended = status.running && lacksMonitor;
   if (!status.running) status.exit = exitOf(id, state ? state->monitor : ProcessRef{});
   return status;
 }
@@ -226,15 +205,6 @@ bool OciRuntime::waitForExit(const std::string& id, std::chrono::milliseconds ti
   const auto state = ContainerState::load(host_.filesOf(id).state());
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
   return !state || waitForEnd(state->init.open(), static_cast<int>(std::min(timeout, kLongest).count()));
-}
-
-void OciRuntime::remove(const std::string& id) {
-  checkId(id);
-  {
-    const std::lock_guard lock(watchedMutex_);
-    watched_.erase(id);
-  }
-  host_.remove(id);
 }
 
 std::string requireProgram(const std::string& name, const std::string& package) {
