@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "builder/detail/cache_merge.h"
+#include "sandbox/detail/changes_merge.h"
 
 namespace builder::detail {
 namespace {
@@ -102,7 +102,10 @@ void BuildFolder::finishCacheMerge() {
   if (!fs::exists(cacheMerge())) return;
   const base::Log log("builder");
   try {
-    if (fs::is_directory(keptCache_)) return mergeCache(cacheMerge(), keptCache_, trash_);
+    if (fs::is_directory(keptCache_)) {
+      sandbox::mergeChanges(cacheMerge(), keptCache_, trash_.folder());
+      return trash_.look();
+    }
   } catch (const Error& failure) {
     // Half of each would be worse than none, and no cache stops nobody.
     log.warn("a build cache is given up", {{"folder", keptCache_.string()}, {"why", failure.what()}});

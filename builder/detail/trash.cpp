@@ -39,19 +39,15 @@ Trash::~Trash() {
 }
 
 void Trash::take(const fs::path& path) {
-  takeAt(AT_FDCWD, path.c_str());
-}
-
-void Trash::take(const base::Fd& folder, const std::string& name) {
-  takeAt(folder.get(), name.c_str());
-}
-
-void Trash::takeAt(int folder, const char* name) {
-  const fs::path place = folder_ / base::randomHex(8);
-  if (::renameat(folder, name, AT_FDCWD, place.c_str()) != 0) {
+  constexpr std::size_t kNameBytes = 8;
+  if (::rename(path.c_str(), (folder_ / base::randomHex(kNameBytes)).c_str()) != 0) {
     if (errno == ENOENT) return;
     base::throwErrno(errno, "removing a build folder");
   }
+  look();
+}
+
+void Trash::look() {
   const std::lock_guard lock(mutex_);
   pending_ = true;
   changed_.notify_all();

@@ -8,8 +8,6 @@
 #include <string>
 #include <thread>
 
-#include "base/fd.h"
-
 namespace builder::detail {
 
 /// Takes folders away at once (by renaming) and removes them on a thread of its own ("build-trash"): a
@@ -25,13 +23,13 @@ class Trash {
 
   /// Missing is fine. Throws io.
   void take(const std::filesystem::path& path);
-  /// The same for `name` in an open folder; also a file.
-  void take(const base::Fd& folder, const std::string& name);
+  /// For who moves things there by itself, under names that are free, and then calls look().
+  const std::filesystem::path& folder() const noexcept { return folder_; }
+  void look();
   /// Until everything taken so far is gone; for tests.
   void wait();
 
  private:
-  void takeAt(int folder, const char* name);
   void empty(std::stop_token stop);
   void removeAll(const std::stop_token& stop);
 

@@ -1,4 +1,4 @@
-#include "builder/detail/cache_merge.h"
+#include "sandbox/detail/changes_merge.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -7,12 +7,12 @@
 
 #include "tests/support/temp_folder.h"
 
-namespace builder::detail {
+namespace sandbox {
 namespace {
 
 namespace fs = std::filesystem;
 
-class CacheMerge : public testing::Test {
+class ChangesMerge : public testing::Test {
  protected:
   void whiteout(const std::string& name) {
     fs::create_directories((folder / ("changes/" + name)).parent_path());
@@ -24,11 +24,9 @@ class CacheMerge : public testing::Test {
   void merge() {
     fs::create_directories(folder / "changes");
     fs::create_directories(folder / "kept");
-    Trash trash(folder / "trash");
-    mergeCache(folder / "changes", folder / "kept", trash);
-    trash.wait();
+    fs::create_directories(folder / "trash");
+    mergeChanges(folder / "changes", folder / "kept", folder / "trash");
     EXPECT_FALSE(fs::exists(folder / "changes"));
-    EXPECT_TRUE(fs::is_empty(folder / "trash"));
   }
   bool has(const std::string& name) { return fs::exists(fs::symlink_status(folder / ("kept/" + name))); }
   std::string kept(const std::string& name) { return folder.read("kept/" + name); }
@@ -36,7 +34,7 @@ class CacheMerge : public testing::Test {
   testing_support::TempFolder folder;
 };
 
-TEST_F(CacheMerge, TakesWhatIsNewAndKeepsWhatWasNotTouched) {
+TEST_F(ChangesMerge, TakesWhatIsNewAndKeepsWhatWasNotTouched) {
   folder.write("kept/same", "same");
   folder.write("kept/in/same", "same too");
   folder.write("kept/in/changed", "old");
@@ -53,7 +51,7 @@ TEST_F(CacheMerge, TakesWhatIsNewAndKeepsWhatWasNotTouched) {
   EXPECT_EQ(fs::read_symlink(folder / "kept/link"), "/etc");
 }
 
-TEST_F(CacheMerge, RemovesWhatWasRemoved) {
+TEST_F(ChangesMerge, RemovesWhatWasRemoved) {
   folder.write("kept/file", "old");
   folder.write("kept/folder/in/file", "old");
   folder.write("kept/stays/file", "old");
@@ -70,7 +68,7 @@ TEST_F(CacheMerge, RemovesWhatWasRemoved) {
   EXPECT_EQ(kept("stays/too"), "kept");
 }
 
-TEST_F(CacheMerge, WhatChangedItsKindIsReplaced) {
+TEST_F(ChangesMerge, WhatChangedItsKindIsReplaced) {
   folder.write("kept/was-folder/file", "old");
   folder.write("kept/was-file", "old");
   fs::create_directories(folder / "outside");
@@ -85,7 +83,7 @@ TEST_F(CacheMerge, WhatChangedItsKindIsReplaced) {
   EXPECT_TRUE(fs::is_empty(folder / "outside"));
 }
 
-TEST_F(CacheMerge, AFolderMadeAnewHoldsNothingOfTheOldOne) {
+TEST_F(ChangesMerge, AFolderMadeAnewHoldsNothingOfTheOldOne) {
   folder.write("kept/modules/old", "old");
   folder.write("changes/modules/new", "new");
   if (!makeOpaque("modules")) GTEST_SKIP() << "needs root";
@@ -94,7 +92,7 @@ TEST_F(CacheMerge, AFolderMadeAnewHoldsNothingOfTheOldOne) {
   EXPECT_EQ(kept("modules/new"), "new");
 }
 
-TEST_F(CacheMerge, FoldersTakeTheirAttributes) {
+TEST_F(ChangesMerge, FoldersTakeTheirAttributes) {
   folder.write("kept/in/file", "old");
   folder.write("changes/in/file", "new");
   ::chmod((folder / "changes/in").c_str(), 0751);
@@ -105,7 +103,7 @@ TEST_F(CacheMerge, FoldersTakeTheirAttributes) {
   EXPECT_EQ(fs::last_write_time(folder / "kept/in"), time);
 }
 
-TEST_F(CacheMerge, GoesOnWhereItWasInterrupted) {
+TEST_F(ChangesMerge, GoesOnWhereItWasInterrupted) {
   folder.write("kept/a/moved", "new");  // the first try came so far
   folder.write("kept/a/not-yet", "old");
   folder.write("changes/a/not-yet", "new");
@@ -115,4 +113,4 @@ TEST_F(CacheMerge, GoesOnWhereItWasInterrupted) {
 }
 
 }  // namespace
-}  // namespace builder::detail
+}  // namespace sandbox

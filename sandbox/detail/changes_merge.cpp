@@ -1,4 +1,4 @@
-#include "builder/detail/cache_merge.h"
+#include "sandbox/detail/changes_merge.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,16 +14,17 @@
 #include <utility>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/tree_cursor.h"
 
-namespace builder::detail {
+namespace sandbox {
 namespace {
 
 using base::Fd;
 
-constexpr const char* kDoing = "keeping the build cache";
+constexpr const char* kDoing = "keeping what a container has changed";
 
 std::optional<struct stat> statAt(const Fd& folder, const std::string& name) {
   struct stat info {};
@@ -51,8 +52,8 @@ bool isOpaque(const Fd& parent, const std::string& name) {
 
 class Merge {
  public:
-  Merge(Fd changes, Fd kept, Trash& trash)
-      : changes_(std::move(changes)), kept_(std::move(kept)), trash_(trash) {}
+  Merge(Fd changes, Fd kept, Fd trash)
+      : changes_(std::move(changes)), kept_(std::move(kept)), trash_(std::move(trash)) {}
 
   void run() {
     enterLevel("");
@@ -94,7 +95,7 @@ class Merge {
     if (!mine) return;
     const auto old = statAt(kept_.folder(), name);
     if (isWhiteout(*mine)) {
-      if (old) trash_.take(kept_.folder(), name);
+      if (old) throwAway(name);
       if (::unlinkat(changes_.folder().get(), name.c_str(), 0) != 0) base::throwErrno(errno, kDoing);
       return;
     }
@@ -104,8 +105,15 @@ class Merge {
       enterLevel(name);
       return;
     }
-    if (old && (isFolder(mine) || isFolder(old))) trash_.take(kept_.folder(), name);
+    if (old && (isFolder(mine) || isFolder(old))) throwAway(name);
     if (::renameat(changes_.folder().get(), name.c_str(), kept_.folder().get(), name.c_str()) != 0)
+      base::throwErrno(errno, kDoing);
+  }
+
+  void throwAway(const std::string& name) {
+    constexpr std::size_t kNameBytes = 8;
+    if (::renameat(kept_.folder().get(), name.c_str(), trash_.get(), base::randomHex(kNameBytes).c_str()) !=
+        0)
       base::throwErrno(errno, kDoing);
   }
 
@@ -120,16 +128,17 @@ class Merge {
 
   base::TreeCursor changes_;
   base::TreeCursor kept_;
-  Trash& trash_;
+  const Fd trash_;
   std::vector<Level> levels_;
 };
 
 }  // namespace
 
-void mergeCache(const std::filesystem::path& changes, const std::filesystem::path& kept, Trash& trash) {
+void mergeChanges(const std::filesystem::path& changes, const std::filesystem::path& kept,
+                  const std::filesystem::path& trash) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-  Merge(base::openFile(changes, kFlags), base::openFile(kept, kFlags), trash).run();
+  Merge(base::openFile(changes, kFlags), base::openFile(kept, kFlags), base::openFile(trash, kFlags)).run();
   if (::rmdir(changes.c_str()) != 0) base::throwErrno(errno, kDoing);
 }
 
-}  // namespace builder::detail
+}  // namespace sandbox

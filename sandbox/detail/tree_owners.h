@@ -1,0 +1,38 @@
+// Files change hands.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "sandbox/foreign_trees.h"
+
+namespace sandbox {
+
+inline constexpr std::uint32_t kContainerIds = 65536;
+
+/// Between a caller and the users of containers, and nobody else. Thread-safe.
+class TreeOwners {
+ public:
+  struct Parties {
+    std::uint32_t containers = 0;  ///< the first of their 65536 host ids
+    std::uint32_t caller = 0;
+  };
+  /// Host ids.
+  struct Owner {
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+  };
+
+  explicit TreeOwners(Parties parties) : parties_(parties) {}
+
+  /// As ForeignTrees::give() and takeBack() have it. `path` itself is no symlink. What is looked at is what
+  /// changes, whoever renames meanwhile. About 3 us an entry.
+  void change(const std::filesystem::path& path, Owner owner, ForeignTrees::Depth depth) const;
+
+ private:
+  void changeOne(int folder, const char* name, Owner owner) const;
+
+  const Parties parties_;
+};
+
+}  // namespace sandbox
