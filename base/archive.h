@@ -48,7 +48,11 @@ struct UnpackOptions {
   bool keepOwners = true;        ///< false: entries belong to the calling process
   bool whiteouts = false;        ///< OCI layer: .wh.NAME becomes an overlayfs whiteout (char device 0/0),
                                  ///< .wh..wh..opq the opaque xattr; both hide lower layers only
-  bool devices = false;          ///< false: device nodes and fifos are skipped
+  /// In place of setting that xattr, which only the host's root can.
+  std::function<void(const Fd& folder)> markOpaque = {};
+  bool devices = false;            ///< false: device nodes and fifos are skipped
+  std::uint32_t ids = UINT32_MAX;  ///< owners from this number on become 65534 (nobody)
+  bool capabilities = true;        ///< false: none are kept
   std::uint64_t maxEntries = 2'000'000;
   std::uint64_t maxBytes = 64ull << 30;  ///< of content
   std::uint64_t maxDepth = 1024;         ///< folders in a name
@@ -63,6 +67,12 @@ struct UnpackOptions {
 void unpackTar(ByteSource& in, const std::filesystem::path& folder, const UnpackOptions& options);
 void unpackTarFile(const std::filesystem::path& file, const std::filesystem::path& folder,
                    const UnpackOptions& options);
+
+/// What a folder of an overlay's layer has that hides what lower layers have in it. Takes the host's root.
+void markOpaque(const Fd& folder);
+
+/// Reads what is left of a source: what stands behind an archive's end belongs to its digest.
+void readToEnd(ByteSource& in);
 
 /// Decompresses gzip, zstd, xz or plain bytes to `out` (for a layer's diffID).
 void decompress(ByteSource& in, ByteSink& out);

@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -47,7 +48,9 @@ class Unpacker {
         reader_(in, detail::ArchiveReader::Format::tar),
         tree_(std::move(folder), {.keepOwners = options.keepOwners,
                                   .ownerShift = options.ownerShift,
-                                  .whiteouts = options.whiteouts}) {}
+                                  .whiteouts = options.whiteouts,
+                                  .markOpaque = options.markOpaque,
+                                  .ids = options.ids}) {}
 
   void run() {
     while (archive_entry* entry = reader_.next()) {
@@ -134,7 +137,8 @@ class Unpacker {
     // A hole at the end has no bytes to write.
     if (written < size && ::ftruncate(file.get(), size) != 0) throwErrno(errno, "unpacking a file");
     tree_.finishFile(file, meta);
-    if (options_.keepOwners && options_.ownerShift == 0) restoreCapabilities(entry, file);
+    if (options_.keepOwners && options_.capabilities && options_.ownerShift == 0)
+      restoreCapabilities(entry, file);
   }
 
   /// After the owner, whose change takes them away.
@@ -162,6 +166,12 @@ class Unpacker {
 
 void unpackTar(ByteSource& in, const std::filesystem::path& folder, const UnpackOptions& options) {
   Unpacker(in, openFile(folder, O_RDONLY | O_DIRECTORY), options).run();
+}
+
+void readToEnd(ByteSource& in) {
+  std::array<char, 16384> buffer;
+  while (in.read(buffer.data(), buffer.size()) > 0) {
+  }
 }
 
 void unpackTarFile(const std::filesystem::path& file, const std::filesystem::path& folder,

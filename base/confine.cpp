@@ -116,24 +116,35 @@ void must(bool worked, const char* doing) {
 }
 
 void takeUser(const Confinement& confinement) {
-  must(::setgroups(0, nullptr) == 0, "leaving the groups");
+  must(::setgroups(confinement.groups.size(), confinement.groups.data()) == 0, "leaving the groups");
   must(::setresgid(confinement.gid, confinement.gid, confinement.gid) == 0, "changing the group");
   must(::setresuid(confinement.uid, confinement.uid, confinement.uid) == 0, "changing the user");
 }
 
-void dropCapabilities(bool lowPorts) {
+std::uint32_t keptBy(const Confinement& confinement) {
+  std::uint32_t kept = 0;
+  if (confinement.lowPorts) kept |= 1U << CAP_NET_BIND_SERVICE;
+  if (confinement.anyFiles)
+    for (const unsigned each : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID})
+      kept |= 1U << each;
+  return kept;
+}
+
+void dropCapabilities(std::uint32_t kept) {
+  constexpr int kWordBits = 32;  // none of those that are kept is in the second word
   for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-    if (lowPorts && capability == CAP_NET_BIND_SERVICE) continue;
+    if (capability < kWordBits && (kept >> capability & 1U) != 0) continue;
     // Who may not drop them has none to drop.
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EPERM)
       throwErrno(errno, "dropping capabilities");
   }
 }
 
-void keepCapabilities(bool lowPorts) {
+void keepCapabilities(std::uint32_t kept, bool lowPorts) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   std::array<__user_cap_data_struct, 2> sets{};
-  if (lowPorts) sets[0].effective = sets[0].permitted = sets[0].inheritable = 1U << CAP_NET_BIND_SERVICE;
+  sets[0].effective = sets[0].permitted = kept;
+  if (lowPorts) sets[0].inheritable = 1U << CAP_NET_BIND_SERVICE;
   must(::syscall(SYS_capset, &header, sets.data()) == 0, "dropping capabilities");
   must(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0, "dropping capabilities");
   if (lowPorts)
@@ -144,14 +155,16 @@ void keepCapabilities(bool lowPorts) {
 
 void confine(const Confinement& confinement) {
   const bool isRoot = ::geteuid() == 0;
-  const bool lowPorts = isRoot && confinement.lowPorts;
+  const std::uint32_t kept = isRoot ? keptBy(confinement) : 0;
   if (isRoot) {
-    dropCapabilities(lowPorts);
+    dropCapabilities(kept);
     // Else changing the user would clear what is to be kept.
     must(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0, "keeping low ports");
     if (confinement.uid != 0) takeUser(confinement);
+    // The kernel took it away with the user: our own folder in /proc would be root's, and closed to us.
+    must(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0, "keeping our folder in /proc");
   }
-  keepCapabilities(lowPorts);
+  keepCapabilities(kept, isRoot && confinement.lowPorts);
   must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "giving up new rights");
   auto instructions = filter();
   const sock_fprog program{.len = static_cast<unsigned short>(instructions.size()),

@@ -42,6 +42,8 @@ class ForeignTrees {
                      const std::filesystem::path& trash) = 0;
   /// What a tree takes on the disk, as base::measureTree() has it.
   virtual std::uint64_t diskBytes(const std::filesystem::path& path) = 0;
+  /// A terminal of the caller's, by the end that a program has.
+  virtual void giveTerminal(const base::Fd& terminal, TreeOwner owner) = 0;
   /// Unpacks an image's layer (a tar, compressed or not, read to its end) in the empty folder `folder`, with
   /// the owners that it says, as containers have them. What reads it has the containers' ids and no other
   /// rights. Throws what base::unpackTar() does.

@@ -1,19 +1,21 @@
 #include "sandbox/layer_store.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <exception>
 #include <future>
 #include <map>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/archive.h"
-#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -26,6 +28,7 @@ namespace fs = std::filesystem;
 using Steady = std::chrono::steady_clock;
 
 constexpr const char* kAside = ".tmp-";
+constexpr std::size_t kFeedBytes = 256u << 10;
 
 /// Hashes what passes; one thread at a time.
 class HashingSource : public base::ByteSource {
@@ -36,11 +39,9 @@ class HashingSource : public base::ByteSource {
     hash_.update({buffer, count});
     return count;
   }
-  /// Reads what the archive reader left (padding behind the tar's end counts too).
+  /// Of all of it.
   base::Digest finish() {
-    std::array<char, 16384> buffer;
-    while (read(buffer.data(), buffer.size()) > 0) {
-    }
+    base::readToEnd(*this);
     return hash_.finish();
   }
 
@@ -52,17 +53,18 @@ class HashingSource : public base::ByteSource {
 /// A folder beside the final ones, removed unless it became one.
 class AsideFolder {
  public:
-  AsideFolder(const fs::path& root, std::uint32_t owner) : path_(root / (kAside + base::randomHex(8))) {
-    if (::mkdir(path_.c_str(), 0755) != 0 || ::chmod(path_.c_str(), 0755) != 0 ||
-        ::chown(path_.c_str(), owner, owner) != 0)
+  AsideFolder(const fs::path& root, ForeignTrees& trees)
+      : path_(root / (kAside + base::randomHex(8))), trees_(trees) {
+    if (::mkdir(path_.c_str(), 0755) != 0 || ::chmod(path_.c_str(), 0755) != 0)
       base::throwErrno(errno, "making a layer's folder");
+    trees_.give(path_, {.uid = 0, .gid = 0}, ForeignTrees::Depth::itself);
   }
   AsideFolder(const AsideFolder&) = delete;
   AsideFolder& operator=(const AsideFolder&) = delete;
   ~AsideFolder() {
     if (path_.empty()) return;
     try {
-      base::removeTree(path_);
+      trees_.remove(path_);
     } catch (const std::exception&) {  // the next start sweeps it
     }
   }
@@ -74,6 +76,59 @@ class AsideFolder {
 
  private:
   fs::path path_;
+  ForeignTrees& trees_;
+};
+
+/// A source as a pipe, read by a thread of its own; one use.
+class Feed {
+ public:
+  explicit Feed(HashingSource& from) : from_(from), pipe_(base::makePipe()), thread_([this] { feed(); }) {}
+  ~Feed() { stop(); }
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  const base::Fd& readEnd() const { return pipe_.first; }
+  /// When nobody reads any more. What the source threw is what explains other failures.
+  void finish() {
+    stop();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void stop() {
+    pipe_.first.reset();
+    if (thread_.joinable()) thread_.join();
+  }
+  void feed() noexcept {
+    sigset_t pipeSignal;
+    sigemptyset(&pipeSignal);
+    sigaddset(&pipeSignal, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipeSignal, nullptr);
+    const base::Fd writeEnd = std::move(pipe_.second);
+    try {
+      std::vector<char> buffer(kFeedBytes);
+      while (const std::size_t count = from_.read(buffer.data(), buffer.size()))
+        if (!writeAllTo(writeEnd, {buffer.data(), count})) return;
+    } catch (...) {  // finish() throws it on
+      failure_ = std::current_exception();
+    }
+  }
+  /// False when nobody reads it any more, who then says why.
+  static bool writeAllTo(const base::Fd& fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(fd.get(), bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EPIPE) return false;
+      if (count < 0) base::throwErrno(errno, "passing a layer on");
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
+
+  HashingSource& from_;
+  std::pair<base::Fd, base::Fd> pipe_;
+  std::exception_ptr failure_;
+  std::thread thread_;  // last: it uses what is above
 };
 
 void makeRoot(const fs::path& root) {
@@ -81,17 +136,19 @@ void makeRoot(const fs::path& root) {
   fs::permissions(root, fs::perms::owner_all);  // setuid programs of images are in it
 }
 
-void removeAside(const fs::path& root) {
+void removeAside(const fs::path& root, ForeignTrees& trees) {
   for (const auto& entry : fs::directory_iterator(root)) {
-    if (entry.path().filename().string().starts_with(kAside)) base::removeTree(entry.path());
+    if (entry.path().filename().string().starts_with(kAside)) trees.remove(entry.path());
   }
 }
 
 }  // namespace
 
 struct LayerStore::State {
-  fs::path root;
-  std::uint32_t ownerShift = 0;
+  State(fs::path folder, ForeignTrees& foreign) : root(std::move(folder)), trees(foreign) {}
+
+  const fs::path root;
+  ForeignTrees& trees;
   std::mutex mutex;
   std::map<std::string, std::shared_future<void>> underWay;
   const Steady::time_point made = Steady::now();
@@ -100,12 +157,17 @@ struct LayerStore::State {
   fs::path folderOf(const base::Digest& digest) const { return root / digest.hex(); }
 
   void unpack(const base::Digest& digest, base::ByteSource& compressed) const {
-    AsideFolder aside(root, ownerShift);
+    AsideFolder aside(root, trees);
     HashingSource hashing(compressed);
-    base::UnpackOptions options;
-    options.ownerShift = ownerShift;
-    options.whiteouts = true;
-    base::unpackTar(hashing, aside.path(), options);
+    Feed feed(hashing);
+    std::exception_ptr refused;
+    try {
+      trees.unpackLayer(feed.readEnd(), aside.path());
+    } catch (const Error&) {
+      refused = std::current_exception();
+    }
+    feed.finish();
+    if (refused) std::rethrow_exception(refused);
     if (hashing.finish() != digest)
       throw Error(Errc::corrupt, "the bytes of layer " + digest.str() + " do not have that digest");
     // Not for the data's sake: a power cut must not leave the final name on a folder with empty files.
@@ -115,11 +177,10 @@ struct LayerStore::State {
   }
 };
 
-LayerStore::LayerStore(fs::path root, std::uint32_t ownerShift) : state_(std::make_unique<State>()) {
-  state_->root = std::move(root);
-  state_->ownerShift = ownerShift;
+LayerStore::LayerStore(fs::path root, ForeignTrees& trees)
+    : state_(std::make_unique<State>(std::move(root), trees)) {
   makeRoot(state_->root);
-  removeAside(state_->root);
+  removeAside(state_->root, trees);
 }
 
 LayerStore::~LayerStore() = default;
@@ -164,7 +225,7 @@ void LayerStore::remove(const base::Digest& digest) {
     if (errno == ENOENT) return;
     base::throwErrno(errno, "removing an unpacked layer");
   }
-  base::removeTree(aside);
+  state_->trees.remove(aside);
 }
 
 std::size_t LayerStore::sweep(const std::set<std::string>& keepHex, std::chrono::seconds idle) {
@@ -186,7 +247,7 @@ std::size_t LayerStore::sweep(const std::set<std::string>& keepHex, std::chrono:
     }
   }
   for (const fs::path& each : idleOnes)
-    base::removeTree(each);
+    state_->trees.remove(each);
   return idleOnes.size();
 }
 

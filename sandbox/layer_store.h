@@ -12,15 +12,17 @@
 
 #include "base/byte_sink.h"
 #include "base/digest.h"
+#include "sandbox/foreign_trees.h"
 
 namespace sandbox {
 
-/// Folder `root`/<64 hex of the layer's digest>, owners shifted into the user namespace, OCI whiteouts as
-/// overlayfs wants them. Unpacked aside and renamed, so that a present folder is whole; disposable: rebuilt
+/// Folder `root`/<64 hex of the layer's digest>, owned by the users of containers, OCI whiteouts as overlayfs
+/// wants them. Unpacked aside and renamed, so that a present folder is whole; disposable: rebuilt
 /// from the blob. Thread-safe; two callers for one digest share the work. (OCI image-spec, Layer: whiteouts.)
 class LayerStore {
  public:
-  LayerStore(std::filesystem::path root, std::uint32_t ownerShift);
+  /// `trees` outlives it.
+  LayerStore(std::filesystem::path root, ForeignTrees& trees);
   ~LayerStore();
   /// The layer's folder; `open` gives the compressed tar when it is not there yet. Throws corrupt when the
   /// bytes do not match `digest`.

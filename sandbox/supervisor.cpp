@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <iostream>
+#include <map>
 #include <optional>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "base/fd.h"
 #include "base/heap.h"
 #include "base/log.h"
+#include "sandbox/detail/host_files.h"
 #include "sandbox/detail/path_policy.h"
 #include "sandbox/detail/supervisor_channel.h"
 #include "sandbox/detail/supervisor_messages.h"
@@ -41,10 +43,10 @@ void ignoreSignals() {
     ::signal(each, SIG_IGN);
 }
 
-void serve(const base::Fd& channel, LocalRuntime& runtime, const PathPolicy& policy, std::uint64_t maxCalls) {
+void serve(const base::Fd& channel, const ServedParts& parts, std::uint64_t maxCalls) {
   const base::Log log("sandbox");
   bool hasWarned = false;
-  SupervisorServer server(runtime, policy, maxCalls);
+  SupervisorServer server(parts, maxCalls);
   while (auto message = receiveFromChannel(channel)) {
     if (message->bytes == kEnd && !message->connection.valid()) return;
     if (message->bytes == kConnect && isConnection(message->connection)) {
@@ -59,12 +61,24 @@ void serve(const base::Fd& channel, LocalRuntime& runtime, const PathPolicy& pol
   ::_exit(0);
 }
 
-int supervise(const base::Fd& channel) {
+/// What settings name, and then what else there is.
+HostProgramTable tableOf(const SupervisorSettings& settings, const HostProgramTable& others) {
+  return [named = std::map<std::string, HostProgram>(settings.programs.begin(), settings.programs.end()),
+          others](const std::string& name) {
+    const auto found = named.find(name);
+    return found != named.end() ? found->second : others(name);
+  };
+}
+
+int supervise(const base::Fd& channel, const HostProgramTable& others,
+              const std::vector<std::string>& unpacker) {
   const auto first = receiveFromChannel(channel);
   if (!first) return 1;
   const base::SystemClock clock;
   std::unique_ptr<LocalRuntime> runtime;
   std::optional<PathPolicy> policy;
+  std::optional<HostFiles> files;
+  std::unique_ptr<HostPrograms> programs;
   std::uint64_t maxCalls = 0;
   try {
     giveUpRights();
@@ -72,6 +86,11 @@ int supervise(const base::Fd& channel) {
     base::configureLogging(settings.logLevel);
     maxCalls = settings.maxCalls;
     policy.emplace(settings);
+    files.emplace(HostFiles::Config{.userNamespaceBase = settings.runtime.userNamespaceBase,
+                                    .daemonUser = settings.daemonUser,
+                                    .daemonGroup = settings.daemonGroup,
+                                    .unpacker = unpacker});
+    programs = makeHostPrograms(tableOf(settings, others));
     runtime = makeOciRuntime(settings.runtime, clock);
   } catch (const std::exception& failure) {  // the daemon says it
     const auto* error = dynamic_cast<const base::Error*>(&failure);
@@ -80,13 +99,13 @@ int supervise(const base::Fd& channel) {
     return 1;
   }
   sendOnChannel(channel, encodeAnswer(ReadyAnswer{runtime->describe(), runtime->hostId(0)}));
-  serve(channel, *runtime, *policy, maxCalls);
+  serve(channel, {*runtime, *policy, *files, *programs}, maxCalls);
   return 0;
 }
 
 }  // namespace
 
-int superviseContainers() {
+int superviseContainers(const HostProgramTable& programs, const std::vector<std::string>& unpacker) {
   base::Fd channel(kChannel);
   if (socketOption(channel, SO_TYPE) != SOCK_SEQPACKET) {
     channel.release();
@@ -96,7 +115,7 @@ int superviseContainers() {
   ::pthread_setname_np(::pthread_self(), "fairlead-sup");
   ignoreSignals();
   base::keepHeapSmall();
-  return supervise(channel);
+  return supervise(channel, programs, unpacker);
 }
 
 }  // namespace sandbox

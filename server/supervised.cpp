@@ -73,7 +73,8 @@ std::unique_ptr<sandbox::ContainerRuntime> startRuntime(const Config& config,
       .maxCalls = std::min<std::uint64_t>(config.supervisorMaxCalls, 1'000'000),
       .logLevel = config.logLevel};
   if (!config.caBundle.empty()) settings.operatorFiles.push_back(config.caBundle);
-  auto runtime = sandbox::startSupervisor({ownProgram(), "supervisor"}, settings, &endWithSupervisor);
+  auto runtime = sandbox::startSupervisor({ownProgram(), "supervisor"}, settings,
+                                          {.onDeath = &endWithSupervisor, .beforeThreads = {}});
   base::Log("server").info("container runtime chosen",
                            {{"runtime", runtime->describe()}, {"supervisor", runtime->pid()}});
   return runtime;

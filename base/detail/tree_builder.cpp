@@ -12,6 +12,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/archive.h"
 #include "base/detail/remove_at.h"
 #include "base/error.h"
 #include "base/strings.h"
@@ -27,11 +28,6 @@ constexpr std::size_t kMaxPathBytes = 64 << 10;
 
 [[noreturn]] void throwErrnoFor(int errorNumber, const std::string& name) {
   throwErrno(errorNumber, "unpacking " + printable(name));
-}
-
-void markOpaque(const Fd& folder) {
-  if (::fsetxattr(folder.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
-    throwErrno(errno, "unpacking: marking a folder opaque");
 }
 
 bool isWhiteout(const struct stat& info) {
@@ -161,7 +157,7 @@ void TreeBuilder::whiteout(std::string_view parent, const std::string& name) {
   const Place place = locate(components, Missing::make);
   struct stat info {};
   if (statAt(*place.parent, place.name, info)) {
-    if (S_ISDIR(info.st_mode)) markOpaque(openAt(*place.parent, place.name, kFolderFlags));
+    if (S_ISDIR(info.st_mode)) hideLower(openAt(*place.parent, place.name, kFolderFlags));
     return;
   }
   if (::mknodat(place.parent->get(), place.name.c_str(), S_IFCHR, makedev(0, 0)) != 0)
@@ -169,7 +165,7 @@ void TreeBuilder::whiteout(std::string_view parent, const std::string& name) {
 }
 
 void TreeBuilder::opaque(std::string_view path) {
-  markOpaque(*walk(entryComponents(path), Missing::make));
+  hideLower(*walk(entryComponents(path), Missing::make));
 }
 
 void TreeBuilder::finish() {
@@ -268,7 +264,7 @@ void TreeBuilder::makeFolder(const Fd& parent, const std::string& name) {
     if (::mkdirat(parent.get(), name.c_str(), S_IRWXU) != 0) throwErrnoFor(errno, name);
   }
   // A folder in a whiteout's place is a new one: the old one's content stays hidden.
-  if (hidesLower) markOpaque(openAt(parent, name, kFolderFlags));
+  if (hidesLower) hideLower(openAt(parent, name, kFolderFlags));
 }
 
 void TreeBuilder::replace(const Place& place) {
@@ -281,17 +277,27 @@ void TreeBuilder::replace(const Place& place) {
   lastParent_.reset();
 }
 
+void TreeBuilder::hideLower(const Fd& folder) const {
+  if (options_.markOpaque) return options_.markOpaque(folder);
+  markOpaque(folder);
+}
+
+uid_t TreeBuilder::ownerOf(std::int64_t id) const {
+  constexpr uid_t kNobody = 65534;
+  return id >= options_.ids ? kNobody : shifted(id, options_.ownerShift);
+}
+
 void TreeBuilder::applyOwner(const Fd& fd, const EntryMeta& meta) const {
   if (!options_.keepOwners) return;
-  const uid_t uid = shifted(meta.uid, options_.ownerShift);
-  const gid_t gid = shifted(meta.gid, options_.ownerShift);
+  const uid_t uid = ownerOf(meta.uid);
+  const gid_t gid = ownerOf(meta.gid);
   if (::fchown(fd.get(), uid, gid) != 0) throwErrno(errno, "unpacking: giving a file to its owner");
 }
 
 void TreeBuilder::applyOwnerAt(const Place& place, const EntryMeta& meta) const {
   if (!options_.keepOwners) return;
-  const uid_t uid = shifted(meta.uid, options_.ownerShift);
-  const gid_t gid = shifted(meta.gid, options_.ownerShift);
+  const uid_t uid = ownerOf(meta.uid);
+  const gid_t gid = ownerOf(meta.gid);
   if (::fchownat(place.parent->get(), place.name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0) {
     throwErrnoFor(errno, place.name);
   }
@@ -302,3 +308,12 @@ mode_t TreeBuilder::kept(mode_t mode) const noexcept {
 }
 
 }  // namespace base::detail
+
+namespace base {
+
+void markOpaque(const Fd& folder) {
+  if (::fsetxattr(folder.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
+    throwErrno(errno, "unpacking: marking a folder opaque");
+}
+
+}  // namespace base

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,8 @@ struct TreeBuilderOptions {
   bool keepOwners = true;
   std::uint32_t ownerShift = 0;
   bool whiteouts = false;
+  std::function<void(const Fd& folder)> markOpaque = {};
+  std::uint32_t ids = UINT32_MAX;
   Links links = Links::follow;
 };
 
@@ -72,6 +75,8 @@ class TreeBuilder {
   FolderRef tryOpen(const std::vector<std::string>& names) const;  // follows nothing, makes nothing
   void makeFolder(const Fd& parent, const std::string& name);
   void replace(const Place& place);
+  void hideLower(const Fd& folder) const;
+  uid_t ownerOf(std::int64_t id) const;
   void applyOwner(const Fd& fd, const EntryMeta& meta) const;
   void applyOwnerAt(const Place& place, const EntryMeta& meta) const;
   mode_t kept(mode_t mode) const noexcept;

@@ -145,6 +145,45 @@ HeldSpec PathPolicy::hold(const ContainerSpec& spec) const {
   return result;
 }
 
+HeldPath PathPolicy::holdPath(const fs::path& path,
+                              const std::vector<const std::vector<std::string>*>& folders) const {
+  for (const auto* each : folders) {
+    const auto relative = allowed(path, *each);
+    if (!relative || !path.has_filename()) continue;
+    const fs::path parent = fs::path(*relative).parent_path();
+    HeldPath held{.path = {}, .folder = openHeld(data_, parent.empty() ? "." : parent.string(), path)};
+    held.path = heldPath(held.folder) / path.filename();
+    return held;
+  }
+  throw Error(Errc::permissionDenied,
+              base::printable(path.string(), 300) + " lies where no container has files");
+}
+
+HeldPath PathPolicy::holdTree(const fs::path& path) const {
+  return holdPath(path, {&settings_.mountFolders, &settings_.layerFolders});
+}
+
+HeldPath PathPolicy::holdLog(const fs::path& path) const {
+  return holdPath(path, {&settings_.logFolders});
+}
+
+bool PathPolicy::isLog(const fs::path& path) const {
+  return allowed(path, settings_.logFolders).has_value();
+}
+
+base::Fd PathPolicy::openReadable(const fs::path& path) const {
+  const auto& files = settings_.readableFiles;
+  if (std::find(files.begin(), files.end(), path) == files.end())
+    throw Error(Errc::permissionDenied,
+                base::printable(path.string(), 300) + " is no file that the settings name");
+  base::Fd file = base::openFile(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) base::throwErrno(errno, "opening a file of the settings");
+  if (!S_ISREG(info.st_mode))
+    throw Error(Errc::invalidArgument, base::printable(path.string(), 300) + " is no file");
+  return file;
+}
+
 void PathPolicy::checkLogFile(const fs::path& file) const {
   const std::string refusal = base::printable(file.string(), 300) + " is no place for a container's log";
   const auto relative = allowed(file, settings_.logFolders);

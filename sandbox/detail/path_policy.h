@@ -20,6 +20,12 @@ struct HeldSpec {
   std::vector<base::Fd> held;
 };
 
+/// The name of a file in its folder, which is held open: what lies on the way there cannot change any more.
+struct HeldPath {
+  std::filesystem::path path;
+  base::Fd folder;
+};
+
 /// Immutable, thread-safe. What is refused is Error(permissionDenied), in one sentence.
 class PathPolicy {
  public:
@@ -29,12 +35,21 @@ class PathPolicy {
   /// Layers have to lie in layerFolders; what is mounted in mountFolders or operatorFolders, or it is one of
   /// operatorFiles, or a terminal that the container's user owns. No symlink is followed within those.
   HeldSpec hold(const ContainerSpec& spec) const;
+  /// What ForeignTrees is asked for: it has to lie in mountFolders or layerFolders.
+  HeldPath holdTree(const std::filesystem::path& path) const;
+  /// A container's log: it has to lie in logFolders.
+  HeldPath holdLog(const std::filesystem::path& path) const;
+  bool isLog(const std::filesystem::path& path) const;
+  /// Opens a file that the daemon may read (readableFiles).
+  base::Fd openReadable(const std::filesystem::path& path) const;
   /// It has to lie in logFolders, and to be a file where it is there. That is looked at now: who can write to
   /// its folder can put something else there before conmon opens it.
   void checkLogFile(const std::filesystem::path& file) const;
 
  private:
   class Holder;
+  HeldPath holdPath(const std::filesystem::path& path,
+                    const std::vector<const std::vector<std::string>*>& folders) const;
   /// Its path below the data folder, when it lies in one of these.
   std::optional<std::string> allowed(const std::filesystem::path& path,
                                      const std::vector<std::string>& folders) const;

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "sandbox/detail/container_folder.h"
+#include "sandbox/detail/tree_owners.h"
 #include "sandbox/detail/wire.h"
 
 namespace sandbox {
@@ -177,6 +178,70 @@ void fields(Wire& wire, Of<Wire, GroupsCall>& call) {
 template <typename Wire>
 void fields(Wire&, Of<Wire, ListCall>&) {}
 
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, TreeOwner>& owner) {
+  wire.number(owner.uid, std::uint32_t{0}, kContainerIds - 1);
+  wire.number(owner.gid, std::uint32_t{0}, kContainerIds - 1);
+}
+
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, GiveCall>& call) {
+  wire.path(call.path);
+  fields(wire, call.owner);
+  wire.flag(call.whole);
+}
+
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, TakeBackCall>& call) {
+  wire.path(call.path);
+  wire.flag(call.whole);
+}
+
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, MergeCall>& call) {
+  wire.path(call.changes);
+  wire.path(call.kept);
+  wire.path(call.trash);
+}
+
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, GiveTerminalCall>& call) {
+  fields(wire, call.owner);
+}
+
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, UnpackLayerCall>& call) {
+  wire.path(call.folder);
+}
+
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, SignalProgramCall>& call) {
+  wire.text(call.name, kMaxName);
+  wire.number(call.pid, pid_t{1}, std::numeric_limits<pid_t>::max());
+  wire.number(call.number, 1, SIGRTMAX);
+}
+
+/// Calls that have a path only.
+template <typename T>
+concept Placed =
+    std::is_same_v<T, RemoveTreeCall> || std::is_same_v<T, DiskBytesCall> || std::is_same_v<T, OpenFileCall>;
+
+template <typename Wire, typename T>
+requires Placed<std::remove_const_t<T>>
+void fields(Wire& wire, T& call) {
+  wire.path(call.path);
+}
+
+/// Calls that have a program's name only.
+template <typename T>
+concept OfProgram = std::is_same_v<T, StartProgramCall> || std::is_same_v<T, RunProgramCall>;
+
+template <typename Wire, typename T>
+requires OfProgram<std::remove_const_t<T>>
+void fields(Wire& wire, T& call) {
+  wire.text(call.name, kMaxName);
+}
+
 /// Calls that have an id only.
 template <typename T>
 concept Named =
@@ -254,6 +319,21 @@ void fields(Wire& wire, Of<Wire, BytesAnswer>& answer) {
 }
 
 template <typename Wire>
+void fields(Wire& wire, Of<Wire, PidAnswer>& answer) {
+  wire.number(answer.pid, pid_t{1}, std::numeric_limits<pid_t>::max());
+}
+
+template <typename Wire>
+void fields(Wire& wire, Of<Wire, HostProgram>& program) {
+  texts(wire, program.argv, kMaxFolders);
+  texts(wire, program.environment, kMaxFolders);
+  wire.text(program.workingDirectory);
+  wire.text(program.input);
+  wire.optional(program.user,
+                [&](auto& user) { wire.number(user, uid_t{0}, std::numeric_limits<uid_t>::max()); });
+}
+
+template <typename Wire>
 void fields(Wire& wire, Of<Wire, ReadyAnswer>& answer) {
   wire.text(answer.description);
   wire.number(answer.userNamespaceBase, std::uint32_t{0}, std::uint32_t{0xFFFFFFFF});
@@ -273,6 +353,13 @@ void fields(Wire& wire, Of<Wire, SupervisorSettings>& settings) {
   texts(wire, settings.logFolders, kMaxFolders);
   paths(wire, settings.operatorFolders, kMaxFolders);
   paths(wire, settings.operatorFiles, kMaxFolders);
+  paths(wire, settings.readableFiles, kMaxFolders);
+  wire.list(settings.programs, kMaxFolders, [&](auto& each) {
+    wire.text(each.first, kMaxName);
+    fields(wire, each.second);
+  });
+  wire.number(settings.daemonUser, uid_t{0}, std::numeric_limits<uid_t>::max());
+  wire.number(settings.daemonGroup, gid_t{0}, std::numeric_limits<gid_t>::max());
   wire.number(settings.maxCalls, std::uint64_t{1}, std::uint64_t{1'000'000});
   wire.text(settings.logLevel, kMaxName);
 }

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "sandbox/container.h"
+#include "sandbox/foreign_trees.h"
 #include "sandbox/supervisor.h"
 
 namespace sandbox {
@@ -80,8 +81,57 @@ struct UnlinkedCall {
   dev_t device = 0;
 };
 
+// One for each of ForeignTrees and HostPrograms.
+struct GiveCall {
+  std::filesystem::path path;
+  TreeOwner owner;
+  bool whole = false;
+};
+struct TakeBackCall {
+  std::filesystem::path path;
+  bool whole = false;
+};
+struct RemoveTreeCall {
+  std::filesystem::path path;
+};
+struct MergeCall {
+  std::filesystem::path changes;
+  std::filesystem::path kept;
+  std::filesystem::path trash;
+};
+struct DiskBytesCall {
+  std::filesystem::path path;
+};
+/// With the terminal's descriptor.
+struct GiveTerminalCall {
+  TreeOwner owner;
+};
+/// With that of the tar.
+struct UnpackLayerCall {
+  std::filesystem::path folder;
+};
+/// With that of its output; a pidfd comes with the answer.
+struct StartProgramCall {
+  std::string name;
+};
+struct SignalProgramCall {
+  std::string name;
+  pid_t pid = 0;
+  int number = 0;
+};
+/// With those of its output and its log.
+struct RunProgramCall {
+  std::string name;
+};
+/// The file's descriptor comes with the answer.
+struct OpenFileCall {
+  std::filesystem::path path;
+};
+
 using Call = std::variant<RunCall, StartCall, ExecCall, StatusCall, SignalCall, HoldCall, ResumeCall,
-                          RemoveCall, ListCall, GroupsCall, UsageCall, WrittenCall, UnlinkedCall>;
+                          RemoveCall, ListCall, GroupsCall, UsageCall, WrittenCall, UnlinkedCall, GiveCall,
+                          TakeBackCall, RemoveTreeCall, MergeCall, DiskBytesCall, GiveTerminalCall,
+                          UnpackLayerCall, StartProgramCall, SignalProgramCall, RunProgramCall, OpenFileCall>;
 
 std::string encodeCall(const Call& call);
 /// Throws Error(invalidArgument) for whatever encodeCall() does not write: ids by their pattern, texts
@@ -104,6 +154,9 @@ struct IdsAnswer {
 struct BytesAnswer {
   std::uint64_t bytes = 0;
 };
+struct PidAnswer {
+  pid_t pid = 0;
+};
 /// The first of all: containers can be made.
 struct ReadyAnswer {
   std::string description;
@@ -111,7 +164,7 @@ struct ReadyAnswer {
 };
 
 using Answer = std::variant<Done, Failure, RunResult, RunningContainer, StatusAnswer, IdsAnswer,
-                            ContainerUsage, BytesAnswer, ReadyAnswer>;
+                            ContainerUsage, BytesAnswer, PidAnswer, ReadyAnswer>;
 
 std::string encodeAnswer(const Answer& answer);
 /// Throws as decodeCall() does.

@@ -99,8 +99,13 @@ class FrameSink : public base::ByteSink {
 /// What is done for each call. The descriptors are those that came with it.
 class Caller {
  public:
-  Caller(LocalRuntime& runtime, const PathPolicy& policy, FrameSocket& socket, std::vector<base::Fd> fds)
-      : runtime_(runtime), policy_(policy), socket_(socket), fds_(std::move(fds)) {}
+  Caller(const ServedParts& parts, FrameSocket& socket, std::vector<base::Fd> fds)
+      : runtime_(parts.runtime),
+        policy_(parts.policy),
+        files_(parts.files),
+        programs_(parts.programs),
+        socket_(socket),
+        fds_(std::move(fds)) {}
 
   /// Those that go with the answer.
   const std::vector<base::Fd>& answered() const noexcept { return answered_; }
@@ -123,8 +128,7 @@ class Caller {
   }
   Answer operator()(const ExecCall& call) {
     isLast_ = true;
-    if (fds_.size() != std::size_t{call.hasInput} + std::size_t{call.hasTerminal})
-      throw Error(Errc::invalidArgument, "an exec's descriptors are missing");
+    requireFds(std::size_t{call.hasInput} + std::size_t{call.hasTerminal});
     ExecSpec spec{.argv = call.argv, .environment = call.environment};
     if (call.hasInput) spec.input = &fds_.front();
     if (call.hasTerminal) spec.terminal = &fds_.back();
@@ -152,8 +156,65 @@ class Caller {
   Answer operator()(const UnlinkedCall& call) {
     return BytesAnswer{runtime_.unlinkedBytes(call.id, call.device)};
   }
+  Answer operator()(const GiveCall& call) {
+    return files_.give(policy_.holdTree(call.path).path, call.owner, depthOf(call.whole)), Done{};
+  }
+  Answer operator()(const TakeBackCall& call) {
+    if (!call.whole && policy_.isLog(call.path))
+      return files_.takeLog(policy_.holdLog(call.path).path), Done{};
+    return files_.takeBack(policy_.holdTree(call.path).path, depthOf(call.whole)), Done{};
+  }
+  Answer operator()(const RemoveTreeCall& call) {
+    return files_.remove(policy_.holdTree(call.path).path), Done{};
+  }
+  Answer operator()(const MergeCall& call) {
+    const HeldPath changes = policy_.holdTree(call.changes);
+    const HeldPath kept = policy_.holdTree(call.kept);
+    const HeldPath trash = policy_.holdTree(call.trash);
+    return files_.merge(changes.path, kept.path, trash.path), Done{};
+  }
+  Answer operator()(const DiskBytesCall& call) {
+    return BytesAnswer{files_.diskBytes(policy_.holdTree(call.path).path)};
+  }
+  Answer operator()(const GiveTerminalCall& call) {
+    requireFds(1);
+    return files_.giveTerminal(fds_.front(), call.owner), Done{};
+  }
+  Answer operator()(const UnpackLayerCall& call) {
+    requireFds(1);
+    return files_.unpackLayer(fds_.front(), policy_.holdTree(call.folder).path), Done{};
+  }
+  Answer operator()(const StartProgramCall& call) {
+    requireFds(1);
+    auto started = programs_.start(call.name, fds_.front());
+    answered_.push_back(std::move(started.pidFd));
+    return PidAnswer{started.pid};
+  }
+  Answer operator()(const SignalProgramCall& call) {
+    return programs_.signal(call.name, call.pid, call.number), Done{};
+  }
+  Answer operator()(const RunProgramCall& call) {
+    isLast_ = true;
+    requireFds(2);
+    const CallWatch watch(socket_, [] {});
+    RunResult result;
+    result.status = programs_.run(call.name, fds_.front(), fds_.back(), watch.stop());
+    if (watch.stop().stop_requested()) result.end = RunResult::End::cancelled;
+    return result;
+  }
+  Answer operator()(const OpenFileCall& call) {
+    answered_.push_back(policy_.openReadable(call.path));
+    return Done{};
+  }
 
  private:
+  static ForeignTrees::Depth depthOf(bool whole) {
+    return whole ? ForeignTrees::Depth::whole : ForeignTrees::Depth::itself;
+  }
+  void requireFds(std::size_t count) const {
+    if (fds_.size() != count)
+      throw Error(Errc::invalidArgument, "a call's descriptors are missing, or too many");
+  }
   static RunOptions options(const RunTimes& times, const CallWatch& watch, FrameSink& sink) {
     return {.timeout = times.timeout,
             .idleTimeout = times.idleTimeout,
@@ -164,6 +225,8 @@ class Caller {
 
   LocalRuntime& runtime_;
   const PathPolicy& policy_;
+  const HostFiles& files_;
+  HostPrograms& programs_;
   FrameSocket& socket_;
   std::vector<base::Fd> fds_;
   std::vector<base::Fd> answered_;
@@ -186,7 +249,7 @@ void SupervisorServer::serve(Connection& connection) noexcept {
     for (bool goesOn = true; goesOn;) {
       auto frame = socket.receive();
       if (!frame || frame->kind != FrameKind::call) break;
-      Caller caller(runtime_, policy_, socket, std::move(frame->fds));
+      Caller caller(parts_, socket, std::move(frame->fds));
       Answer answer;
       try {
         answer = std::visit(caller, decodeCall(frame->bytes));

@@ -8,20 +8,28 @@
 
 #include "base/fd.h"
 #include "sandbox/detail/frame_socket.h"
+#include "sandbox/detail/host_files.h"
 #include "sandbox/detail/path_policy.h"
 #include "sandbox/detail/supervisor_messages.h"
+#include "sandbox/host_programs.h"
 #include "sandbox/oci_runtime.h"
 
 namespace sandbox {
+
+/// What does the work; outlives the server.
+struct ServedParts {
+  LocalRuntime& runtime;
+  const PathPolicy& policy;
+  const HostFiles& files;
+  HostPrograms& programs;
+};
 
 /// Serves any number of connections, each on a thread of its own (`call`) and one call after the other. Who
 /// is at the other end is not trusted: a message that makes no sense is answered with invalidArgument, one
 /// that is none ends its connection, and nothing ends the process. Thread-safe.
 class SupervisorServer {
  public:
-  /// All outlive it.
-  SupervisorServer(LocalRuntime& runtime, const PathPolicy& policy, std::uint64_t maxCalls)
-      : runtime_(runtime), policy_(policy), maxCalls_(maxCalls) {}
+  SupervisorServer(const ServedParts& parts, std::uint64_t maxCalls) : parts_(parts), maxCalls_(maxCalls) {}
   /// Ends all connections; what is under way on them is cancelled.
   ~SupervisorServer();
   SupervisorServer(const SupervisorServer&) = delete;
@@ -41,8 +49,7 @@ class SupervisorServer {
   void serve(Connection& connection) noexcept;
   void joinEnded();
 
-  LocalRuntime& runtime_;
-  const PathPolicy& policy_;
+  const ServedParts parts_;
   const std::uint64_t maxCalls_;
   std::mutex mutex_;
   std::list<Connection> connections_;  // guarded by mutex_

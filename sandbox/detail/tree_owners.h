@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "base/fd.h"
 #include "sandbox/foreign_trees.h"
 
 namespace sandbox {
@@ -28,8 +29,13 @@ class TreeOwners {
   /// As ForeignTrees::give() and takeBack() have it. `path` itself is no symlink. What is looked at is what
   /// changes, whoever renames meanwhile. About 3 us an entry.
   void change(const std::filesystem::path& path, Owner owner, ForeignTrees::Depth depth) const;
+  /// As ForeignTrees::giveTerminal() has it; nothing but a pseudoterminal changes hands.
+  void changeTerminal(const base::Fd& terminal, Owner owner) const;
+  /// Throws permissionDenied when `path` itself belongs to neither.
+  void check(const std::filesystem::path& path) const;
 
  private:
+  base::Fd hold(int folder, const char* name) const;
   void changeOne(int folder, const char* name, Owner owner) const;
 
   const Parties parties_;

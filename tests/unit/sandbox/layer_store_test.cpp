@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -21,7 +22,7 @@ namespace {
 using base::Digest;
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kShift = 100000;
+constexpr std::uint32_t kShift = 1879048192;
 
 struct Entry {
   std::string name;
@@ -79,11 +80,14 @@ class StringSource : public base::ByteSource {
   std::size_t at_ = 0;
 };
 
-class LayerStoreTest : public ::testing::Test {
+/// Unpacked by this process, and by a worker of a supervisor.
+class LayerStoreTest : public sandbox_test::RuntimeTest, public ::testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files to others";
+    RuntimeTest::SetUp();
+    own_ = makeForeignTrees(kShift);
   }
+  ForeignTrees& trees() { return std::string(GetParam()) == "own" ? *own_ : runtime_->trees(); }
   std::function<std::unique_ptr<base::ByteSource>()> opener(const std::string& bytes) {
     return [this, bytes] {
       ++opened_;
@@ -96,16 +100,16 @@ class LayerStoreTest : public ::testing::Test {
       found.push_back(entry.path().filename().string());
     return found;
   }
-  fs::path root() const { return folder_.path() / "layers"; }
+  fs::path root() const { return folder_->path() / "layers"; }
 
-  sandbox_test::TemporaryFolder folder_;
+  std::unique_ptr<ForeignTrees> own_;
   std::atomic<int> opened_ = 0;
 };
 
-TEST_F(LayerStoreTest, UnpacksOnceWithShiftedOwners) {
+TEST_P(LayerStoreTest, UnpacksOnceWithShiftedOwners) {
   const std::string bytes = layerOf({{"etc/", '5', "", 0}, {"etc/name", '0', "content", 7}});
   const Digest digest = Digest::of(bytes);
-  LayerStore store(root(), kShift);
+  LayerStore store(root(), trees());
   EXPECT_FALSE(store.has(digest));
   const fs::path layer = store.ensure(digest, opener(bytes));
   EXPECT_EQ(layer, root() / digest.hex());
@@ -121,16 +125,16 @@ TEST_F(LayerStoreTest, UnpacksOnceWithShiftedOwners) {
   EXPECT_EQ(opened_, 1);
 }
 
-TEST_F(LayerStoreTest, SweepsWhatIsNeitherKeptNorUsed) {
+TEST_P(LayerStoreTest, SweepsWhatIsNeitherKeptNorUsed) {
   const std::string one = layerOf({{"one", '0', "1"}}), two = layerOf({{"two", '0', "2"}}),
                     three = layerOf({{"three", '0', "3"}});
   {
-    LayerStore before(root(), kShift);
+    LayerStore before(root(), trees());
     for (const std::string& bytes : {one, two, three})
       before.ensure(Digest::of(bytes), opener(bytes));
     EXPECT_EQ(before.sweep({}, std::chrono::hours(1)), 0u) << "all were just used";
   }
-  LayerStore store(root(), kShift);
+  LayerStore store(root(), trees());
   EXPECT_EQ(store.sweep({}, std::chrono::hours(1)), 0u) << "who used them before this start is not known";
   EXPECT_EQ(store.sweep({Digest::of(one).hex()}, std::chrono::seconds(0)), 2u);
   EXPECT_THAT(names(), ::testing::ElementsAre(Digest::of(one).hex()));
@@ -138,9 +142,9 @@ TEST_F(LayerStoreTest, SweepsWhatIsNeitherKeptNorUsed) {
   EXPECT_EQ(opened_, 4);
 }
 
-TEST_F(LayerStoreTest, TurnsWhiteoutsIntoOverlayForm) {
+TEST_P(LayerStoreTest, TurnsWhiteoutsIntoOverlayForm) {
   const std::string bytes = layerOf({{"etc/", '5'}, {"etc/.wh.gone", '0'}});
-  LayerStore store(root(), kShift);
+  LayerStore store(root(), trees());
   const fs::path layer = store.ensure(Digest::of(bytes), opener(bytes));
   struct stat status {};
   ASSERT_EQ(::lstat((layer / "etc/gone").c_str(), &status), 0);
@@ -148,10 +152,63 @@ TEST_F(LayerStoreTest, TurnsWhiteoutsIntoOverlayForm) {
   EXPECT_EQ(status.st_rdev, 0u);
 }
 
-TEST_F(LayerStoreTest, KeepsNothingOfOtherBytes) {
+TEST_P(LayerStoreTest, HidesWhatLowerLayersHaveInAnOpaqueFolder) {
+  const std::string bytes = layerOf({{"etc/", '5'}, {"etc/.wh..wh..opq", '0'}, {"etc/new", '0', "new"}});
+  LayerStore store(root(), trees());
+  const fs::path layer = store.ensure(Digest::of(bytes), opener(bytes));
+  char value = 0;
+  ASSERT_EQ(::getxattr((layer / "etc").c_str(), "trusted.overlay.opaque", &value, 1), 1);
+  EXPECT_EQ(value, 'y');
+  EXPECT_EQ(base::readFile(layer / "etc/new"), "new");
+}
+
+TEST_P(LayerStoreTest, KeepsTheBitsAndOwnersThatAContainerSees) {
+  std::string program = tarEntry({"su", '0', "program", 0});
+  std::memcpy(program.data() + 100, "0004755", 8);
+  std::memset(program.data() + 148, ' ', 8);
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < 512; ++i)
+    sum += static_cast<unsigned char>(program[i]);
+  std::snprintf(program.data() + 148, 8, "%06o", sum);
+  const std::string tar = program + tarEntry({"file", '0', "content", 65533}) + std::string(1024, '\0');
+  LayerStore store(root(), trees());
+  const fs::path layer = store.ensure(Digest::of(tar), opener(tar));
+  struct stat status {};
+  ASSERT_EQ(::stat((layer / "su").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777u, 04755u);
+  EXPECT_EQ(status.st_uid, kShift);
+  ASSERT_EQ(::stat((layer / "file").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, kShift + 65533);
+}
+
+TEST_P(LayerStoreTest, AMegabyteBehindTheArchivesEndIsReadToo) {
+  sandbox_test::StringSink sink;
+  std::string tar = tarEntry({"file", '0', "content"});
+  tar.append(1u << 20, '\0');
+  LayerStore store(root(), trees());
+  store.ensure(Digest::of(tar), opener(tar));
+  EXPECT_TRUE(store.has(Digest::of(tar)));
+}
+
+TEST_P(LayerStoreTest, WhatASourceSaysGoesBeforeWhatItsReaderMissed) {
+  class Broken : public base::ByteSource {
+   public:
+    std::size_t read(char*, std::size_t) override { throw base::Error(base::Errc::io, "the disk is broken"); }
+  };
+  LayerStore store(root(), trees());
+  try {
+    store.ensure(Digest::of("x"), [] { return std::make_unique<Broken>(); });
+    ADD_FAILURE() << "it was taken";
+  } catch (const base::Error& error) {
+    EXPECT_STREQ(error.what(), "the disk is broken");
+  }
+  EXPECT_THAT(names(), ::testing::IsEmpty());
+}
+
+TEST_P(LayerStoreTest, KeepsNothingOfOtherBytes) {
   const std::string bytes = layerOf({{"file", '0', "content"}});
   const Digest other = Digest::of("something else");
-  LayerStore store(root(), kShift);
+  LayerStore store(root(), trees());
   try {
     store.ensure(other, opener(bytes));
     ADD_FAILURE() << "it was taken";
@@ -165,9 +222,9 @@ TEST_F(LayerStoreTest, KeepsNothingOfOtherBytes) {
   store.ensure(Digest::of(bytes), opener(bytes));
 }
 
-TEST_F(LayerStoreTest, CallersAtATimeShareTheWork) {
+TEST_P(LayerStoreTest, CallersAtATimeShareTheWork) {
   const std::string bytes = layerOf({{"file", '0', std::string(1 << 20, 'x')}});
-  LayerStore store(root(), kShift);
+  LayerStore store(root(), trees());
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i)
@@ -177,21 +234,24 @@ TEST_F(LayerStoreTest, CallersAtATimeShareTheWork) {
   EXPECT_TRUE(store.has(Digest::of(bytes)));
 }
 
-TEST_F(LayerStoreTest, SweepsWhatAKilledDaemonLeft) {
+TEST_P(LayerStoreTest, SweepsWhatAKilledDaemonLeft) {
   fs::create_directories(root() / ".tmp-0011/half");
-  LayerStore store(root(), kShift);
+  LayerStore store(root(), trees());
   EXPECT_THAT(names(), ::testing::IsEmpty());
 }
 
-TEST_F(LayerStoreTest, Removes) {
+TEST_P(LayerStoreTest, Removes) {
   const std::string bytes = layerOf({{"file", '0', "content"}});
-  LayerStore store(root(), kShift);
+  LayerStore store(root(), trees());
   store.ensure(Digest::of(bytes), opener(bytes));
   store.remove(Digest::of(bytes));
   EXPECT_FALSE(store.has(Digest::of(bytes)));
   EXPECT_THAT(names(), ::testing::IsEmpty());
   store.remove(Digest::of(bytes));
 }
+
+INSTANTIATE_TEST_SUITE_P(By, LayerStoreTest, ::testing::Values("own", "supervisor"),
+                         [](const auto& door) { return std::string(door.param); });
 
 }  // namespace
 }  // namespace sandbox

@@ -58,7 +58,19 @@ inline std::vector<sandbox::Call> sampleCalls() {
           sandbox::GroupsCall{{{{"sample-1", {"web", "web-1"}}, {"sample-2", {}}}, {}}},
           sandbox::UsageCall{"sample-1"},
           sandbox::WrittenCall{"sample-1"},
-          sandbox::UnlinkedCall{"sample-1", 0x801}};
+          sandbox::UnlinkedCall{"sample-1", 0x801},
+          sandbox::GiveCall{"/tmp/fairlead-no-such-tree/a", {.uid = 1000, .gid = 1001}, true},
+          sandbox::TakeBackCall{"/tmp/fairlead-no-such-tree/a", true},
+          sandbox::RemoveTreeCall{"/tmp/fairlead-no-such-tree/a"},
+          sandbox::MergeCall{"/tmp/fairlead-no-such-tree/a", "/tmp/fairlead-no-such-tree/b",
+                             "/tmp/fairlead-no-such-tree/c"},
+          sandbox::DiskBytesCall{"/tmp/fairlead-no-such-tree/a"},
+          sandbox::GiveTerminalCall{{.uid = 1000, .gid = 1001}},
+          sandbox::UnpackLayerCall{"/tmp/fairlead-no-such-tree/a"},
+          sandbox::StartProgramCall{"no-such-program"},
+          sandbox::SignalProgramCall{"no-such-program", 1, 15},
+          sandbox::RunProgramCall{"no-such-program"},
+          sandbox::OpenFileCall{"/tmp/fairlead-no-such-file"}};
 }
 
 }  // namespace sandbox_test

@@ -442,7 +442,8 @@ TEST_F(SupervisorTest, OutputWaitsForWhoTakesIt) {
 
 TEST_F(SupervisorTest, ItsDeathIsNoticedAndCallsSaySo) {
   std::promise<void> died;
-  auto runtime = sandbox::startSupervisor({SUPERVISOR_PROGRAM}, quiet(), [&] { died.set_value(); });
+  auto runtime = sandbox::startSupervisor({SUPERVISOR_PROGRAM}, quiet(),
+                                          {.onDeath = [&] { died.set_value(); }, .beforeThreads = {}});
   const ContainerSpec lasting = shell("sleep 1000");
   runtime->start(lasting, folder_->path() / "log");
   StringSink sink;
@@ -464,7 +465,8 @@ TEST_F(SupervisorTest, ItsDeathIsNoticedAndCallsSaySo) {
 
 TEST_F(SupervisorTest, AnOrderlyEndIsNoDeath) {
   bool died = false;
-  auto runtime = sandbox::startSupervisor({SUPERVISOR_PROGRAM}, quiet(), [&] { died = true; });
+  auto runtime = sandbox::startSupervisor({SUPERVISOR_PROGRAM}, quiet(),
+                                          {.onDeath = [&] { died = true; }, .beforeThreads = {}});
   const auto process = sandbox::ProcessRef::of(runtime->pid()).open();
   runtime.reset();
   EXPECT_TRUE(sandbox::waitForEnd(process, 0)) << "it is gone when the object is";
