@@ -23,6 +23,8 @@ struct ContainerFiles {
   std::filesystem::path upper() const { return folder / "upper"; }
   std::filesystem::path work() const { return folder / "work"; }
   std::filesystem::path overlays() const { return folder / "overlays"; }
+  /// Where the folder of its log is mounted, for conmon.
+  std::filesystem::path logFolder() const { return overlays() / "log"; }
   std::filesystem::path config() const { return folder / "config.json"; }
   std::filesystem::path state() const { return folder / "state.json"; }
   std::filesystem::path hosts() const { return folder / "hosts"; }

@@ -184,6 +184,13 @@ void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const Fo
   writeNewFile(files.config(), bundleConfig(bound, bundle), 0600);  // the environment holds secrets
 }
 
+fs::path placeLog(const fs::path& logFile, const ContainerFiles& files) {
+  makeFolder(files.overlays(), 0700);
+  makeFolder(files.logFolder(), 0700);
+  mountWithoutLinks(logFile.parent_path(), files.logFolder());
+  return files.logFolder() / logFile.filename();
+}
+
 void addHostsEntry(const ContainerFiles& files, const std::string& address, const std::string& hostname) {
   base::writeAll(base::openFile(files.hosts(), O_WRONLY | O_APPEND), address + "\t" + hostname + "\n");
 }

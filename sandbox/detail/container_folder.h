@@ -31,6 +31,10 @@ struct FolderSettings {
 /// failure leaves is discardFolder()'s. Blocks for a few ms.
 void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const FolderSettings& settings);
 
+/// What conmon, which is root and goes by names, is to write a log to: the same file by a way on which no
+/// symlink is followed. Its folder is open to who may be anybody.
+std::filesystem::path placeLog(const std::filesystem::path& logFile, const ContainerFiles& files);
+
 /// Adds the container's own name to its hosts file, which may be mounted already.
 void addHostsEntry(const ContainerFiles& files, const std::string& address, const std::string& hostname);
 

@@ -152,7 +152,9 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
               .limitSwap = cgroups_.countsSwap(),
               .cgroupV2 = cgroups_.isV2(),
               .resolvConf = spec.filter ? kGuardedResolvConf : resolver.text});
-  const CreatedContainer created = createContainer(programs_, spec.id, files, output);
+  OutputTarget placed = output;
+  if (!output.logFile.empty()) placed.logFile = placeLog(output.logFile, files);
+  const CreatedContainer created = createContainer(programs_, spec.id, files, placed);
   cgroups_.adopt("/" + name_ + "/monitors", created.monitor.pid);
   ContainerState state{.init = created.init, .monitor = created.monitor, .address = "", .startedAt = now};
   if (spec.network) {

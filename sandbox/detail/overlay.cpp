@@ -99,6 +99,14 @@ void mountHeld(const std::filesystem::path& source, const std::filesystem::path&
     base::throwErrno(errno, "taking hold of what is to be mounted");
 }
 
+void mountWithoutLinks(const std::filesystem::path& source, const std::filesystem::path& target) {
+  constexpr unsigned long kNoSymlinks = 256;  // MS_NOSYMFOLLOW, which older headers lack
+  constexpr unsigned long kFlags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC | kNoSymlinks;
+  mountHeld(source, target);
+  if (::mount("none", target.c_str(), nullptr, kFlags, nullptr) != 0)
+    base::throwErrno(errno, "closing the folder of a container's log to symlinks (Linux 5.10 and newer can)");
+}
+
 void mountOverlay(const OverlayFolders& folders) {
   if (folders.layers.size() > kMaxLayers)
     throw Error(Errc::invalidArgument, "an image of " + std::to_string(folders.layers.size()) +

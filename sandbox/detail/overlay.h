@@ -17,6 +17,8 @@ bool isHeldPath(const std::filesystem::path& path);
 /// Mounts what a held path means at `target`, which exists and is a folder if that is one, for other
 /// processes to use; until unmountAll().
 void mountHeld(const std::filesystem::path& source, const std::filesystem::path& target);
+/// The same of a folder, in which no symlink is followed by this way (Linux 5.10), whoever makes one.
+void mountWithoutLinks(const std::filesystem::path& source, const std::filesystem::path& target);
 
 struct OverlayFolders {
   std::vector<std::filesystem::path> layers;  ///< bottom first

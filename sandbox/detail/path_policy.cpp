@@ -164,7 +164,15 @@ HeldPath PathPolicy::holdTree(const fs::path& path) const {
 }
 
 HeldPath PathPolicy::holdLog(const fs::path& path) const {
-  return holdPath(path, {&settings_.logFolders});
+  HeldPath held = holdPath(path, {&settings_.logFolders});
+  struct stat info {};
+  if (::fstatat(held.folder.get(), path.filename().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno != ENOENT) base::throwErrno(errno, "looking for a container's log");
+  } else if (!S_ISREG(info.st_mode)) {
+    throw Error(Errc::permissionDenied,
+                base::printable(path.string(), 300) + " is no place for a container's log: it is no file");
+  }
+  return held;
 }
 
 bool PathPolicy::isLog(const fs::path& path) const {
@@ -182,20 +190,6 @@ base::Fd PathPolicy::openReadable(const fs::path& path) const {
   if (!S_ISREG(info.st_mode))
     throw Error(Errc::invalidArgument, base::printable(path.string(), 300) + " is no file");
   return file;
-}
-
-void PathPolicy::checkLogFile(const fs::path& file) const {
-  const std::string refusal = base::printable(file.string(), 300) + " is no place for a container's log";
-  const auto relative = allowed(file, settings_.logFolders);
-  if (!relative) throw Error(Errc::permissionDenied, refusal);
-  const fs::path parent = fs::path(*relative).parent_path();
-  const base::Fd folder = openHeld(data_, parent.empty() ? "." : parent.string(), file.parent_path());
-  struct stat info {};
-  if (::fstatat(folder.get(), file.filename().c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return;
-    base::throwErrno(errno, "looking for a container's log");
-  }
-  if (!S_ISREG(info.st_mode)) throw Error(Errc::permissionDenied, refusal + ": it is no file");
 }
 
 }  // namespace sandbox

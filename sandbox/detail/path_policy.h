@@ -37,14 +37,11 @@ class PathPolicy {
   HeldSpec hold(const ContainerSpec& spec) const;
   /// What ForeignTrees is asked for: it has to lie in mountFolders or layerFolders.
   HeldPath holdTree(const std::filesystem::path& path) const;
-  /// A container's log: it has to lie in logFolders.
+  /// A container's log: it has to lie in logFolders, and to be a file where it is there.
   HeldPath holdLog(const std::filesystem::path& path) const;
   bool isLog(const std::filesystem::path& path) const;
   /// Opens a file that the daemon may read (readableFiles).
   base::Fd openReadable(const std::filesystem::path& path) const;
-  /// It has to lie in logFolders, and to be a file where it is there. That is looked at now: who can write to
-  /// its folder can put something else there before conmon opens it.
-  void checkLogFile(const std::filesystem::path& file) const;
 
  private:
   class Holder;

@@ -120,11 +120,11 @@ class Caller {
     return runtime_.run(held.spec, sink, options(call.times, watch, sink));
   }
   Answer operator()(const StartCall& call) {
-    policy_.checkLogFile(call.logFile);
+    const HeldPath log = policy_.holdLog(call.logFile);
     const HeldSpec held = policy_.hold(call.spec);
     if (call.spec.filter)
       throw Error(Errc::invalidArgument, "a container that stays can have no network filter");
-    return runtime_.start(held.spec, call.logFile);
+    return runtime_.start(held.spec, log.path);
   }
   Answer operator()(const ExecCall& call) {
     isLast_ = true;

@@ -168,15 +168,15 @@ TEST_F(PathPolicyTest, ATerminalHasToBeTheContainersUsers) {
 }
 
 TEST_F(PathPolicyTest, ALogIsAFileAmongTheLogs) {
-  policy_->checkLogFile(at("data/logs/app/web.1"));
-  policy_->checkLogFile(at("data/logs/web.1"));
+  policy_->holdLog(at("data/logs/app/web.1"));
+  policy_->holdLog(at("data/logs/web.1"));
   std::ofstream(at("data/logs/app/web.2")) << "line\n";
-  policy_->checkLogFile(at("data/logs/app/web.2"));
+  policy_->holdLog(at("data/logs/app/web.2"));
   fs::create_symlink(at("etc/secret"), at("data/logs/app/web.3"));
   fs::create_directory_symlink(at("etc"), at("data/logs/link"));
   for (const char* name :
        {"data/logs/app/web.3", "data/logs/link/secret", "data/keys/key", "etc/secret", "data/logs"})
-    EXPECT_NE(refusal(Errc::permissionDenied, [&] { policy_->checkLogFile(at(name)); }), "it was allowed")
+    EXPECT_NE(refusal(Errc::permissionDenied, [&] { policy_->holdLog(at(name)); }), "it was allowed")
         << name;
 }
 

@@ -102,6 +102,18 @@ TEST_F(StartTest, OutlivesTheRuntimeObjectAndIsAdopted) {
   EXPECT_FALSE(second->status(spec.id));
 }
 
+/// Who can write to the log's folder could put a link there between any look at it and conmon's.
+TEST_F(StartTest, WritesItsLogThroughNoLink) {
+  const auto runtime = localRuntime();  // which looks at nothing first
+  const auto elsewhere = folder_->path() / "elsewhere";
+  std::ofstream(elsewhere) << "untouched\n";
+  std::filesystem::create_symlink(elsewhere, log());
+  EXPECT_ANY_THROW(runtime->start(shell("echo taken"), log()));
+  EXPECT_EQ(base::readFile(elsewhere), "untouched\n");
+  for (const std::string& id : runtime->list())
+    runtime->remove(id);
+}
+
 TEST_F(StartTest, TellsWhatItUses) {
   ContainerSpec spec = shell(
       "dd if=/dev/zero of=/app/big bs=1M count=8 2>/dev/null; exec 9>/app/gone; rm /app/gone;"
