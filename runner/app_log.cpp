@@ -57,7 +57,7 @@ AppLog::~AppLog() = default;
 std::shared_ptr<LogStream> AppLog::stream(const store::AppName& app) const {
   const std::lock_guard lock(mutex_);
   auto& found = streams_[app];
-  if (!found) found = std::make_shared<LogStream>(root_ / app.str(), segmentLimits(limits_), clock_);
+  if (!found) found = std::make_shared<LogStream>(root_ / app.str(), segmentLimits(limits_), clock_, claim_);
   return found;
 }
 

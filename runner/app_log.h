@@ -64,6 +64,9 @@ class AppLog {
   using SecretsOf = std::function<std::shared_ptr<const base::Secrets>(const store::AppName&)>;
   void hide(SecretsOf secretsOf) { secretsOf_ = std::move(secretsOf); }
 
+  /// `claim` makes a spool this process's: its writer has made it as another user. Set like that.
+  void claimBy(std::function<void(const std::filesystem::path&)> claim) { claim_ = std::move(claim); }
+
   /// For conmon: the file that a container's process writes its CRI lines to (folder made). Each container
   /// has one of its own, that goes when all was taken and nobody has it open for writing.
   std::filesystem::path spoolFile(const store::AppName& app, const std::string& process,
@@ -108,6 +111,7 @@ class AppLog {
   const base::Clock& clock_;
   const AppLogLimits limits_;
   SecretsOf secretsOf_;
+  std::function<void(const std::filesystem::path&)> claim_;
   mutable std::mutex mutex_;
   mutable std::map<store::AppName, std::shared_ptr<detail::LogStream>>
       streams_;  // shared: by two names in a rename, and with followers that outlive an app

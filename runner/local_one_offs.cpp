@@ -56,11 +56,12 @@ const char* partOf(const std::string& type) {
 /// See OneOffRunner.
 class LocalOneOffs : public OneOffRunner {
  public:
-  LocalOneOffs(OneOffConfig config, LocalEngineConfig engine, sandbox::ContainerRuntime& runtime, AppLog& log,
-               LayerFolder layerFolder, const base::Clock& clock)
+  LocalOneOffs(OneOffConfig config, LocalEngineConfig engine, sandbox::ContainerRuntime& runtime,
+               sandbox::ForeignTrees& trees, AppLog& log, LayerFolder layerFolder, const base::Clock& clock)
       : config_(std::move(config)),
         engine_(std::move(engine)),
         runtime_(runtime),
+        trees_(trees),
         log_(log),
         layerFolder_(std::move(layerFolder)),
         clock_(clock) {
@@ -108,10 +109,10 @@ class LocalOneOffs : public OneOffRunner {
     std::stop_source ended = place.stop();
     const std::stop_callback onStop(stop, [&] { ended.request_stop(); });
     sandbox::ContainerSpec spec = specOf(wanted, place);
-    const uid_t owner = runtime_.hostId(spec.uid);
+    const sandbox::TreeOwner owner{.uid = spec.uid, .gid = spec.gid};
     if (client.terminal()) {
       base::DiscardSink rest;
-      std::optional<detail::TerminalLink> link(std::in_place, client, owner, ended);
+      std::optional<detail::TerminalLink> link(std::in_place, client, trees_, owner, ended);
       spec.mounts.push_back({link->path(), std::string(kTerminal), false});
       spec.environment.emplace_back("TERM", client.terminalType().empty() ? "xterm" : client.terminalType());
       enter(spec, kWithTerminal);
@@ -119,7 +120,7 @@ class LocalOneOffs : public OneOffRunner {
       link.reset();
       return end;
     }
-    const detail::InputPipe input(client, config_.folder / spec.id, owner);
+    const detail::InputPipe input(client, config_.folder / spec.id);
     client.begin([](base::TerminalSize) {});
     spec.mounts.push_back({input.path(), std::string(kInput), false});
     enter(spec, kWithInput);
@@ -128,7 +129,7 @@ class LocalOneOffs : public OneOffRunner {
 
   OneOffEnd exec(const Exec& wanted, base::Interaction& client, std::stop_token stop) override {
     const ExecPlace place(*this);
-    return detail::execInProcess({runtime_, log_, config_.folder}, wanted, client, std::move(stop),
+    return detail::execInProcess({runtime_, trees_, log_, config_.folder}, wanted, client, std::move(stop),
                                  place.stop());
   }
 
@@ -473,6 +474,7 @@ class LocalOneOffs : public OneOffRunner {
   const OneOffConfig config_;
   const LocalEngineConfig engine_;
   sandbox::ContainerRuntime& runtime_;
+  sandbox::ForeignTrees& trees_;
   AppLog& log_;
   const LayerFolder layerFolder_;
   const base::Clock& clock_;
@@ -487,9 +489,10 @@ class LocalOneOffs : public OneOffRunner {
 }  // namespace
 
 std::unique_ptr<OneOffRunner> makeLocalOneOffs(OneOffConfig config, LocalEngineConfig engine,
-                                               sandbox::ContainerRuntime& runtime, AppLog& log,
+                                               sandbox::ContainerRuntime& runtime,
+                                               sandbox::ForeignTrees& trees, AppLog& log,
                                                LayerFolder layerFolder, const base::Clock& clock) {
-  return std::make_unique<LocalOneOffs>(std::move(config), std::move(engine), runtime, log,
+  return std::make_unique<LocalOneOffs>(std::move(config), std::move(engine), runtime, trees, log,
                                         std::move(layerFolder), clock);
 }
 

@@ -7,6 +7,7 @@
 
 #include "runner/local_engine.h"
 #include "runner/one_off.h"
+#include "sandbox/foreign_trees.h"
 
 namespace runner {
 
@@ -21,7 +22,8 @@ struct OneOffConfig {
 /// Takes over the detached ones of an earlier daemon; removes at once what other ones of it left. One watcher
 /// thread. `engine` tells what a process gets.
 std::unique_ptr<OneOffRunner> makeLocalOneOffs(OneOffConfig config, LocalEngineConfig engine,
-                                               sandbox::ContainerRuntime& runtime, AppLog& log,
+                                               sandbox::ContainerRuntime& runtime,
+                                               sandbox::ForeignTrees& trees, AppLog& log,
                                                LayerFolder layerFolder, const base::Clock& clock);
 
 }  // namespace runner

@@ -63,20 +63,18 @@ OneOffEnd execInProcess(const ExecParts& parts, const Exec& wanted, base::Intera
   const std::string told = "ps:exec in " + wanted.process;
   const sandbox::RunOptions options{
       .timeout = wanted.timeout, .stop = ended.get_token(), .killGrace = kKillGrace, .onRefusedHost = {}};
-  const uid_t owner = parts.runtime.hostId(kUser);
   parts.log.append(wanted.app, "run",
                    told + " started by " + wanted.user + ": " + base::printable(title, 200));
   sandbox::ExecSpec spec = specOf(wanted, client.terminal().has_value());
   sandbox::RunResult result;
   if (client.terminal()) {
     base::DiscardSink rest;
-    const TerminalLink link(client, owner, ended);
-    const base::Fd terminal = base::openFile(link.path(), O_RDWR | O_NOCTTY);
-    spec.terminal = &terminal;
+    const TerminalLink link(client, parts.trees, {.uid = kUser, .gid = kUser}, ended);
+    spec.terminal = &link.terminal();
     spec.environment.emplace_back("TERM", client.terminalType().empty() ? "xterm" : client.terminalType());
     result = parts.runtime.exec(wanted.container, spec, rest, options);
   } else {
-    const InputPipe pipe(client, parts.folder / ("exec-" + base::randomHex(8)), owner);
+    const InputPipe pipe(client, parts.folder / ("exec-" + base::randomHex(8)));
     client.begin([](base::TerminalSize) {});
     const base::Fd input = base::openFile(pipe.path(), O_RDONLY);
     spec.input = &input;

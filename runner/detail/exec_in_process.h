@@ -8,11 +8,13 @@
 #include "runner/app_log.h"
 #include "runner/one_off.h"
 #include "sandbox/container.h"
+#include "sandbox/foreign_trees.h"
 
 namespace runner::detail {
 
 struct ExecParts {
   sandbox::ContainerRuntime& runtime;
+  sandbox::ForeignTrees& trees;
   AppLog& log;
   std::filesystem::path folder;  ///< for its input; exists
 };

@@ -51,15 +51,22 @@ bool hasWriter(const base::Fd& fd) {
 
 }  // namespace
 
-LogSpool::LogSpool(std::filesystem::path path, SpoolPlace from) : path_(std::move(path)), place_(from) {}
+LogSpool::LogSpool(std::filesystem::path path, SpoolPlace from, Claim claim)
+    : path_(std::move(path)), claim_(std::move(claim)), place_(from) {}
+
+/// Invalid when it is not there.
+base::Fd LogSpool::openFile() const {
+  struct stat info {};
+  if (claim_ && ::lstat(path_.c_str(), &info) == 0 && info.st_uid != ::geteuid()) claim_(path_);
+  base::Fd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid() && errno != ENOENT) base::throwErrno(errno, "opening log " + path_.filename().string());
+  return file;
+}
 
 /// At `place_`, if this is the file that it is about, and with what was pending there; else at the beginning.
 void LogSpool::open() {
-  fd_ = base::Fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd_.valid()) {
-    if (errno == ENOENT) return;
-    base::throwErrno(errno, "opening log " + path_.filename().string());
-  }
+  fd_ = openFile();
+  if (!fd_.valid()) return;
   const struct stat info = statOf(fd_);
   const auto size = static_cast<std::uint64_t>(info.st_size);
   const bool same = place_.inode == info.st_ino && place_.offset <= size && place_.behind <= place_.offset;
@@ -102,7 +109,7 @@ bool LogSpool::take(std::uint64_t maxBytes, std::vector<LogEntry>& entries) {
     // Its writer went on to the next file after its last byte here.
     info = statOf(fd_);
     size = static_cast<std::uint64_t>(info.st_size);
-    base::Fd next(size == place_.offset ? ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1);
+    base::Fd next = size == place_.offset ? openFile() : base::Fd();
     if (next.valid()) {
       fd_ = std::move(next);
       info = statOf(fd_);
@@ -179,7 +186,8 @@ void LogSpool::removeFile() {
   if (!isReplaced()) std::filesystem::remove(path_);
 }
 
-CriSpool::CriSpool(std::filesystem::path path, SpoolPlace from) : LogSpool(std::move(path), from) {
+CriSpool::CriSpool(std::filesystem::path path, SpoolPlace from, Claim claim)
+    : LogSpool(std::move(path), from, std::move(claim)) {
   const std::string stem = std::filesystem::path(name()).stem().string();
   const std::size_t mark = stem.find('~');
   process_ = stem.substr(0, mark);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,7 +19,11 @@ namespace runner::detail {
 /// to its end first, if this object had it open. Without a file: there is nothing yet. One thread at a time.
 class LogSpool {
  public:
-  LogSpool(std::filesystem::path path, SpoolPlace from);
+  /// Makes a file ours that its writer has made: only then can it be read, given back to the disk and asked
+  /// for its writers. Empty: it is.
+  using Claim = std::function<void(const std::filesystem::path&)>;
+
+  LogSpool(std::filesystem::path path, SpoolPlace from, Claim claim = {});
   virtual ~LogSpool() = default;
   LogSpool(const LogSpool&) = delete;
   LogSpool& operator=(const LogSpool&) = delete;
@@ -60,10 +65,12 @@ class LogSpool {
 
  private:
   void open();
+  base::Fd openFile() const;
   bool isReplaced() const;
   void readLines(std::string_view bytes, std::vector<LogEntry>& entries);
 
   std::filesystem::path path_;
+  Claim claim_;
   SpoolPlace place_;
   SpoolPlace freed_;
   base::Fd fd_;
@@ -79,7 +86,7 @@ class LogSpool {
 /// they are given out as they are); what is not a CRI line is skipped.
 class CriSpool : public LogSpool {
  public:
-  CriSpool(std::filesystem::path path, SpoolPlace from);
+  CriSpool(std::filesystem::path path, SpoolPlace from, Claim claim = {});
   const std::string& process() const noexcept { return process_; }
   const std::string& container() const noexcept { return container_; }  ///< empty where the name has none
 

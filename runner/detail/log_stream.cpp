@@ -23,8 +23,12 @@ void sortByTime(std::vector<LogEntry>& entries) {
 
 }  // namespace
 
-LogStream::LogStream(std::filesystem::path folder, SegmentLimits limits, const base::Clock& clock)
-    : clock_(clock), folder_(std::move(folder)), segments_(folder_ / kSegments, limits, clock) {
+LogStream::LogStream(std::filesystem::path folder, SegmentLimits limits, const base::Clock& clock,
+                     LogSpool::Claim claim)
+    : clock_(clock),
+      claim_(std::move(claim)),
+      folder_(std::move(folder)),
+      segments_(folder_ / kSegments, limits, clock) {
   findSpools();
 }
 
@@ -45,7 +49,7 @@ void LogStream::hold(const std::filesystem::path& path) {
                                  [&](const Held& held) { return held.file->name() == name; });
   if (!known)
     spools_.push_back(
-        {.file = std::make_unique<CriSpool>(path, kept(name)), .added = clock_.now(), .freed = 0});
+        {.file = std::make_unique<CriSpool>(path, kept(name), claim_), .added = clock_.now(), .freed = 0});
 }
 
 SpoolPlace LogStream::kept(const std::string& name) const {

@@ -51,7 +51,9 @@ struct SharedLine {
 /// Thread-safe; its lock is held while the disk is written to, since lines and places must not part.
 class LogStream {
  public:
-  LogStream(std::filesystem::path folder, SegmentLimits limits, const base::Clock& clock);
+  /// `claim` is its spools'.
+  LogStream(std::filesystem::path folder, SegmentLimits limits, const base::Clock& clock,
+            LogSpool::Claim claim = {});
   /// Whether a folder has segments of one.
   static bool isAt(const std::filesystem::path& folder);
 
@@ -93,6 +95,7 @@ class LogStream {
 
   mutable std::mutex mutex_;
   const base::Clock& clock_;
+  const LogSpool::Claim claim_;
   std::filesystem::path folder_;
   LogSegments segments_;
   std::vector<Held> spools_;

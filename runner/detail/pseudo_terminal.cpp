@@ -14,7 +14,7 @@
 
 namespace runner::detail {
 
-PseudoTerminal::PseudoTerminal(base::TerminalSize size, uid_t owner)
+PseudoTerminal::PseudoTerminal(base::TerminalSize size)
     : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)) {
   std::array<char, 64> name{};
   if (!master_.valid() || ::unlockpt(master_.get()) != 0 ||
@@ -22,8 +22,7 @@ PseudoTerminal::PseudoTerminal(base::TerminalSize size, uid_t owner)
     base::throwErrno(errno, "making a terminal");
   path_ = name.data();
   slave_ = base::openFile(path_, O_RDWR | O_NOCTTY);
-  if (::fchown(slave_.get(), owner, static_cast<gid_t>(-1)) != 0 || ::fchmod(slave_.get(), 0600) != 0)
-    base::throwErrno(errno, "making a terminal");
+  if (::fchmod(slave_.get(), 0600) != 0) base::throwErrno(errno, "making a terminal");
   resize(size);
 }
 

@@ -46,11 +46,13 @@ bool writeWhile(const base::Fd& fd, std::string_view bytes, const base::Fd& ende
 
 }  // namespace
 
-TerminalLink::TerminalLink(base::Interaction& client, uid_t owner, std::stop_source& stop)
+TerminalLink::TerminalLink(base::Interaction& client, sandbox::ForeignTrees& trees, sandbox::TreeOwner owner,
+                           std::stop_source& stop)
     : client_(client),
       stop_(stop),
-      terminal_(client.terminal().value_or(base::TerminalSize{}), owner),
+      terminal_(client.terminal().value_or(base::TerminalSize{})),
       ended_(base::makeEventFd()) {
+  trees.giveTerminal(terminal_.terminal(), owner);
   client_.begin([this](base::TerminalSize size) { terminal_.resize(size); });
   screen_ = std::jthread([this] { untilGone(stop_, [this] { passScreen(); }); });
   keys_ = std::jthread([this] { untilGone(stop_, [this] { passKeys(); }); });
@@ -86,9 +88,10 @@ void TerminalLink::passKeys() {
     if (!writeWhile(terminal_.keyboardAndScreen(), {buffer.data(), count}, ended_)) return;
 }
 
-InputPipe::InputPipe(base::Interaction& client, std::filesystem::path path, uid_t owner)
+InputPipe::InputPipe(base::Interaction& client, std::filesystem::path path)
     : client_(client), path_(std::move(path)) {
-  if (::mkfifo(path_.c_str(), 0600) != 0 || ::chown(path_.c_str(), owner, static_cast<gid_t>(-1)) != 0)
+  constexpr mode_t kOpenToAll = 0666;  // but for the umask
+  if (::mkfifo(path_.c_str(), kOpenToAll) != 0 || ::chmod(path_.c_str(), kOpenToAll) != 0)
     base::throwErrno(errno, "making the input of a process");
   thread_ = std::jthread([this] {
     std::stop_source nobody;

@@ -9,19 +9,23 @@
 
 #include "base/interaction.h"
 #include "runner/detail/pseudo_terminal.h"
+#include "sandbox/foreign_trees.h"
 
 namespace runner::detail {
 
 /// Carries bytes both ways on two threads while it lives. The client's end asks the program to stop.
 class TerminalLink {
  public:
-  /// All outlive it. `owner`: host id of the program's user.
-  TerminalLink(base::Interaction& client, uid_t owner, std::stop_source& stop);
+  /// All outlive it. `owner`: the program's user.
+  TerminalLink(base::Interaction& client, sandbox::ForeignTrees& trees, sandbox::TreeOwner owner,
+               std::stop_source& stop);
   /// What the program has written is out by then.
   ~TerminalLink();
   TerminalLink(const TerminalLink&) = delete;
   TerminalLink& operator=(const TerminalLink&) = delete;
   const std::filesystem::path& path() const noexcept { return terminal_.path(); }
+  /// The program's end.
+  const base::Fd& terminal() const noexcept { return terminal_.terminal(); }
 
  private:
   void passScreen();
@@ -35,10 +39,11 @@ class TerminalLink {
   std::jthread keys_;
 };
 
-/// A client's standard input as a file that the program opens once: a named pipe.
+/// A client's standard input as a file that the program opens once: a named pipe, open to all who reach the
+/// folder.
 class InputPipe {
  public:
-  InputPipe(base::Interaction& client, std::filesystem::path path, uid_t owner);
+  InputPipe(base::Interaction& client, std::filesystem::path path);
   ~InputPipe();
   InputPipe(const InputPipe&) = delete;
   InputPipe& operator=(const InputPipe&) = delete;

@@ -97,7 +97,7 @@ class LocalOneOffsTest : public ::testing::Test {
   }
   std::unique_ptr<OneOffRunner> make() {
     return makeLocalOneOffs(
-        {.maxSessions = 2, .folder = folder_ / "one-offs"}, {}, runtime_, log_,
+        {.maxSessions = 2, .folder = folder_ / "one-offs"}, {}, runtime_, *trees_, log_,
         [](const store::Layer&) { return std::filesystem::path("/"); }, clock_);
   }
   std::vector<std::string> logged(const std::string& process) {
@@ -111,6 +111,7 @@ class LocalOneOffsTest : public ::testing::Test {
   testing_support::TempFolder folder_;
   test::FakeClock clock_;
   test::ScriptedRuntime runtime_;
+  const std::unique_ptr<sandbox::ForeignTrees> trees_ = sandbox::makeForeignTrees(runtime_.hostId(0));
   AppLog log_{folder_ / "logs", clock_};
 };
 
@@ -183,7 +184,7 @@ class DetachedTest : public LocalOneOffsTest {
                ends_.push_back({app.str() + "/" + end.name, end.exitCode, end.reason, end.how});
                changed_.notify_all();
              }},
-        {}, runtime_, log_, [](const store::Layer&) { return std::filesystem::path("/"); }, clock_);
+        {}, runtime_, *trees_, log_, [](const store::Layer&) { return std::filesystem::path("/"); }, clock_);
   }
   std::string container(std::size_t number) const { return runtime_.starts().at(number).id; }
   OneOffEnd awaitEnd() {
