@@ -148,6 +148,7 @@ const std::map<std::string, Setting>& settings() {
       {"router_certificate", path(&Config::routerCertificate)},
       {"router_key", path(&Config::routerKey)},
       {"router_user", text(&Config::routerUser)},
+      {"daemon_user", text(&Config::daemonUser)},
       {"router_redirect", oneOf({"on", "off"}, &Config::routerRedirect)},
       {"acme_directory", checkedText(checkDirectory, &Config::acmeDirectory)},
       {"acme_email", checkedText(checkEmail, &Config::acmeEmail)},

@@ -23,6 +23,7 @@ struct Config {
   std::filesystem::path routerCertificate;
   std::filesystem::path routerKey;
   std::string routerUser = "caddy";
+  std::string daemonUser = "fairlead";
   std::string routerRedirect = "on";  ///< or "off"
   std::string acmeDirectory = "https://acme-v02.api.letsencrypt.org/directory";
   std::string acmeEmail;

@@ -34,7 +34,8 @@ const std::map<std::string, std::function<int(const Words&)>>& ownPrograms() {
       {"serve", server::serve},
       {"ssh-keys", server::sshKeys},
       {"ssh-shell", server::sshShell},
-      {"supervisor", server::supervisor},  // of serve
+      {"supervisor", server::supervisor},     // of serve
+      {"unpack-layer", server::unpackLayer},  // of supervisor
       {"upload-pack", git::runUploadPack},
   };
   return programs;

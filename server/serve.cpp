@@ -51,6 +51,7 @@
 #include "runner/log_collector.h"
 #include "server/config.h"
 #include "server/confined.h"
+#include "server/daemon_account.h"
 #include "server/doctor.h"
 #include "server/host_environment.h"
 #include "server/supervised.h"
@@ -114,7 +115,8 @@ class Shutdown {
 };
 
 /// One daemon per data folder.
-base::Fd takeFolder(const controller::DataFolder& folder) {
+base::Fd takeFolder(const controller::DataFolder& folder, const Config& config,
+                    const base::Confinement& account) {
   if (std::filesystem::exists(folder.root() / controller::kRestoring))
     throw base::Error(base::Errc::conflict, "a restore into " + folder.root().string() +
                                                 " did not end: empty the folder, and restore again");
@@ -128,6 +130,7 @@ base::Fd takeFolder(const controller::DataFolder& folder) {
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
     throw base::Error(base::Errc::conflict, "another fairlead serves " + folder.root().string() +
                                                 " already: stop it first, or use another --data");
+  giveDataFolder(folder, account, static_cast<std::uint32_t>(config.userNamespaceBase));
   return lock;
 }
 
@@ -235,9 +238,14 @@ gitd::ShellServerConfig shellConfig(const Config& config, const controller::Data
   return shell;
 }
 
-void addAdminKey(const Config& config, store::ReleaseStore& store, const base::Clock& clock) {
-  if (config.adminKey.empty()) return;
-  const gitd::PublicKey key = gitd::parsePublicKey(base::readFile(config.adminKey, 64u << 10));
+/// The text of the file that admin_key names, which may be root's.
+std::string adminKey(const Config& config) {
+  return config.adminKey.empty() ? std::string() : base::readFile(config.adminKey, 64u << 10);
+}
+
+void addAdminKey(const std::string& text, store::ReleaseStore& store, const base::Clock& clock) {
+  if (text.empty()) return;
+  const gitd::PublicKey key = gitd::parsePublicKey(text);
   if (store.findKey(key.fingerprint)) return;
   store.addKey({.fingerprint = key.fingerprint,
                 .publicKey = key.canonical,
@@ -361,12 +369,17 @@ int run(const Config& config) {
   base::keepHeapSmall();
   Shutdown shutdown;
   const controller::DataFolder folder(config.data);
-  const base::Fd lock = takeFolder(folder);
+  const base::Confinement account = daemonAccount(config);
+  const base::Fd lock = takeFolder(folder, config, account);
+  const std::string firstKey = adminKey(config);
   std::filesystem::remove(folder.readyFile());
   // Before anything is started: a port that is taken ends the daemon with nothing to clean up.
   base::TcpListener sshListener = base::listenTcp(config.sshListen, "ssh_listen");
   base::TcpListener httpListener = base::listenTcp(config.httpListen, "http_listen");
-  const auto runtime = startRuntime(config, folder);  // before there are threads, or anything is read
+  // Before there are threads, or anything is read that strangers send.
+  const auto runtime = startRuntime(config, folder, account);
+  requireReachable(folder, config.daemonUser);
+  sandbox::ForeignTrees& trees = runtime->trees();
   Console console;
   const base::SystemClock clock;
   store::ReleaseStore store(folder.database(), clock);
@@ -377,8 +390,8 @@ int run(const Config& config) {
   base::Metrics metrics;
   store::DiskBlobStore blobs(folder.blobs());
   blobs.countIn(metrics);
-  addAdminKey(config, store, clock);
-  sandbox::LayerStore layers(folder.layers(), runtime->hostId(0));
+  addAdminKey(firstKey, store, clock);
+  sandbox::LayerStore layers(folder.layers(), trees);
   const auto router = runner::makeCaddyRouter({.listen = config.routerListen,
                                                .tls = tlsFront(config, httpListener.address),
                                                .appsTls = appsTls(config),
@@ -387,6 +400,7 @@ int run(const Config& config) {
                                                .launcher = confinedBy});
   runner::AppLog appLog(folder.appLogs(), clock,
                         {.maxBytes = config.appLogMaxBytes, .maxDays = config.appLogMaxDays});
+  appLog.claimBy([&trees](const auto& file) { trees.takeBack(file, sandbox::ForeignTrees::Depth::itself); });
   appLog.hide([&store](const store::AppName& name) -> std::shared_ptr<const base::Secrets> {
     const auto app = store.findApp(name);
     return app ? controller::secretsOf(store, app->id) : nullptr;
@@ -402,7 +416,7 @@ int run(const Config& config) {
       {.maxSessions = config.runMaxSessions,
        .folder = folder.oneOffs(),
        .ended = [&cronBook](const auto& app, const auto& end) { cronBook.ended(app, end); }},
-      engineConfig(config, folder, {}), *runtime, appLog, layerFolder, clock);
+      engineConfig(config, folder, {}), *runtime, trees, appLog, layerFolder, clock);
 
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;

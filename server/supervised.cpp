@@ -53,8 +53,9 @@ std::vector<fs::path> volumeFolders(const Config& config) {
   return folders;
 }
 
-std::unique_ptr<sandbox::ContainerRuntime> startRuntime(const Config& config,
-                                                        const controller::DataFolder& folder) {
+std::unique_ptr<sandbox::SupervisedRuntime> startRuntime(const Config& config,
+                                                         const controller::DataFolder& folder,
+                                                         const base::Confinement& account) {
   const auto below = [&](const fs::path& path) { return path.lexically_relative(folder.root()).string(); };
   sandbox::SupervisorSettings settings{
       .runtime = {.folder = folder.run(),
@@ -70,11 +71,19 @@ std::unique_ptr<sandbox::ContainerRuntime> startRuntime(const Config& config,
       .logFolders = {below(folder.appLogs())},
       .operatorFolders = volumeFolders(config),
       .operatorFiles = {},
+      .readableFiles = {},
+      .programs = {},
+      .daemonUser = account.uid,
+      .daemonGroup = account.gid,
       .maxCalls = std::min<std::uint64_t>(config.supervisorMaxCalls, 1'000'000),
       .logLevel = config.logLevel};
   if (!config.caBundle.empty()) settings.operatorFiles.push_back(config.caBundle);
-  auto runtime = sandbox::startSupervisor({ownProgram(), "supervisor"}, settings,
-                                          {.onDeath = &endWithSupervisor, .beforeThreads = {}});
+  for (const fs::path& file :
+       {config.tlsCertificate, config.tlsKey, config.routerCertificate, config.routerKey, config.acmeCa})
+    if (!file.empty()) settings.readableFiles.push_back(file);
+  auto runtime = sandbox::startSupervisor(
+      {ownProgram(), "supervisor"}, settings,
+      {.onDeath = &endWithSupervisor, .beforeThreads = [&account] { base::confine(account); }});
   base::Log("server").info("container runtime chosen",
                            {{"runtime", runtime->describe()}, {"supervisor", runtime->pid()}});
   return runtime;
@@ -85,7 +94,14 @@ int supervisor(const std::vector<std::string>& args) {
     std::cerr << "fairlead: the supervisor takes no words: fairlead serve starts it\n";
     return 2;
   }
-  return sandbox::superviseContainers();
+  const auto noMore = [](const std::string& name) -> sandbox::HostProgram {
+    throw base::Error(base::Errc::notFound, "there is no program " + base::printable(name));
+  };
+  return sandbox::superviseContainers(noMore, {ownProgram(), "unpack-layer"});
+}
+
+int unpackLayer(const std::vector<std::string>&) {
+  return sandbox::unpackLayerHere();
 }
 
 }  // namespace server

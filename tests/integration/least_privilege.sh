@@ -1,30 +1,55 @@
 #!/usr/bin/env bash
-# Who talks to strangers has no rights: what the kernel says of the router's process, and what it cannot reach.
+# Who talks to strangers has no rights: what the kernel says of the daemon and of the router, and what they cannot reach.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # status_of PID FIELD
 status_of() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 
-# assert_powerless PID ACCOUNT WHO
+# assert_powerless PID ACCOUNT GROUPS WHO: of each of its threads.
 assert_powerless() {
-  local uid gid
+  local uid gid task
   uid=$(id -u "$2") gid=$(id -g "$2")
-  assert_eq "$(status_of "$1" Uid)" "$(printf '%s\t%s\t%s\t%s' "$uid" "$uid" "$uid" "$uid")" "the user of $3"
-  assert_eq "$(status_of "$1" Gid)" "$(printf '%s\t%s\t%s\t%s' "$gid" "$gid" "$gid" "$gid")" "the group of $3"
-  assert_eq "$(status_of "$1" Groups | tr -d ' ')" "" "the other groups of $3"
-  for field in CapInh CapPrm CapEff CapBnd CapAmb; do
-    assert_eq "$(status_of "$1" $field)" 0000000000000000 "$field of $3"
+  for task in "/proc/$1/task/"*; do
+    task=$1/task/${task##*/}
+    assert_eq "$(status_of "$task" Uid)" "$(printf '%s\t%s\t%s\t%s' "$uid" "$uid" "$uid" "$uid")" "the user of $4"
+    assert_eq "$(status_of "$task" Gid)" "$(printf '%s\t%s\t%s\t%s' "$gid" "$gid" "$gid" "$gid")" "the group of $4"
+    assert_eq "$(status_of "$task" Groups | tr -d ' ')" "$3" "the other groups of $4"
+    for field in CapInh CapPrm CapEff CapBnd CapAmb; do
+      assert_eq "$(status_of "$task" $field)" 0000000000000000 "$field of $4"
+    done
+    assert_eq "$(status_of "$task" NoNewPrivs)" 1 "NoNewPrivs of $4"
+    assert_eq "$(status_of "$task" Seccomp)" 2 "Seccomp of $4"
   done
-  assert_eq "$(status_of "$1" NoNewPrivs)" 1 "NoNewPrivs of $3"
-  assert_eq "$(status_of "$1" Seccomp)" 2 "Seccomp of $3"
 }
 
 start_server
 deploy_web_app hello "hello world"
 assert_contains "$(page hello)" "hello world"
 router=$(cat "$data/run/router/caddy.pid")
-assert_powerless "$router" caddy "the router"
+assert_powerless "$router" caddy "" "the router"
+assert_powerless "$server_pid" fairlead "$(id -g caddy)" "the daemon"
+
+note "what the daemon's account reaches of the machine"
+as_daemon() { setpriv --reuid="$(id -u fairlead)" --regid="$(id -g fairlead)" --groups="$(id -g caddy)" -- "$@"; }
+for file in /etc/shadow /root; do
+  ! as_daemon test -r "$file" || fail "the daemon's account reads $file"
+done
+for place in "$data" "$data/run" "$data/run/containers" "$data/run/oci"; do
+  [[ $(stat -c %U "$place") == root ]] || fail "$place is not root's"
+done
+# It makes files in these, and may not put its own in the place of the supervisor's.
+for name in containers oci leases network.json; do
+  run_code as_daemon mv "$data/run/$name" "$data/run/elsewhere"
+  [[ $status != 0 && -e $data/run/$name ]] || fail "the daemon's account moves run/$name away"
+done
+run_code as_daemon mv "$data/run" "$data/elsewhere"
+[[ $status != 0 && -e $data/run ]] || fail "the daemon's account moves run/ away"
+run_code as_daemon find "$data/run/containers" -mindepth 2
+assert_lacks "$output" config.json
+# What it has made is all its own; what is not belongs to root's processes or to containers.
+foreign=$(find "$data" -path "$data/run" -prune -o -path "$data/layers/*" -prune -o -path "$data/cache/*/*" -prune -o -uid 0 -print)
+assert_eq "$foreign" "$data" "what is root's in the data folder"
 
 note "what the router's account reaches of the data folder"
 as_router() { setpriv --reuid="$(id -u caddy)" --regid="$(id -g caddy)" --clear-groups -- "$@"; }
@@ -46,7 +71,7 @@ note "a router that was killed comes back the same"
 kill -KILL "$router"
 router_is_back() { [[ $(cat "$data/run/router/caddy.pid") != "$router" ]] && page hello >/dev/null 2>&1; }
 wait_until 10 "another router" router_is_back
-assert_powerless "$(cat "$data/run/router/caddy.pid")" caddy "the router after its death"
+assert_powerless "$(cat "$data/run/router/caddy.pid")" caddy "" "the router after its death"
 
 note "an account that is missing is told"
 stop_server
@@ -55,3 +80,16 @@ run_code "$FAIRLEAD" serve --data "$data" --config "$work/other.conf" --ssh-list
 [[ $status != 0 ]] || fail "a server without its router's account started"
 assert_contains "$output" 'no account "nobody-of-that-name"'
 assert_contains "$output" router_user
+
+note "so is the daemon's own"
+{ cat "$work/fairlead.conf" && echo "daemon_user = nobody-of-that-name"; } >"$work/other.conf"
+run_code "$FAIRLEAD" serve --data "$data" --config "$work/other.conf" --ssh-listen 127.0.0.1:0 --http-listen 127.0.0.1:0 --router-listen 127.0.0.1:0
+[[ $status != 0 ]] || fail "a server without its account started"
+assert_contains "$output" 'no account "nobody-of-that-name"'
+assert_contains "$output" daemon_user
+
+note "a way that is closed to it, too"
+mkdir -m 700 "$work/closed"
+run_code "$FAIRLEAD" serve --data "$work/closed/data" --config "$work/fairlead.conf" --ssh-listen 127.0.0.1:0 --http-listen 127.0.0.1:0 --router-listen 127.0.0.1:0
+[[ $status != 0 ]] || fail "a server that is kept out of its folder started"
+assert_contains "$output" "is kept out of $work/closed: let it through"

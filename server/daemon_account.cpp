@@ -1,0 +1,170 @@
+#include "server/daemon_account.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/tree_cursor.h"
+
+namespace server {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kContainerIds = 65536;
+constexpr std::string_view kDefaultName = "fairlead";
+constexpr const char* kDoing = "giving the data folder to the daemon's account";
+/// What the supervisor keeps in run/.
+constexpr std::array<std::string_view, 6> kSupervisors{"containers", "oci",          "empty-layer",
+                                                       "leases",     "network.json", "network.lock"};
+
+bool isSupervisors(const fs::path& path) {
+  return std::find(kSupervisors.begin(), kSupervisors.end(), path.filename().string()) != kSupervisors.end();
+}
+
+/// Root's files below a folder become the account's.
+class Gift {
+ public:
+  Gift(const base::Confinement& account, std::uint32_t containers)
+      : account_(account), containers_(containers) {}
+
+  void give(const fs::path& path) const {
+    if (!giveOne(AT_FDCWD, path.c_str())) return;
+    base::TreeCursor cursor(base::openFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    std::vector<std::vector<std::string>> levels;
+    levels.push_back(base::listNames(cursor.folder()));
+    for (;;) {
+      auto& names = levels.back();
+      if (names.empty()) {
+        levels.pop_back();
+        if (levels.empty()) return;
+        cursor.leave();
+        continue;
+      }
+      const std::string name = std::move(names.back());
+      names.pop_back();
+      if (!giveOne(cursor.folder().get(), name.c_str()) || !cursor.tryEnter(name)) continue;
+      levels.push_back(base::listNames(cursor.folder()));
+    }
+  }
+
+ private:
+  /// Whether it is a folder whose content is to be given too.
+  bool giveOne(int folder, const char* name) const {
+    struct stat info {};
+    if (::fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return false;
+      base::throwErrno(errno, kDoing);
+    }
+    if (info.st_uid - containers_ < kContainerIds) return false;
+    if (info.st_uid == 0 && ::fchownat(folder, name, account_.uid, account_.gid, AT_SYMLINK_NOFOLLOW) != 0)
+      base::throwErrno(errno, kDoing);
+    return S_ISDIR(info.st_mode);
+  }
+
+  const base::Confinement& account_;
+  const std::uint32_t containers_;
+};
+
+/// Root's, and the account may make its own files in it.
+void share(const fs::path& folder, gid_t group) {
+  struct stat info {};
+  constexpr mode_t kOthers = 0005;
+  if (::stat(folder.c_str(), &info) != 0 || ::chown(folder.c_str(), 0, group) != 0 ||
+      ::chmod(folder.c_str(), S_ISVTX | 0770 | (info.st_mode & kOthers)) != 0)
+    base::throwErrno(errno, kDoing);
+}
+
+/// Caddy's folder was Caddy's own in an earlier version.
+void takeFromCaddy(const fs::path& folder, const base::Confinement& account) {
+  if (!fs::exists(fs::symlink_status(folder))) return;
+  const gid_t group = account.groups.empty() ? account.gid : account.groups.front();
+  if (::lchown(folder.c_str(), account.uid, group) != 0) base::throwErrno(errno, kDoing);
+}
+
+/// An account that was taken over could have left something there before a version that keeps its own there.
+void removeImpostors(const controller::DataFolder& folder) {
+  for (const std::string_view name : kSupervisors) {
+    const fs::path path = folder.run() / name;
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) == 0 && (info.st_uid != 0 || S_ISLNK(info.st_mode)))
+      base::removeTree(path);
+  }
+}
+
+/// What takes long to look through was given at an earlier start.
+bool isGiven(const controller::DataFolder& folder, const base::Confinement& account) {
+  struct stat info {};
+  return ::stat(folder.blobs().c_str(), &info) == 0 && info.st_uid == account.uid;
+}
+
+}  // namespace
+
+base::Confinement daemonAccount(const Config& config) {
+  base::Confinement account;
+  if (::geteuid() != 0) return {.uid = ::geteuid(), .gid = ::getegid()};
+  if (config.daemonUser == "root") return account;
+  try {
+    account = base::confinementOf(config.daemonUser);
+  } catch (const base::Error& missing) {
+    if (config.daemonUser != kDefaultName)
+      throw base::Error(base::Errc::invalidArgument,
+                        std::string(missing.what()) + ": make it, or correct daemon_user");
+    account.uid = account.gid = static_cast<uid_t>(config.userNamespaceBase) + kContainerIds;
+    base::Log("server").info("this machine has no account fairlead: the daemon runs as a number",
+                             {{"user", account.uid}});
+  }
+  if (account.uid == 0) return {};
+  try {
+    account.groups = {base::confinementOf(config.routerUser).gid};
+  } catch (const base::Error&) {  // the router says it, with what to do
+  }
+  return account;
+}
+
+void giveDataFolder(const controller::DataFolder& folder, const base::Confinement& account,
+                    std::uint32_t userNamespaceBase) {
+  if (account.uid == 0 || ::geteuid() != 0) return;
+  removeImpostors(folder);
+  share(folder.root(), account.gid);
+  share(folder.run(), account.gid);
+  takeFromCaddy(folder.router() / "caddy", account);
+  const Gift gift(account, userNamespaceBase);
+  for (const fs::path& parent : {folder.run(), folder.root()})
+    for (const auto& entry : fs::directory_iterator(parent)) {
+      const bool isRoots =
+          entry.path() == folder.run() || (parent == folder.run() && isSupervisors(entry.path()));
+      if (!isRoots && entry.path() != folder.blobs()) gift.give(entry.path());
+    }
+  if (isGiven(folder, account)) return;
+  // The folder last: it tells the next start that this is done.
+  for (const auto& entry : fs::directory_iterator(folder.blobs()))
+    gift.give(entry.path());
+  gift.give(folder.blobs());
+}
+
+void requireReachable(const controller::DataFolder& folder, const std::string& accountName) {
+  fs::path way;
+  for (const fs::path& part : fs::absolute(folder.root())) {
+    way /= part;
+    if (::access(way.c_str(), X_OK) == 0 || errno != EACCES) continue;
+    throw base::Error(base::Errc::permissionDenied,
+                      "the account " + accountName +
+                          ", which the server runs as (daemon_user), is kept out of " + way.string() +
+                          ": let it through (chmod o+x), or use another --data");
+  }
+}
+
+}  // namespace server
