@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "builder/detail/build_run.h"
 #include "builder/detail/buildpack_source.h"
+#include "builder/detail/lent_tree.h"
 #include "builder/detail/slug_packer.h"
 #include "builder/detail/slug_plan.h"
 #include "builder/detail/slug_tree.h"
@@ -17,13 +18,14 @@ constexpr const char* kTrashFolder = ".trash";
 
 }  // namespace
 
-Builder::Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
-                 store::LayerIndex& packed)
+Builder::Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, sandbox::ForeignTrees& trees,
+                 store::BlobStore& blobs, store::LayerIndex& packed)
     : config_(std::move(config)),
       runtime_(runtime),
+      trees_(trees),
       blobs_(blobs),
       packed_(packed),
-      trash_(std::make_unique<detail::Trash>(config_.workFolder / kTrashFolder)) {
+      trash_(std::make_unique<detail::Trash>(config_.workFolder / kTrashFolder, trees)) {
   std::vector<std::filesystem::path> left;  // first all names, for the folder changes
   for (const auto& entry : std::filesystem::directory_iterator(config_.workFolder)) {
     if (entry.path().filename() != kTrashFolder) left.push_back(entry.path());
@@ -34,25 +36,30 @@ Builder::Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store
 
 Builder::~Builder() = default;
 
+detail::BuildParts Builder::parts() {
+  return {.config = config_,
+          .runtime = runtime_,
+          .blobs = blobs_,
+          .packed = packed_,
+          .trash = *trash_,
+          .trees = trees_};
+}
+
 BuildOutcome Builder::build(const BuildInput& input, BuildOutput& output, std::stop_token stop) {
-  return detail::BuildRun(
-             {.config = config_, .runtime = runtime_, .blobs = blobs_, .packed = packed_, .trash = *trash_},
-             input, output, std::move(stop))
-      .run();
+  return detail::BuildRun(parts(), input, output, std::move(stop)).run();
 }
 
 std::optional<std::variant<BuildFailed, BuildCancelled>> Builder::fetchSource(const BuildInput& input,
                                                                               const SourceFetch& fetch,
                                                                               BuildOutput& output,
                                                                               std::stop_token stop) {
-  return detail::fetchSource(
-      {.config = config_, .runtime = runtime_, .blobs = blobs_, .packed = packed_, .trash = *trash_}, input,
-      fetch, output, std::move(stop));
+  return detail::fetchSource(parts(), input, fetch, output, std::move(stop));
 }
 
 PackOutcome Builder::packFolder(const std::filesystem::path& folder, const BuildLimits& limits,
                                 std::stop_token stop) {
-  auto tree = detail::readSlugTree(folder, limits, stop);
+  detail::LentTree lent(folder, trees_);
+  auto tree = detail::readSlugTree(lent, limits, stop);
   if (const auto* ended = std::get_if<detail::BuildStop>(&tree))
     return std::visit([](const auto& each) { return PackOutcome(each); }, *ended);
   const auto parts = detail::planSlug(std::get<std::vector<base::TreeEntry>>(tree), {});

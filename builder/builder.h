@@ -15,6 +15,7 @@
 #include "base/lap_timer.h"
 #include "builder/build_output.h"
 #include "sandbox/container.h"
+#include "sandbox/foreign_trees.h"
 #include "store/blob_store.h"
 #include "store/layer_index.h"
 #include "store/layer_writer.h"
@@ -23,8 +24,9 @@
 namespace builder {
 
 namespace detail {
+struct BuildParts;
 class Trash;
-}
+}  // namespace detail
 
 /// Where the buildpacks of detection and of the names "heroku/NAME" come from: setting buildpack_source.
 enum class BuildpackOrigin { bundled, heroku };
@@ -74,10 +76,10 @@ struct Submodule {
 enum class BuildPlace { temporary, app };
 
 struct BuildInput {
-  std::string id;                ///< unique, fits in a container id: "APP-bN"
-  std::filesystem::path source;  ///< the exported tree, owned by the app user on the host; consumed
-  std::filesystem::path cache;   ///< DIR/cache/APP; left as it was when the build fails
-  std::string stack;             ///< value of STACK
+  std::string id;                                  ///< unique, fits in a container id: "APP-bN"
+  std::filesystem::path source;                    ///< the exported tree, owned by this process; consumed
+  std::filesystem::path cache;                     ///< DIR/cache/APP; left as it was when the build fails
+  std::string stack;                               ///< value of STACK
   std::vector<std::filesystem::path> stackLayers;  ///< unpacked build image, bottom first
   std::string commit;                              ///< SOURCE_VERSION
   store::ConfigVars config;                        ///< one file each in ENV_DIR
@@ -128,8 +130,8 @@ class Builder {
  public:
   /// Folders of builds that a killed daemon left are removed; no build of another Builder may use the same
   /// work folder.
-  Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, store::BlobStore& blobs,
-          store::LayerIndex& packed);
+  Builder(BuilderConfig config, sandbox::ContainerRuntime& runtime, sandbox::ForeignTrees& trees,
+          store::BlobStore& blobs, store::LayerIndex& packed);
   ~Builder();
   BuildOutcome build(const BuildInput& input, BuildOutput& output, std::stop_token stop);
   /// Downloads a source in a container, as a build with this input (whose source is an empty folder) reaches
@@ -138,14 +140,18 @@ class Builder {
                                                                        const SourceFetch& fetch,
                                                                        BuildOutput& output,
                                                                        std::stop_token stop);
-  /// Packs a folder as the slug of a build that made all of it: what of it was packed before is a layer
-  /// already, and .git at its top is left out. The reason of a failure is one sentence. Throws io.
+  /// Packs a folder of this process's as the slug of a build that made all of it: what of it was packed
+  /// before is a layer already, and .git at its top is left out. The reason of a failure is one sentence.
+  /// Throws io.
   PackOutcome packFolder(const std::filesystem::path& folder, const BuildLimits& limits,
                          std::stop_token stop);
 
  private:
+  detail::BuildParts parts();
+
   BuilderConfig config_;
   sandbox::ContainerRuntime& runtime_;
+  sandbox::ForeignTrees& trees_;
   store::BlobStore& blobs_;
   store::LayerIndex& packed_;
   std::unique_ptr<detail::Trash> trash_;

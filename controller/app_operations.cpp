@@ -71,10 +71,10 @@ void destroyApp(const CommandParts& parts, const std::string& user, const store:
   if (parts.oneOffs != nullptr) parts.oneOffs->stop(app.name, "");
   if (parts.drains != nullptr) parts.drains->refresh();
   base::removeTree(parts.folder.repository(app.name));
-  base::removeTree(parts.folder.cache(app.name));
+  parts.trees.remove(parts.folder.cache(app.name));
   base::removeTree(parts.folder.buildLogs(app.name));
   parts.appLog.remove(app.name);
-  base::removeTree(parts.folder.volumes(app.uuid));
+  parts.trees.remove(parts.folder.volumes(app.uuid));
   base::Log("controller").info("app destroyed", {{"app", app.name.str()}, {"user", user}});
 }
 

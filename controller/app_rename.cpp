@@ -17,18 +17,21 @@ namespace {
 using base::Errc;
 using base::Error;
 
-void move(const std::filesystem::path& from, const std::filesystem::path& to) {
+/// `remove`: what is at `to` is nobody's, for the name was free.
+template <typename Remove>
+void move(const std::filesystem::path& from, const std::filesystem::path& to, Remove remove) {
   if (!std::filesystem::exists(from)) return;  // moved already
-  base::removeTree(to);                        // nobody's: the name was free
+  remove(to);
   std::filesystem::create_directories(to.parent_path());
   std::filesystem::rename(from, to);
   base::fsyncFolder(to.parent_path());
 }
 
-void moveFolders(const DataFolder& folder, const store::AppName& from, const store::AppName& to) {
-  move(folder.repository(from), folder.repository(to));
-  move(folder.cache(from), folder.cache(to));
-  move(folder.buildLogs(from), folder.buildLogs(to));
+void moveFolders(const DataFolder& folder, sandbox::ForeignTrees& trees, const store::AppName& from,
+                 const store::AppName& to) {
+  move(folder.repository(from), folder.repository(to), base::removeTree);
+  move(folder.cache(from), folder.cache(to), [&](const auto& path) { trees.remove(path); });
+  move(folder.buildLogs(from), folder.buildLogs(to), base::removeTree);
 }
 
 void requireNoBuild(const CommandParts& parts, const store::App& app) {
@@ -65,7 +68,7 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   parts.appLog.beginRename(app.name, name);
   launchAs(parts, renamed);
   parts.store.renameApp(app.id, name);
-  moveFolders(parts.folder, app.name, name);
+  moveFolders(parts.folder, parts.trees, app.name, name);
   tellRoutes(parts, renamed);
   // Before the old name's log goes: a drain that writes of itself would make it again.
   if (parts.drains != nullptr) parts.drains->refresh();
@@ -78,9 +81,10 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   return renamed;
 }
 
-void finishRenames(const DataFolder& folder, store::ReleaseStore& store, runner::AppLog& log) {
+void finishRenames(const DataFolder& folder, store::ReleaseStore& store, runner::AppLog& log,
+                   sandbox::ForeignTrees& trees) {
   for (const auto& [app, from] : store.pendingRenames()) {
-    moveFolders(folder, from, app.name);
+    moveFolders(folder, trees, from, app.name);
     log.endRename(from, app.name);
     store.endRename(app.id);
     base::Log("controller").info("app renamed at last", {{"app", app.name.str()}, {"from", from.str()}});

@@ -16,6 +16,7 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
                      const std::string& newName);
 
 /// Before anything looks at folders by their names: moves what a kill left under an old name.
-void finishRenames(const DataFolder& folder, store::ReleaseStore& store, runner::AppLog& log);
+void finishRenames(const DataFolder& folder, store::ReleaseStore& store, runner::AppLog& log,
+                   sandbox::ForeignTrees& trees);
 
 }  // namespace controller

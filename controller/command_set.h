@@ -33,6 +33,8 @@
 #include "runner/app_log.h"
 #include "runner/engine.h"
 #include "runner/one_off.h"
+#include "sandbox/container.h"
+#include "sandbox/foreign_trees.h"
 #include "store/release_store.h"
 
 namespace controller {
@@ -83,6 +85,7 @@ struct CommandParts {
   runner::Engine& engine;
   runner::AppLog& appLog;
   sandbox::ContainerRuntime& runtime;
+  sandbox::ForeignTrees& trees;
   AppLocks& locks;
   Collection& collection;
   Scrubbing& scrubbing;

@@ -1,7 +1,6 @@
 // volumes, volumes:add, volumes:remove
 #include "base/error.h"
 #include "base/strings.h"
-#include "base/tree_size.h"
 #include "controller/command_set.h"
 #include "controller/render.h"
 #include "controller/report.h"
@@ -19,7 +18,7 @@ base::JsonArray::Ptr volumesJson(const Invocation& call, const store::App& app) 
     object->set("read_only", volume.readOnly);
     object->set("source", volume.source ? Poco::Dynamic::Var(volume.source->string()) : Poco::Dynamic::Var());
     if (!volume.source)
-      object->set("bytes", base::measureTree(call.parts.folder.volumes(app.uuid) / volume.name).diskBytes);
+      object->set("bytes", call.parts.trees.diskBytes(call.parts.folder.volumes(app.uuid) / volume.name));
     json->add(object);
   }
   return json;

@@ -1,7 +1,6 @@
 #include "controller/deployer.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <chrono>
 
@@ -16,8 +15,6 @@
 
 namespace controller {
 namespace {
-
-constexpr std::uint32_t kAppUser = 1000;
 
 std::map<std::string, std::int64_t> inMs(const base::LapTimer& laps) {
   std::map<std::string, std::int64_t> phases;
@@ -219,10 +216,8 @@ gitd::PushOutcome Deployer::deploy(BuildRun& run) {
 }
 
 SourceTree Deployer::obtainTree(BuildRun& run, const std::filesystem::path& folder) {
-  const SourceTarget target{.folder = folder / "source", .owner = parts_.runtime.hostId(kAppUser)};
-  std::filesystem::create_directory(target.folder);
-  if (::chown(target.folder.c_str(), target.owner, target.owner) != 0)
-    base::throwErrno(errno, "making the build's folder");
+  const std::filesystem::path target = folder / "source";
+  std::filesystem::create_directory(target);
   if (run.push() != nullptr) return exportCommit(run, target, config_.source);
   const auto uploaded = run.tarball()->file;
   return unpackTarball(run, uploaded ? *uploaded : *fetchTarball(run, folder), target, config_.source);

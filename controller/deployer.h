@@ -17,7 +17,6 @@
 #include "controller/releases.h"
 #include "controller/source_tree.h"
 #include "controller/stack_service.h"
-#include "sandbox/container.h"
 #include "sandbox/layer_store.h"
 #include "store/blob_store.h"
 #include "store/cron_entry.h"
@@ -36,7 +35,6 @@ struct DeployerParts {
   const PublicUrls& urls;
   store::ReleaseStore& store;
   store::BlobStore& blobs;
-  sandbox::ContainerRuntime& runtime;
   sandbox::LayerStore& layers;
   builder::Builder& builder;
   StackService& stacks;

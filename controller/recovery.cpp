@@ -79,10 +79,8 @@ void recoverBuilds(const RecoveryParts& parts) {
     base::Log("controller").info("build was interrupted", {{"build", build.uuid}, {"number", build.number}});
   removeLeftApps(parts);
   removeLeftContainers(parts);
-  finishRenames(parts.folder, parts.store, parts.log);
+  finishRenames(parts.folder, parts.store, parts.log, parts.trees);
   removeStrayRepositories(parts);
-  base::removeTree(parts.folder.builds());
-  std::filesystem::create_directories(parts.folder.builds());
 }
 
 void recoverApps(const RecoveryParts& parts, std::stop_token stop) {

@@ -7,6 +7,7 @@
 #include "controller/releases.h"
 #include "runner/app_log.h"
 #include "sandbox/container.h"
+#include "sandbox/foreign_trees.h"
 #include "store/release_store.h"
 
 namespace controller {
@@ -19,10 +20,11 @@ struct RecoveryParts {
   sandbox::ContainerRuntime& runtime;
   AppLocks& locks;
   runner::AppLog& log;
+  sandbox::ForeignTrees& trees;
 };
 
-/// Before the listeners open: builds that ran are failed ("interrupted"), their containers, folders and
-/// quarantines are removed, apps half destroyed go.
+/// Before the listeners open: builds that ran are failed ("interrupted"), their containers and quarantines
+/// are removed, apps half destroyed go. (Their folders are the Builder's to remove.)
 void recoverBuilds(const RecoveryParts& parts);
 
 /// While serving, app by app: a release that was committed but not launched is launched, the git ref is set

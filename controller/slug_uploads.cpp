@@ -1,7 +1,6 @@
 #include "controller/slug_uploads.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "base/archive.h"
 #include "base/archive_source.h"
@@ -124,8 +123,7 @@ store::Slug SlugUpload::finish(std::stop_token stop) {
   std::filesystem::create_directory(tree);
   base::FileSource received(base::openFile(work_.path() / kReceived, O_RDONLY | O_NOFOLLOW));
   base::unpackSlug(received, tree,
-                   {.owner = ::geteuid(),
-                    .maxFiles = limits_.slugFiles,
+                   {.maxFiles = limits_.slugFiles,
                     .maxBytes = limits_.slugExpandedBytes,
                     .maxDepth = config_.maxDepth,
                     .stop = stop});

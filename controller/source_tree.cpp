@@ -46,17 +46,15 @@ void verify(const base::Fd& tarball, const base::Digest& expected) {
 
 }  // namespace
 
-SourceTree exportCommit(BuildRun& run, const SourceTarget& target, const SourceLimits& limits) {
+SourceTree exportCommit(BuildRun& run, const std::filesystem::path& folder, const SourceLimits& limits) {
   const gitd::PushRequest& push = *run.push();
   const git::ExportStats stats =
-      gitd::exportTree(push.repository.path, push.quarantine.get(), run.build().commit, target.folder,
-                       {.uid = target.owner,
-                        .gid = target.owner,
-                        .maxFiles = limits.maxFiles,
+      gitd::exportTree(push.repository.path, push.quarantine.get(), run.build().commit, folder,
+                       {.maxFiles = limits.maxFiles,
                         .maxBytes = limits.maxBytes,
                         .maxDepth = limits.maxDepth,
                         .stop = run.stopToken()});
-  SourceTree tree{.folder = target.folder, .submodules = {}};
+  SourceTree tree{.folder = folder, .submodules = {}};
   for (const git::Gitlink& link : stats.submodules)
     tree.submodules.push_back({link.path, link.commit.hex()});
   if (stats.lfsPointers > 0)
@@ -66,13 +64,12 @@ SourceTree exportCommit(BuildRun& run, const SourceTarget& target, const SourceL
   return tree;
 }
 
-SourceTree unpackTarball(BuildRun& run, const base::Fd& tarball, const SourceTarget& target,
+SourceTree unpackTarball(BuildRun& run, const base::Fd& tarball, const std::filesystem::path& folder,
                          const SourceLimits& limits) {
   if (run.tarball()->checksum) verify(tarball, *run.tarball()->checksum);
   SharedFileSource source(tarball);
-  return {.folder = base::unpackSource(source, target.folder,
-                                       {.owner = target.owner,
-                                        .maxFiles = limits.maxFiles,
+  return {.folder = base::unpackSource(source, folder,
+                                       {.maxFiles = limits.maxFiles,
                                         .maxBytes = limits.maxBytes,
                                         .maxDepth = limits.maxDepth,
                                         .stop = run.stopToken()}),

@@ -20,21 +20,17 @@ struct SourceLimits {
   std::uint64_t maxTarballBytes = 1ull << 30;  ///< setting source_max_bytes
 };
 
-struct SourceTarget {
-  std::filesystem::path folder;  ///< exists and is empty
-  std::uint32_t owner = 0;       ///< uid and gid on the host of everything that is made
-};
-
 struct SourceTree {
-  std::filesystem::path folder;  ///< the target, or the one folder in it
+  std::filesystem::path folder;  ///< where it was put, or the one folder in there
   std::vector<builder::Submodule> submodules;
 };
 
-/// Of a run with a push. Throws what gitd::exportTree throws; warns in the log of Git LFS pointers.
-SourceTree exportCommit(BuildRun& run, const SourceTarget& target, const SourceLimits& limits);
-/// Of a run with a tarball, whose checksum is compared first. Throws what base::unpackSource throws,
-/// invalidArgument for another checksum.
-SourceTree unpackTarball(BuildRun& run, const base::Fd& tarball, const SourceTarget& target,
+/// Of a run with a push, to an empty folder. Throws what gitd::exportTree throws; warns in the log of Git LFS
+/// pointers.
+SourceTree exportCommit(BuildRun& run, const std::filesystem::path& folder, const SourceLimits& limits);
+/// Of a run with a tarball, whose checksum is compared first, to an empty folder. Throws what
+/// base::unpackSource throws, invalidArgument for another checksum.
+SourceTree unpackTarball(BuildRun& run, const base::Fd& tarball, const std::filesystem::path& folder,
                          const SourceLimits& limits);
 
 /// Whether a version is the id of a commit: 40 or 64 hex digits.

@@ -1,16 +1,11 @@
 #include "controller/volume_operations.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <utility>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/json.h"
 #include "base/strings.h"
 #include "controller/process_operations.h"
@@ -57,15 +52,15 @@ bool isWithin(const std::string& inner, const std::string& outer) {
   return inner == outer || inner.starts_with(outer + "/");
 }
 
-/// A folder for the app's user, made or found.
+/// A folder for the app's user, made or found. One that is there under its name is the user's.
 void makeFolder(const CommandParts& parts, const fs::path& folder) {
-  fs::create_directories(folder.parent_path());
-  if (::mkdir(folder.c_str(), 0755) != 0) {
-    if (errno == EEXIST) return;
-    base::throwErrno(errno, "making the volume's folder");
-  }
-  const std::uint32_t user = parts.runtime.hostId(kAppUser);
-  if (::chown(folder.c_str(), user, user) != 0) base::throwErrno(errno, "giving the volume to the app");
+  if (fs::exists(folder)) return;
+  const fs::path fresh = folder.parent_path() / ("." + folder.filename().string());  // no volume's name
+  parts.trees.remove(fresh);                                                         // of who was killed
+  fs::create_directories(fresh);
+  fs::permissions(fresh, fs::perms(0755));
+  parts.trees.give(fresh, {.uid = kAppUser, .gid = kAppUser}, sandbox::ForeignTrees::Depth::itself);
+  fs::rename(fresh, folder);
   base::fsyncFolder(folder.parent_path());
 }
 
@@ -170,7 +165,7 @@ runner::LaunchResult removeVolume(const CommandParts& parts, const store::App& a
                                     ": list them with fairlead volumes -a " + app.name.str());
   runner::LaunchResult result = changeWithProcesses(parts, app, {{settingOf(name), std::nullopt}});
   if (std::holds_alternative<runner::LaunchFailed>(result)) return result;
-  if (!found->source) base::removeTree(parts.folder.volumes(app.uuid) / name);
+  if (!found->source) parts.trees.remove(parts.folder.volumes(app.uuid) / name);
   parts.appLog.append(app.name, "api", "volume " + name + " removed by " + user);
   return result;
 }

@@ -429,7 +429,7 @@ int run(const Config& config) {
   releases.beforeLaunch([&releasePhase](const auto& app, const auto& deployment, const auto& progress) {
     return releasePhase.run(app, deployment, progress);
   });
-  const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks, appLog};
+  const controller::RecoveryParts recovery{folder, store, releases, *engine, *runtime, locks, appLog, trees};
   controller::recoverBuilds(recovery);
   // After what moves logs, before what follows them.
   const runner::LogCollector collector({.rateBytes = config.appLogRateBytes,
@@ -437,9 +437,9 @@ int run(const Config& config) {
                                         .routerFolder = folder.router(),
                                         .appOf = controller::AppHosts(store, config.domain)},
                                        appLog, *runtime);
-  builder::Builder builder(builderConfig(config, folder), *runtime, blobs, store);
-  controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, *runtime, layers,
-                                                         builder, stacks, releases, locks, limits, clock});
+  builder::Builder builder(builderConfig(config, folder), *runtime, trees, blobs, store);
+  controller::Deployer deployer(deployerConfig(config), {folder, urls, store, blobs, layers, builder, stacks,
+                                                         releases, locks, limits, clock});
   const controller::UrlSigner signer(folder.urlKey(), std::chrono::seconds(config.urlLifetimeS), clock);
   controller::SourceStore sources(
       folder.sources(), {.maxBytes = config.sourceMaxBytes, .minFreeBytes = config.push.diskFreeBytes},
@@ -485,6 +485,7 @@ int run(const Config& config) {
                                          *engine,
                                          appLog,
                                          *runtime,
+                                         trees,
                                          locks,
                                          collection,
                                          scrubbing,

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "sandbox/detail/changes_merge.h"
+#include "builder/detail/lent_tree.h"
 
 namespace builder::detail {
 namespace {
@@ -22,22 +22,18 @@ namespace fs = std::filesystem;
 using base::Errc;
 using base::Error;
 
-void own(const fs::path& path, std::uint32_t uid, std::uint32_t gid) {
-  if (::lchown(path.c_str(), uid, gid) != 0) base::throwErrno(errno, "giving a build folder to its user");
-}
+using Depth = sandbox::ForeignTrees::Depth;
+using sandbox::TreeOwner;
 
-void makeFolder(const fs::path& path, std::uint32_t uid, mode_t mode) {
+constexpr TreeOwner kRoot{.uid = 0, .gid = 0};
+constexpr TreeOwner kUser{.uid = 1000, .gid = 1000};
+constexpr TreeOwner kReadByUser{.uid = 0, .gid = 1000};
+
+void makeFolder(const fs::path& path, mode_t mode) {
   fs::create_directories(path.parent_path());
   if (::mkdir(path.c_str(), 0700) != 0) base::throwErrno(errno, "making a build folder");
-  own(path, uid, uid);
   // mkdir obeys the umask.
   if (::chmod(path.c_str(), mode) != 0) base::throwErrno(errno, "making a build folder");
-}
-
-void ownTree(const fs::path& root, std::uint32_t id) {
-  own(root, id, id);
-  for (const auto& entry : fs::recursive_directory_iterator(root))
-    own(entry.path(), id, id);
 }
 
 }  // namespace
@@ -55,22 +51,24 @@ TreeGuard::~TreeGuard() {
   }
 }
 
-BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user)
+BuildFolder::BuildFolder(const Parts& parts, const BuildInput& input)
     // The same commit builds in the same place, so that paths which end up in the slug do not change its
     // digest.
-    : guard_(workFolder / input.id, trash),
-      trash_(trash),
+    : guard_(parts.workFolder / input.id, parts.trash),
+      trees_(parts.trees),
+      trash_(parts.trash),
       keptCache_(input.cache),
       useCache_(input.useCache),
-      user_(user),
       place_(input.place),
       hash_(base::Digest::of(input.commit).hex().substr(0, 8)) {
-  makeFolder(root(), ::geteuid(), 0711);
-  makeFolder(root() / "tmp", user_.rootId, 01777);
-  mount(root() / "tmp", "/tmp", false);
-  makeFolder(root() / "var-tmp", user_.rootId, 01777);
-  mount(root() / "var-tmp", "/var/tmp", false);
-  makeFolder(root() / "home", user_.appId, 0755);
+  makeFolder(root(), 0711);
+  for (const auto& [name, target] : {std::pair("tmp", "/tmp"), std::pair("var-tmp", "/var/tmp")}) {
+    makeFolder(root() / name, 01777);
+    trees_.give(root() / name, kRoot, Depth::itself);
+    mount(root() / name, target, false);
+  }
+  makeFolder(root() / "home", 0755);
+  trees_.give(root() / "home", kUser, Depth::itself);
   mount(root() / "home", homePath(), false);
   takeSource(input);
   mount(build(), buildPath(), false);
@@ -79,13 +77,13 @@ BuildFolder::BuildFolder(const fs::path& workFolder, Trash& trash, const BuildIn
 }
 
 void BuildFolder::mount(const fs::path& source, const std::string& target, bool readOnly) {
-  // Its place below the /tmp mount is made here, owned by root: the build user can neither move nor replace
-  // it.
+  // Its place below the /tmp mount is made here and is not the build user's, who can neither move nor replace
+  // it: /tmp is sticky.
   constexpr std::string_view kTmp = "/tmp/";
   if (target.starts_with(kTmp)) {
     const fs::path place = root() / "tmp" / target.substr(kTmp.size());
-    if (!fs::exists(place.parent_path())) makeFolder(place.parent_path(), user_.rootId, 0755);
-    makeFolder(place, user_.rootId, 0755);
+    if (!fs::exists(place.parent_path())) makeFolder(place.parent_path(), 0755);
+    makeFolder(place, 0755);
   }
   mounts_.push_back({source, target, readOnly});
 }
@@ -98,12 +96,20 @@ void BuildFolder::takeSource(const BuildInput& input) {
   base::removeTree(input.source);
 }
 
+void BuildFolder::giveSource() {
+  trees_.give(build(), kUser, Depth::whole);
+}
+
+void BuildFolder::takeSourceBack() {
+  trees_.takeBack(build(), Depth::whole);
+}
+
 void BuildFolder::finishCacheMerge() {
   if (!fs::exists(cacheMerge())) return;
   const base::Log log("builder");
   try {
     if (fs::is_directory(keptCache_)) {
-      sandbox::mergeChanges(cacheMerge(), keptCache_, trash_.folder());
+      trees_.merge(cacheMerge(), keptCache_, trash_.folder());
       return trash_.look();
     }
   } catch (const Error& failure) {
@@ -118,19 +124,20 @@ void BuildFolder::takeCache() {
   finishCacheMerge();
   overlaid_ = useCache_ && fs::is_directory(keptCache_);
   if (overlaid_) {
-    makeFolder(cacheChanges() / "upper", user_.appId, 0755);
+    makeFolder(cacheChanges() / "upper", 0755);
+    trees_.give(cacheChanges() / "upper", kUser, Depth::itself);
     mount(keptCache_, cachePath(), false);
     mounts_.back().changes = cacheChanges();
   } else {
-    makeFolder(root() / "cache", user_.appId, 0755);
+    makeFolder(root() / "cache", 0755);
+    trees_.give(root() / "cache", kUser, Depth::itself);
     mount(root() / "cache", cachePath(), false);
   }
 }
 
 void BuildFolder::writeConfig(const store::ConfigVars& config) {
   const fs::path folder = root() / "env";
-  makeFolder(folder, user_.rootId, 0750);
-  own(folder, user_.rootId, user_.appId);
+  makeFolder(folder, 0750);
   for (const auto& [name, value] : config) {
     if (name.empty() || name.find('/') != std::string::npos || name == "." || name == "..") {
       throw Error(Errc::invalidArgument,
@@ -139,26 +146,29 @@ void BuildFolder::writeConfig(const store::ConfigVars& config) {
     const base::Fd file = base::openFile(folder / name, O_WRONLY | O_CREAT | O_EXCL, 0640);
     base::writeAll(file, value);
     if (::fchmod(file.get(), 0640) != 0) base::throwErrno(errno, "writing config vars");
-    own(folder / name, user_.rootId, user_.appId);
   }
+  trees_.give(folder, kReadByUser, Depth::whole);
 }
 
 void BuildFolder::adoptBuildpack(std::size_t index) {
   const fs::path folder = buildpack(index);
   // A fetch fills an empty one.
-  if (!fs::exists(folder)) makeFolder(folder, user_.appId, 0755);
-  ownTree(folder, user_.appId);
+  if (!fs::exists(folder)) makeFolder(folder, 0755);
+  trees_.give(folder, kUser, Depth::whole);
   mount(folder, buildpackPath(index), false);
 }
 
 void BuildFolder::keepCache() {
   fs::create_directories(keptCache_.parent_path());
+  const fs::path mine = overlaid_ ? cacheChanges() / "upper" : root() / "cache";
+  takeForMoving(trees_, mine);
   if (overlaid_) {
-    fs::rename(cacheChanges() / "upper", cacheMerge());
+    fs::rename(mine, cacheMerge());
     return finishCacheMerge();
   }
-  const fs::path mine = root() / "cache";
-  const unsigned flags = fs::exists(keptCache_) ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  const bool exchanged = fs::exists(keptCache_);
+  if (exchanged) takeForMoving(trees_, keptCache_);
+  const unsigned flags = exchanged ? RENAME_EXCHANGE : RENAME_NOREPLACE;
   if (::renameat2(AT_FDCWD, mine.c_str(), AT_FDCWD, keptCache_.c_str(), flags) != 0) {
     base::throwErrno(errno, "keeping the build cache");
   }

@@ -7,14 +7,9 @@
 
 #include "builder/builder.h"
 #include "builder/detail/trash.h"
+#include "sandbox/foreign_trees.h"
 
 namespace builder::detail {
-
-/// Host ids of the user that builds run as.
-struct BuildUser {
-  std::uint32_t rootId;  ///< of the container's root
-  std::uint32_t appId;   ///< of the container's uid and gid 1000
-};
 
 /// Throws a tree away when it goes, and what an earlier one of that name left when it comes.
 class TreeGuard {
@@ -31,15 +26,24 @@ class TreeGuard {
 };
 
 /// Below `workFolder`/ID: tmp, var-tmp, app, build, cache, env and buildpacks/N, each a mount of its own:
-/// what a container cannot rename, the host can trust to be where it was. One thread at a time.
+/// what a container cannot rename, the host can trust to be where it was. The folder is this process's; what
+/// containers write in is lent to their user. One thread at a time.
 class BuildFolder {
  public:
+  struct Parts {
+    const std::filesystem::path& workFolder;
+    sandbox::ForeignTrees& trees;
+    Trash& trash;
+  };
   /// Takes `input.source`, writes the config vars. Throws io.
-  BuildFolder(const std::filesystem::path& workFolder, Trash& trash, const BuildInput& input, BuildUser user);
+  BuildFolder(const Parts& parts, const BuildInput& input);
 
   /// All that the build can write lies below it.
   const std::filesystem::path& path() const { return root(); }
   std::filesystem::path build() const { return root() / "build"; }
+  /// The source is the build user's from now on, for containers to change, or this process's again.
+  void giveSource();
+  void takeSourceBack();
   /// What the containers see as /tmp.
   std::filesystem::path temporary() const { return root() / "tmp"; }
   /// Where the buildpack number `index` is to be put, before any container runs.
@@ -79,11 +83,11 @@ class BuildFolder {
   void finishCacheMerge();
 
   TreeGuard guard_;
+  sandbox::ForeignTrees& trees_;
   Trash& trash_;
-  std::filesystem::path keptCache_;
+  std::filesystem::path keptCache_;  // itself this process's: what a build has over it is the overlay's
   bool useCache_;
   bool overlaid_ = false;  // the build sees the kept cache through an overlay
-  BuildUser user_;
   BuildPlace place_;
   std::string hash_;
   std::vector<sandbox::Mount> mounts_;

@@ -28,7 +28,6 @@ constexpr auto kFetchTimeout = std::chrono::seconds(90);
 constexpr auto kSubmodulesTimeout = std::chrono::seconds(300);
 constexpr auto kReportTimeout = std::chrono::seconds(30);
 constexpr const char* kVersionFile = ".buildpack-version";  // in the build's /tmp
-constexpr std::uint32_t kAppUser = 1000;
 
 /// Keeps the start of what a phase prints.
 class TextSink : public base::ByteSink {
@@ -43,10 +42,6 @@ class TextSink : public base::ByteSink {
 std::string firstLine(std::string_view text) {
   text = base::trim(text);
   return base::printable(base::trim(text.substr(0, text.find('\n'))));
-}
-
-BuildUser userOf(const sandbox::ContainerRuntime& runtime) {
-  return {.rootId = runtime.hostId(0), .appId = runtime.hostId(kAppUser)};
 }
 
 }  // namespace
@@ -83,8 +78,9 @@ BuildRun::BuildRun(const BuildParts& parts, const BuildInput& input, BuildOutput
       input_(input),
       output_(output),
       stop_(stop),
-      folder_(config_.workFolder, parts.trash, input, userOf(parts.runtime)),
-      disk_(folder_.path(), input.useCache ? input.cache : fs::path(),
+      folder_({config_.workFolder, parts.trees, parts.trash}, input),
+      built_(folder_.build(), parts.trees),
+      disk_({.watched = folder_.path(), .beside = input.useCache ? input.cache : fs::path()}, parts.trees,
             {.maxBytes = input.limits.diskBytes, .minFreeBytes = config_.diskMinFreeBytes}),
       phases_({config_, parts.runtime, input, folder_, disk_,
                [this](const std::string& line) { output_.error(line); }},
@@ -125,6 +121,7 @@ BuildRun::Stopped BuildRun::build() {
     if (entry.kind == base::TreeEntry::Kind::folder) sourceFolders_.insert(entry.path);
   }
   if (auto stop = chooseSources()) return stop;
+  folder_.giveSource();
   if (auto stop = obtainBuildpacks()) return stop;
   if (auto stop = explicitList_ ? runExplicit() : detectAny()) return stop;
   if (!compiled_.empty()) {
@@ -147,6 +144,7 @@ BuildRun::Stopped BuildRun::fetchSubmodules() {
     arguments.push_back(submodule.path);
     arguments.push_back(submodule.commit);
   }
+  folder_.giveSource();
   const auto result = runPhase({.name = "submodules",
                                 .script = kFetchSubmodulesScript,
                                 .arguments = arguments,
@@ -154,7 +152,9 @@ BuildRun::Stopped BuildRun::fetchSubmodules() {
                                 .network = true,
                                 .timeout = kSubmodulesTimeout},
                                output_);
-  return phases_.judge(result, "Fetching the submodules failed: it");
+  if (auto stop = phases_.judge(result, "Fetching the submodules failed: it")) return stop;
+  folder_.takeSourceBack();
+  return std::nullopt;
 }
 
 BuildRun::Stopped BuildRun::removeIgnoredFiles() {
@@ -327,7 +327,10 @@ BuildRun::Stopped BuildRun::runCompile(std::size_t index, const std::vector<std:
 
 /// For the record only: also of a build that failed, and whatever becomes of it.
 void BuildRun::report(std::size_t index) {
-  if (stop_.stop_requested() || !fs::is_regular_file(folder_.buildpack(index) / "bin/report")) return;
+  std::error_code fault;
+  const bool isThere = fs::is_regular_file(folder_.buildpack(index) / "bin/report", fault);
+  // A buildpack that closed its folder to others can still look for itself.
+  if (stop_.stop_requested() || (!isThere && fault != std::errc::permission_denied)) return;
   TextSink printed;
   const auto result = runPhase({.name = "report",
                                 .script = kReportScript,
@@ -379,7 +382,7 @@ void BuildRun::printTypes(const std::string& what, const store::ProcessTypes& ty
 BuildRun::Stopped BuildRun::discoverProcessTypes() {
   output_.step("Discovering process types");
   store::ProcessTypes declared;
-  const auto text = readTreeFile(folder_.build(), "Procfile", kProcfileMaxBytes);
+  const auto text = built_.read([&] { return readTreeFile(built_.folder(), "Procfile", kProcfileMaxBytes); });
   if (text) {
     auto parsed = readProcfile(*text);
     if (const auto* error = std::get_if<ProcfileError>(&parsed)) return BuildFailed{error->message};
@@ -397,14 +400,14 @@ BuildRun::Stopped BuildRun::discoverProcessTypes() {
 }
 
 BuildRun::Stopped BuildRun::packSlug() {
-  const auto tree = readSlugTree(folder_.build(), input_.limits, stop_);
+  const auto tree = readSlugTree(built_, input_.limits, stop_);
   if (const auto* stop = std::get_if<BuildStop>(&tree)) return *stop;
   const auto parts = planSlug(std::get<std::vector<base::TreeEntry>>(tree), sourceFolders_);
   laps_.lap("slug_list");
   PackedSlug packed =
       SlugPacker(parts_.blobs, parts_.packed,
                  {.maxBytes = input_.limits.slugBytes, .compression = config_.slugCompression}, stop_)
-          .pack(folder_.build(), parts);
+          .pack(built_.folder(), parts);
   laps_.lap("slug_pack");
   if (packed.bytes > input_.limits.slugBytes) {
     return BuildFailed{"Compiled slug size: " + base::formatBytes(packed.bytes) + " is too large (at most " +

@@ -13,6 +13,7 @@
 #include "builder/detail/buildpack_library.h"
 #include "builder/detail/buildpack_source.h"
 #include "builder/detail/disk_watch.h"
+#include "builder/detail/lent_tree.h"
 #include "builder/detail/phase.h"
 
 namespace builder::detail {
@@ -40,6 +41,7 @@ struct BuildParts {
   store::BlobStore& blobs;
   store::LayerIndex& packed;
   Trash& trash;
+  sandbox::ForeignTrees& trees;
 };
 
 /// The steps of a build, in order; each gives what stops the build, or nothing. One use, one thread.
@@ -78,6 +80,7 @@ class BuildRun {
   LineKeeper output_;
   std::stop_token stop_;
   BuildFolder folder_;
+  LentTree built_;  // what the buildpacks make of the source
   DiskWatch disk_;
   PhaseRunner phases_;
   BuildpackLibrary library_;

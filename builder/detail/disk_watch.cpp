@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "base/tree_size.h"
 
 namespace builder::detail {
 namespace {
@@ -40,8 +39,8 @@ std::uint64_t freeBytes(const struct statvfs& state) {
 
 }  // namespace
 
-DiskWatch::DiskWatch(std::filesystem::path folder, std::filesystem::path beside, Limits limits)
-    : folder_(std::move(folder)), beside_(std::move(beside)), limits_(limits) {
+DiskWatch::DiskWatch(Folders folders, sandbox::ForeignTrees& trees, Limits limits)
+    : folders_(std::move(folders)), trees_(trees), limits_(limits) {
   thread_ = std::jthread([this](const std::stop_token& stop) { work(stop); });
   ::pthread_setname_np(thread_.native_handle(), "build-disk");
 }
@@ -74,7 +73,7 @@ void DiskWatch::work(const std::stop_token& stop) {
     lock.unlock();
     std::optional<std::string> exceeded;
     try {
-      exceeded = look(running, stop);
+      exceeded = look(running);
     } catch (const std::exception& error) {
       // The top of a worker's job. A build that moves its folders about is looked at again a moment later.
       base::Log("builder").debug("build folder not measured", {{"why", error.what()}});
@@ -90,8 +89,8 @@ void DiskWatch::work(const std::stop_token& stop) {
   }
 }
 
-std::optional<std::string> DiskWatch::look(const Running& running, const std::stop_token& stop) {
-  const struct statvfs state = stateOf(folder_);
+std::optional<std::string> DiskWatch::look(const Running& running) {
+  const struct statvfs state = stateOf(folders_.watched);
   const std::uint64_t left = freeBytes(state);
   if (left < limits_.minFreeBytes)
     return "the server's disk has less than " + base::formatBytes(limits_.minFreeBytes) +
@@ -101,21 +100,21 @@ std::optional<std::string> DiskWatch::look(const Running& running, const std::st
   // Others write and remove beside it: what went says when to look, not what was used.
   const std::uint64_t gone = freeThen_ > left ? freeThen_ - left : 0;
   if (Steady::now() < nextMeasure_ && usedBytes_ + gone <= limits_.maxBytes) return std::nullopt;
-  usedBytes_ = measure(running, stop);
+  usedBytes_ = measure(running);
   if (usedBytes_ <= limits_.maxBytes) return std::nullopt;
   return "it wrote more than " + base::formatBytes(limits_.maxBytes) +
          " to its folders (setting build_disk_bytes)";
 }
 
-std::uint64_t DiskWatch::measure(const Running& running, const std::stop_token& stop) {
-  freeThen_ = freeBytes(stateOf(folder_));
+std::uint64_t DiskWatch::measure(const Running& running) {
+  freeThen_ = freeBytes(stateOf(folders_.watched));
   const auto start = Steady::now();
   nextMeasure_ = start + kShortestPause;  // also when it throws
   struct stat info {};
-  if (::stat(folder_.c_str(), &info) != 0) base::throwErrno(errno, "measuring a build's folder");
-  std::uint64_t bytes = base::measureTree(folder_, {.stop = stop}).diskBytes +
-                        (running.unseen ? running.unseen(info.st_dev) : 0);
-  if (std::filesystem::is_directory(beside_)) bytes += base::measureTree(beside_, {.stop = stop}).diskBytes;
+  if (::stat(folders_.watched.c_str(), &info) != 0) base::throwErrno(errno, "measuring a build's folder");
+  std::uint64_t bytes =
+      trees_.diskBytes(folders_.watched) + (running.unseen ? running.unseen(info.st_dev) : 0);
+  if (std::filesystem::is_directory(folders_.beside)) bytes += trees_.diskBytes(folders_.beside);
   const auto cost = std::chrono::duration_cast<milliseconds>(Steady::now() - start);
   nextMeasure_ = Steady::now() + std::clamp(cost * kPausePerCost, kShortestPause, kLongestPause);
   return bytes;

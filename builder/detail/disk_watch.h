@@ -14,6 +14,8 @@
 #include <string>
 #include <thread>
 
+#include "sandbox/foreign_trees.h"
+
 namespace builder::detail {
 
 /// Measures a build's folder while its phases run, on a thread of its own ("build-disk"), and ends the phase
@@ -26,8 +28,11 @@ class DiskWatch {
     std::uint64_t maxBytes = 0;      ///< of the folder
     std::uint64_t minFreeBytes = 0;  ///< that must stay free on its file system
   };
-  /// What lies in `beside`, if it is there, counts as well.
-  DiskWatch(std::filesystem::path folder, std::filesystem::path beside, Limits limits);
+  struct Folders {
+    std::filesystem::path watched;
+    std::filesystem::path beside = {};  ///< what lies there, if it is there, counts as well
+  };
+  DiskWatch(Folders folders, sandbox::ForeignTrees& trees, Limits limits);
   ~DiskWatch();
   DiskWatch(const DiskWatch&) = delete;
   DiskWatch& operator=(const DiskWatch&) = delete;
@@ -54,11 +59,11 @@ class DiskWatch {
     std::stop_source end;
     std::function<std::uint64_t(dev_t)> unseen;
   };
-  std::optional<std::string> look(const Running& running, const std::stop_token& stop);
-  std::uint64_t measure(const Running& running, const std::stop_token& stop);
+  std::optional<std::string> look(const Running& running);
+  std::uint64_t measure(const Running& running);
 
-  const std::filesystem::path folder_;
-  const std::filesystem::path beside_;
+  const Folders folders_;
+  sandbox::ForeignTrees& trees_;
   const Limits limits_;
   // Of the thread alone: what the last measuring found, and when.
   std::uint64_t usedBytes_ = 0;

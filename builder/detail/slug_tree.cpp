@@ -13,16 +13,17 @@ constexpr std::uint64_t kMaxPathBytes = 4000;
 
 }  // namespace
 
-std::variant<std::vector<base::TreeEntry>, BuildStop> readSlugTree(const std::filesystem::path& folder,
-                                                                   const BuildLimits& limits,
+std::variant<std::vector<base::TreeEntry>, BuildStop> readSlugTree(LentTree& tree, const BuildLimits& limits,
                                                                    const std::stop_token& stop) {
   using End = base::TreeContents::End;
-  base::TreeContents tree = base::readTree(folder, {".git"},
-                                           {.maxEntries = limits.slugFiles,
-                                            .maxContentBytes = limits.slugExpandedBytes,
-                                            .maxPathBytes = kMaxPathBytes,
-                                            .stop = stop});
-  switch (tree.end) {
+  base::TreeContents contents = tree.read([&] {
+    return base::readTree(tree.folder(), {".git"},
+                          {.maxEntries = limits.slugFiles,
+                           .maxContentBytes = limits.slugExpandedBytes,
+                           .maxPathBytes = kMaxPathBytes,
+                           .stop = stop});
+  });
+  switch (contents.end) {
     case End::whole:
       break;
     case End::stopped:
@@ -35,11 +36,12 @@ std::variant<std::vector<base::TreeEntry>, BuildStop> readSlugTree(const std::fi
                          " (setting slug_max_expanded_bytes; holes in files count); leave files out with "
                          ".slugignore"};
     case End::pathTooLong:
-      return BuildFailed{"There is a path of " + std::to_string(tree.beyond) +
+      return BuildFailed{"There is a path of " + std::to_string(contents.beyond) +
                          " bytes or more: make folders less deep, since at most " +
                          std::to_string(kMaxPathBytes) + " can be packed"};
   }
-  return std::move(tree.entries);
+  tree.restoreModes(contents.entries);
+  return std::move(contents.entries);
 }
 
 }  // namespace builder::detail

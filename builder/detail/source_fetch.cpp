@@ -20,10 +20,10 @@ namespace {
 
 constexpr auto kFetchTimeout = std::chrono::seconds(300);
 constexpr const char* kFile = "source.tar";  // in the container's /tmp
-constexpr std::uint32_t kAppUser = 1000;
 
 /// The container has ended; the file may be anything that curl, or who took curl over, has left.
-std::optional<BuildStop> take(const std::filesystem::path& folder, const SourceFetch& fetch) {
+std::optional<BuildStop> take(sandbox::ForeignTrees& trees, const std::filesystem::path& folder,
+                              const SourceFetch& fetch) {
   const base::Fd tmp = base::openFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   struct stat info {};
   if (::fstatat(tmp.get(), kFile, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
@@ -31,7 +31,11 @@ std::optional<BuildStop> take(const std::filesystem::path& folder, const SourceF
   if (static_cast<std::uint64_t>(info.st_size) > fetch.maxBytes)
     return BuildFailed{"the source is larger than " + base::formatBytes(fetch.maxBytes) +
                        ": make it smaller, or raise the setting source_max_bytes"};
-  if (::renameat(tmp.get(), kFile, AT_FDCWD, fetch.target.c_str()) != 0)
+  // Out of a sticky folder only a file's owner moves it; then who fetched it has no say in who reads it.
+  trees.takeBack(folder / kFile, sandbox::ForeignTrees::Depth::itself);
+  constexpr mode_t kPrivate = 0600;
+  if (::fchmodat(tmp.get(), kFile, kPrivate, 0) != 0 ||
+      ::renameat(tmp.get(), kFile, AT_FDCWD, fetch.target.c_str()) != 0)
     base::throwErrno(errno, "taking the source");
   return std::nullopt;
 }
@@ -41,9 +45,8 @@ std::optional<BuildStop> take(const std::filesystem::path& folder, const SourceF
 std::optional<BuildStop> fetchSource(const BuildParts& parts, const BuildInput& input,
                                      const SourceFetch& fetch, BuildOutput& output, std::stop_token stop) {
   LineKeeper lines(output);
-  const BuildUser user{.rootId = parts.runtime.hostId(0), .appId = parts.runtime.hostId(kAppUser)};
-  const BuildFolder folder(parts.config.workFolder, parts.trash, input, user);
-  DiskWatch disk(folder.path(), {},
+  const BuildFolder folder({parts.config.workFolder, parts.trees, parts.trash}, input);
+  DiskWatch disk({.watched = folder.path()}, parts.trees,
                  {.maxBytes = input.limits.diskBytes, .minFreeBytes = parts.config.diskMinFreeBytes});
   PhaseRunner phases(
       {parts.config, parts.runtime, input, folder, disk, [&](const std::string& line) { lines.error(line); }},
@@ -57,7 +60,7 @@ std::optional<BuildStop> fetchSource(const BuildParts& parts, const BuildInput& 
                                   .timeout = kFetchTimeout},
                                  lines);
   if (auto stopped = phases.judge(result, "Fetching the source failed: it")) return stopped;
-  return take(folder.temporary(), fetch);
+  return take(parts.trees, folder.temporary(), fetch);
 }
 
 }  // namespace builder::detail

@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <vector>
 
-#include "base/atomic_file.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "builder/detail/lent_tree.h"
 
 namespace builder::detail {
 namespace {
@@ -27,7 +27,7 @@ std::vector<fs::path> entriesOf(const fs::path& folder) {
 
 }  // namespace
 
-Trash::Trash(fs::path folder) : folder_(std::move(folder)) {
+Trash::Trash(fs::path folder, sandbox::ForeignTrees& trees) : folder_(std::move(folder)), trees_(trees) {
   fs::create_directories(folder_);
   thread_ = std::jthread([this](std::stop_token stop) { empty(std::move(stop)); });
   ::pthread_setname_np(thread_.native_handle(), "build-trash");
@@ -40,9 +40,12 @@ Trash::~Trash() {
 
 void Trash::take(const fs::path& path) {
   constexpr std::size_t kNameBytes = 8;
-  if (::rename(path.c_str(), (folder_ / base::randomHex(kNameBytes)).c_str()) != 0) {
+  const fs::path place = folder_ / base::randomHex(kNameBytes);
+  if (::rename(path.c_str(), place.c_str()) != 0) {
     if (errno == ENOENT) return;
-    base::throwErrno(errno, "removing a build folder");
+    if (errno != EACCES && errno != EPERM) base::throwErrno(errno, "removing a build folder");
+    takeForMoving(trees_, path);
+    if (::rename(path.c_str(), place.c_str()) != 0) base::throwErrno(errno, "removing a build folder");
   }
   look();
 }
@@ -76,7 +79,7 @@ void Trash::removeAll(const std::stop_token& stop) {
   for (const auto& path : entriesOf(folder_)) {
     if (stop.stop_requested()) return;
     try {
-      base::removeTree(path);
+      trees_.remove(path);
     } catch (const std::exception& error) {
       // The top of a worker's job: the rest can still go.
       base::Log("builder").warn("folder not removed", {{"folder", path.string()}, {"why", error.what()}});

@@ -8,15 +8,18 @@
 #include <string>
 #include <thread>
 
+#include "sandbox/foreign_trees.h"
+
 namespace builder::detail {
 
 /// Takes folders away at once (by renaming) and removes them on a thread of its own ("build-trash"): a
-/// build's thousands of files take seconds on some disks, and the pusher waits. Thread-safe. What is left at
-/// a shutdown goes at the next start.
+/// build's thousands of files take seconds on some disks, and the pusher waits. It does not matter whether
+/// they are this process's or those of containers' users. Thread-safe. What is left at a shutdown goes at the
+/// next start.
 class Trash {
  public:
   /// `folder` is made; nothing else may live in it. What it holds already is removed.
-  explicit Trash(std::filesystem::path folder);
+  Trash(std::filesystem::path folder, sandbox::ForeignTrees& trees);
   ~Trash();
   Trash(const Trash&) = delete;
   Trash& operator=(const Trash&) = delete;
@@ -33,7 +36,8 @@ class Trash {
   void empty(std::stop_token stop);
   void removeAll(const std::stop_token& stop);
 
-  std::filesystem::path folder_;
+  const std::filesystem::path folder_;
+  sandbox::ForeignTrees& trees_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool pending_ = true;  // guarded by mutex_: something may be in the folder

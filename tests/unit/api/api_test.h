@@ -173,9 +173,9 @@ class ApiTest : public controller::ControllerTest {
   }
 
   const std::string layerBytes_ = "the bytes of a layer";
-  controller::Deployer deployer_{{.queue = {}, .source = {.maxFiles = 100, .maxBytes = 1u << 20}},
-                                 {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_,
-                                  releases_, locks_, limits_, clock_}};
+  controller::Deployer deployer_{
+      {.queue = {}, .source = {.maxFiles = 100, .maxBytes = 1u << 20}},
+      {folder_, urls_, store_, blobs_, layers_, builder_, stacks_, releases_, locks_, limits_, clock_}};
   controller::UrlSigner signer_{folder_.root() / "url_key", std::chrono::hours(1), clock_};
   controller::SourceStore sources_{folder_.sources(), {.maxBytes = 1u << 20}, signer_, clock_};
   controller::SlugUploads slugUploads_{{.maxPending = 5},
@@ -192,10 +192,11 @@ class ApiTest : public controller::ControllerTest {
   testing_support::FakeOneOffs oneOffs_;
   controller::ReleasePhase releasePhase_{{}, folder_, store_, oneOffs_};
   controller::CommandParts control_{
-      folder_,    urls_,      store_,        accounts_,    access_,   keysAndTokens_, deployer_,
-      releases_,  stacks_,    engine_,       log_,         runtime_,  locks_,         collection_,
-      scrubbing_, publisher_, publications_, credentials_, web_,      limits_,        sources_,
-      buildView_, clock_,     [](bool) {},   {},           &oneOffs_, nullptr,        &releasePhase_};
+      folder_,      urls_,     store_,      accounts_,  access_,       keysAndTokens_,
+      deployer_,    releases_, stacks_,     engine_,    log_,          runtime_,
+      trees_,       locks_,    collection_, scrubbing_, publisher_,    publications_,
+      credentials_, web_,      limits_,     sources_,   buildView_,    clock_,
+      [](bool) {},  {},        &oneOffs_,   nullptr,    &releasePhase_};
   RestApi rest_{{.requestsPerHour = 1000}, {control_, signer_, diskBlobs_, sources_, slugUploads_}};
   std::map<std::string, int> used_;           ///< routes that gave a good answer
   std::unique_ptr<base::HttpServer> server_;  // last: its threads use what is above

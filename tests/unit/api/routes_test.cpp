@@ -327,11 +327,11 @@ TEST_F(ApiTest, ARenameThatWasKilledIsFinishedAtTheNextStart) {
   ask("POST", "/apps", R"({"name": "hello"})");
   const store::AppName to = store::AppName::parse("bonjour");
   store_.renameApp(app().id, to);  // and no further
-  controller::recoverBuilds({folder_, store_, releases_, engine_, runtime_, locks_, log_});
+  controller::recoverBuilds({folder_, store_, releases_, engine_, runtime_, locks_, log_, trees_});
   EXPECT_TRUE(std::filesystem::exists(folder_.repository(to) / "HEAD"));
   EXPECT_FALSE(std::filesystem::exists(folder_.repository(store::AppName::parse("hello"))));
   EXPECT_TRUE(store_.pendingRenames().empty());
-  controller::recoverBuilds({folder_, store_, releases_, engine_, runtime_, locks_, log_});
+  controller::recoverBuilds({folder_, store_, releases_, engine_, runtime_, locks_, log_, trees_});
   EXPECT_TRUE(std::filesystem::exists(folder_.repository(to) / "HEAD"));
 }
 

@@ -1,4 +1,4 @@
-// A Builder against a scripted runtime.
+// A Builder of a daemon without rights, against a scripted runtime.
 #pragma once
 
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "base/archive.h"
 #include "base/child_process.h"
 #include "builder/builder.h"
+#include "tests/support/daemon_account.h"
 #include "tests/support/memory_blob_store.h"
 #include "tests/support/memory_layer_index.h"
 #include "tests/support/scripted_runtime.h"
@@ -52,6 +53,20 @@ inline fs::path mountAt(const ContainerSpec& spec, const std::string& target) {
   return {};
 }
 
+/// What it plays is done by the user of the build's containers.
+class UserRuntime : public test::ScriptedRuntime {
+ public:
+  explicit UserRuntime(const testing_support::DaemonAccount& daemon) : daemon_(daemon) {}
+  RunResult run(const ContainerSpec& spec, base::ByteSink& out, const sandbox::RunOptions& options) override {
+    RunResult result;
+    daemon_.asContainersUser(spec.uid, [&] { result = ScriptedRuntime::run(spec, out, options); });
+    return result;
+  }
+
+ private:
+  const testing_support::DaemonAccount& daemon_;
+};
+
 class BuildTest : public testing::Test {
  protected:
   BuildTest() {
@@ -70,8 +85,18 @@ class BuildTest : public testing::Test {
 
   BuildOutcome build() {
     fs::create_directories(input.source);
-    Builder builder(config, runtime, blobs, packed);
-    return builder.build(input, output, stop.get_token());
+    BuildOutcome outcome;
+    asDaemon([&](Builder& builder) { outcome = builder.build(input, output, stop.get_token()); });
+    return outcome;
+  }
+
+  /// With the builder of a daemon that has just started.
+  template <typename Work>
+  void asDaemon(Work work) {
+    daemon.run(folder, [&] {
+      Builder builder(config, runtime, daemon.trees(), blobs, packed);
+      work(builder);
+    });
   }
 
   BuildSucceeded succeed() {
@@ -110,7 +135,8 @@ class BuildTest : public testing::Test {
   }
 
   testing_support::TempFolder folder;
-  test::ScriptedRuntime runtime;
+  testing_support::DaemonAccount daemon;
+  UserRuntime runtime{daemon};
   testing_support::MemoryBlobStore blobs;
   testing_support::MemoryLayerIndex packed;
   BuilderConfig config;

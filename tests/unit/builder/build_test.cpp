@@ -342,7 +342,7 @@ TEST_F(BuildTest, BrokenRuntimeIsThePlatformsError) {
 
 TEST_F(BuildTest, LeftoversOfAKilledDaemonGo) {
   folder.write("builds/hello-b0/build/file", "x");
-  const Builder builder(config, runtime, blobs, packed);
+  asDaemon([](Builder&) {});
   EXPECT_FALSE(fs::exists(config.workFolder / "hello-b0"));
 }
 

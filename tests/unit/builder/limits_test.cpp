@@ -6,6 +6,7 @@
 #include "builder/detail/disk_watch.h"
 #include "builder/detail/proxy_hosts.h"
 #include "builder/detail/slug_tree.h"
+#include "tests/support/own_trees.h"
 #include "tests/support/temp_folder.h"
 
 namespace builder::detail {
@@ -27,7 +28,8 @@ bool endsSoon(const std::stop_source& end) {
 
 TEST(DiskWatch, EndsThePhaseThatWritesTooMuch) {
   const testing_support::TempFolder folder;
-  DiskWatch watch(folder.path(), {}, {.maxBytes = 8u << 20, .minFreeBytes = 0});
+  test::OwnTrees trees;
+  DiskWatch watch({.watched = folder.path()}, trees, {.maxBytes = 8u << 20, .minFreeBytes = 0});
   const std::stop_source end;
   const DiskWatch::Phase phase(watch, end, nullptr);
   folder.write("small", std::string(1 << 20, 'x'));
@@ -39,7 +41,8 @@ TEST(DiskWatch, EndsThePhaseThatWritesTooMuch) {
 
 TEST(DiskWatch, CountsWhatHasNoName) {
   const testing_support::TempFolder folder;
-  DiskWatch watch(folder.path(), {}, {.maxBytes = 8u << 20, .minFreeBytes = 0});
+  test::OwnTrees trees;
+  DiskWatch watch({.watched = folder.path()}, trees, {.maxBytes = 8u << 20, .minFreeBytes = 0});
   const std::stop_source end;
   const DiskWatch::Phase phase(watch, end, [](dev_t) { return 9ull << 20; });
   EXPECT_TRUE(endsSoon(end));
@@ -47,7 +50,8 @@ TEST(DiskWatch, CountsWhatHasNoName) {
 
 TEST(DiskWatch, KeepsTheServersDiskFromFilling) {
   const testing_support::TempFolder folder;
-  DiskWatch watch(folder.path(), {}, {.maxBytes = UINT64_MAX, .minFreeBytes = UINT64_MAX});
+  test::OwnTrees trees;
+  DiskWatch watch({.watched = folder.path()}, trees, {.maxBytes = UINT64_MAX, .minFreeBytes = UINT64_MAX});
   const std::stop_source end;
   {
     const DiskWatch::Phase phase(watch, end, nullptr);
@@ -57,7 +61,9 @@ TEST(DiskWatch, KeepsTheServersDiskFromFilling) {
 }
 
 std::optional<BuildStop> refused(const testing_support::TempFolder& folder, const BuildLimits& limits) {
-  const auto tree = readSlugTree(folder.path(), limits, {});
+  test::OwnTrees trees;
+  LentTree lent(folder.path(), trees);
+  const auto tree = readSlugTree(lent, limits, {});
   const auto* stop = std::get_if<BuildStop>(&tree);
   return stop ? std::optional(*stop) : std::nullopt;
 }

@@ -68,9 +68,8 @@ class CommandFixture : public ControllerTest {
     releases_.launch(app, release, [](std::string_view) {});
   }
 
-  Deployer deployer_{{},
-                     {folder_, urls_, store_, blobs_, runtime_, layers_, builder_, stacks_, releases_, locks_,
-                      limits_, clock_}};
+  Deployer deployer_{
+      {}, {folder_, urls_, store_, blobs_, layers_, builder_, stacks_, releases_, locks_, limits_, clock_}};
   UrlSigner signer_{folder_.root() / "url_key", std::chrono::hours(1), clock_};
   SourceStore sources_{folder_.sources(), {}, signer_, clock_};
   const BuildView buildView_{store_, signer_, urls_};
@@ -99,6 +98,7 @@ class CommandFixture : public ControllerTest {
                         engine_,
                         log_,
                         runtime_,
+                        trees_,
                         locks_,
                         collection_,
                         scrubbing_,

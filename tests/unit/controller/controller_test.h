@@ -21,6 +21,7 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_engine.h"
 #include "tests/support/memory_blob_store.h"
+#include "tests/support/own_trees.h"
 #include "tests/support/scripted_runtime.h"
 #include "tests/support/temp_folder.h"
 
@@ -67,6 +68,7 @@ class ControllerTest : public ::testing::Test {
   const Access access_{store_, accounts_};
   testing_support::MemoryBlobStore blobs_;
   test::ScriptedRuntime runtime_;
+  test::OwnTrees trees_;
   testing_support::FakeEngine engine_;
   runner::AppLog log_{folder_.appLogs(), clock_};
   sandbox::LayerStore layers_{folder_.layers(), 0};
@@ -90,8 +92,11 @@ class ControllerTest : public ::testing::Test {
       {{"build_memory_bytes", 8ull << 30}, {"process_memory_bytes", 2ull << 30}, {"process_cpus", 2000}}};
   StackService stacks_{store_, blobs_, clock_};
   Releases releases_{store_, blobs_, engine_, log_, limits_, folder_, clock_};
-  builder::Builder builder_{
-      {.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()}, runtime_, blobs_, store_};
+  builder::Builder builder_{{.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()},
+                            runtime_,
+                            trees_,
+                            blobs_,
+                            store_};
 };
 
 }  // namespace controller

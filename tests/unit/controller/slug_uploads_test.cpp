@@ -255,8 +255,9 @@ class KilledUpload : public ::testing::Test {
     store::ReleaseStore store(folder_.database(), clock_);
     store::DiskBlobStore blobs(folder_.blobs());
     test::ScriptedRuntime runtime;
+    test::OwnTrees trees;
     builder::Builder builder({.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()},
-                             runtime, blobs, store);
+                             runtime, trees, blobs, store);
     const AppLimits limits{{{"build_cpus", 0},
                             {"build_disk_bytes", 1u << 30},
                             {"build_idle_timeout_s", 600},

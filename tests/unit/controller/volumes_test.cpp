@@ -38,6 +38,23 @@ TEST_F(VolumesTest, ProcessesGetThem) {
   EXPECT_EQ(base::jsonString(json->getArray("list")->getObject(1), "target"), "/app/data");
 }
 
+TEST_F(VolumesTest, BelongToTheAppsUserWhenTheyAreThere) {
+  const fs::path volumes = folder_.volumes(app().uuid);
+  fs::create_directories(volumes / ".data");  // a kill left it
+  ASSERT_EQ(run({"volumes:add", "data:/data", "-a", "hello"}).code, 0);
+  const auto given = trees_.given();
+  ASSERT_EQ(given.size(), 1u);
+  EXPECT_EQ(given[0].path, volumes / ".data") << "before it has its name";
+  EXPECT_EQ(given[0].owner.uid, 1000u);
+  EXPECT_EQ(given[0].owner.gid, 1000u);
+  EXPECT_TRUE(fs::is_directory(volumes / "data"));
+  EXPECT_FALSE(fs::exists(volumes / ".data"));
+  ASSERT_EQ(run({"volumes:remove", "data", "--confirm", "data", "-a", "hello"}).code, 0);
+  fs::create_directory(volumes / "data");
+  ASSERT_EQ(run({"volumes:add", "data:/data", "-a", "hello"}).code, 0);
+  EXPECT_EQ(trees_.given().size(), 1u) << "one that is there is used as it is";
+}
+
 TEST_F(VolumesTest, GoWithWhatIsInThemWhenThatIsConfirmed) {
   ASSERT_EQ(run({"volumes:add", "data:/data", "-a", "hello"}).code, 0);
   EXPECT_THAT(run({"volumes:remove", "data", "-a", "hello"}).err, HasSubstr("--confirm data"));
