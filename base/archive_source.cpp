@@ -77,9 +77,7 @@ class SourceUnpacker {
         reader_(in_,
                 kind.slug ? detail::ArchiveReader::Format::tarToItsEnd : detail::ArchiveReader::Format::tar),
         tree_(openFile(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
-              {.keepOwners = true,
-               .ownerShift = rules.owner,
-               .links = detail::TreeBuilderOptions::Links::refuse}) {}
+              {.keepOwners = false, .links = detail::TreeBuilderOptions::Links::refuse}) {}
 
   void run() {
     while (archive_entry* entry = reader_.next()) {

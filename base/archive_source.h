@@ -10,7 +10,6 @@
 namespace base {
 
 struct SourceRules {
-  std::uint32_t owner = 0;  ///< uid and gid of everything that is made
   /// Setting export_max_files, of a slug slug_max_files: entries of the archive, left out ones too.
   std::uint64_t maxFiles = 200'000;
   /// Setting export_max_bytes, of a slug slug_max_expanded_bytes: of content, holes of files counted.
@@ -20,12 +19,13 @@ struct SourceRules {
 };
 
 /// Unpacks a tar (plain, gzip, xz, zstd: detected) below `folder`, which exists and is empty, to what git
-/// would have checked out of the same files: modes 0755 and 0644, folders 0755, one owner, and no .git at any
+/// would have checked out of the same files: modes 0755 and 0644, folders 0755, and no .git at any
 /// depth (in whatever case). A symlink's target may be anything; nothing is ever written through one. Refused
 /// are absolute names and "..", hard links that lead out or to nothing, devices, fifos, and what is beyond a
 /// limit. Returns where the source begins: `folder`, or the one folder at its top when nothing else is there,
 /// as in the tarballs of hosting sites. Throws corrupt for a damaged archive, invalidArgument for what is
-/// refused, cancelled; then what is there is to be thrown away.
+/// refused, cancelled; then what is there is to be thrown away. All
+/// that is made belongs to the calling process.
 std::filesystem::path unpackSource(ByteSource& in, const std::filesystem::path& folder,
                                    const SourceRules& rules);
 

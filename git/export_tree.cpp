@@ -167,10 +167,9 @@ bool isLfsPointer(std::string_view bytes) {
          bytes.find("\noid sha256:") != std::string_view::npos;
 }
 
-/// Owner first: chown takes mode bits away.
-void giveAway(const base::Fd& made, const ExportOptions& options, unsigned mode, const std::string& name) {
-  if (::fchown(made.get(), options.uid, options.gid) != 0 || ::fchmod(made.get(), mode) != 0)
-    base::throwErrno(errno, "giving away " + base::printable(name));
+/// Whatever the umask is.
+void setMode(const base::Fd& made, unsigned mode, const std::string& name) {
+  if (::fchmod(made.get(), mode) != 0) base::throwErrno(errno, "writing " + base::printable(name));
 }
 
 /// Files of one folder, still to be written.
@@ -223,7 +222,7 @@ class FileWriter {
     const std::string bytes = readObject(objects_, file.id, ObjectType::blob, options_.maxBytes);
     const base::Fd made = base::openAt(folder, file.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     base::writeAll(made, bytes);
-    giveAway(made, options_, file.mode, file.name);
+    setMode(made, file.mode, file.name);
     ++written.files;
     written.bytes += bytes.size();
     if (isLfsPointer(bytes)) ++written.lfsPointers;
@@ -290,7 +289,7 @@ class TreeWriter {
     if (::mkdirat(folder.get(), name.c_str(), 0700) != 0)
       base::throwErrno(errno, "making folder " + base::printable(name));
     base::Fd made = base::openAt(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    giveAway(made, options_, 0755, name);
+    setMode(made, 0755, name);
     return made;
   }
 
@@ -303,9 +302,6 @@ class TreeWriter {
     }
     if (::symlinkat(target.c_str(), folder.get(), name.c_str()) != 0)
       base::throwErrno(errno, "making symlink " + base::printable(name));
-    if (::fchownat(folder.get(), name.c_str(), options_.uid, options_.gid, AT_SYMLINK_NOFOLLOW) != 0) {
-      base::throwErrno(errno, "giving away symlink " + base::printable(name));
-    }
     ++links_.files;
     links_.bytes += target.size();
   }

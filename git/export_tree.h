@@ -12,8 +12,6 @@
 namespace git {
 
 struct ExportOptions {
-  std::uint32_t uid = 0;  ///< owner of everything written
-  std::uint32_t gid = 0;
   std::uint64_t maxFiles = 200'000;  ///< setting export_max_files; folders count
   std::uint64_t maxBytes =
       2ull << 30;  ///< setting export_max_bytes: counted over the expanded tree before anything is written

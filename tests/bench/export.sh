@@ -13,7 +13,7 @@ timed() {
   local TIMEFORMAT='%R %U %S'
   { time "$1" "$2" 2>/dev/null; } 2>&1 | awk -v to="$work/$1" '{ print $1 >>to; print $2 + $3 >>to ".cpu" }'
 }
-ours() { "$work/export_bench" "$work/app.git" "$commit" "$1" 1879049192; }
+ours() { "$work/export_bench" "$work/app.git" "$commit" "$1"; }
 # shellcheck disable=SC2016 # for the inner shell
 theirs() { bash -o pipefail -c 'mkdir "$3" && git -C "$1" archive "$2" | tar -xf - -C "$3"' - "$work/app.git" "$commit" "$1"; }
 

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -29,12 +28,6 @@ using testing_support::StringSink;
 using testing_support::StringSource;
 using testing_support::TempFolder;
 
-SourceRules rules() {
-  SourceRules mine;
-  mine.owner = ::geteuid();
-  return mine;
-}
-
 /// A place of the source's own, with a file beside it that nothing may touch.
 struct Site {
   Site() {
@@ -42,7 +35,7 @@ struct Site {
     folder.write("outside", "not yours");
   }
   fs::path root() const { return folder / "root"; }
-  fs::path unpack(const std::string& tar, const SourceRules& with = rules()) const {
+  fs::path unpack(const std::string& tar, const SourceRules& with = {}) const {
     StringSource source(tar, 1000);
     return unpackSource(source, root(), with);
   }
@@ -56,7 +49,7 @@ struct Site {
 };
 
 /// "code: message" of what is refused.
-std::string problemOf(const std::string& tar, const SourceRules& with = rules()) {
+std::string problemOf(const std::string& tar, const SourceRules& with = {}) {
   const Site site;
   std::string problem = "none";
   try {
@@ -68,7 +61,7 @@ std::string problemOf(const std::string& tar, const SourceRules& with = rules())
   return problem;
 }
 
-std::string problemOf(const RawTar& tar, const SourceRules& with = rules()) {
+std::string problemOf(const RawTar& tar, const SourceRules& with = {}) {
   return problemOf(tar.bytes(), with);
 }
 
@@ -194,7 +187,7 @@ TEST(UnpackSource, RefusesDevicesAndFifos) {
 }
 
 TEST(UnpackSource, HasLimitsThatNameTheirSettings) {
-  SourceRules small = rules();
+  SourceRules small;
   small.maxFiles = 2;
   small.maxBytes = 10;
   small.maxDepth = 2;
@@ -245,7 +238,7 @@ TEST(UnpackSource, RefusesWhatIsDamagedEmptyOrNoArchive) {
 
 TEST(UnpackSource, StopsWhenItIsAsked) {
   std::stop_source stop;
-  SourceRules mine = rules();
+  SourceRules mine;
   mine.stop = stop.get_token();
   stop.request_stop();
   EXPECT_THAT(problemOf(RawTar().add({.name = "a"}), mine), HasSubstr("cancelled"));
@@ -259,7 +252,7 @@ std::string gzipped(const std::string& bytes) {
   return packed.text;
 }
 
-std::string slugProblemOf(const std::string& packed, const SourceRules& with = rules()) {
+std::string slugProblemOf(const std::string& packed, const SourceRules& with = {}) {
   const Site site;
   std::string problem = "none";
   try {
@@ -272,7 +265,7 @@ std::string slugProblemOf(const std::string& packed, const SourceRules& with = r
   return problem;
 }
 
-std::string slugProblemOf(const RawTar& tar, const SourceRules& with = rules()) {
+std::string slugProblemOf(const RawTar& tar, const SourceRules& with = {}) {
   return slugProblemOf(gzipped(tar.bytes()), with);
 }
 
@@ -288,7 +281,7 @@ TEST(UnpackSlug, KeepsWhatIsBelowApp) {
                                          .add({.name = "app/link", .type = '2', .link = "/etc/passwd"})
                                          .bytes());
   StringSource source(packed, 7);
-  unpackSlug(source, site.root(), rules());
+  unpackSlug(source, site.root(), {});
   EXPECT_THAT(site.names(site.root()),
               ElementsAre(".git", ".git/HEAD", "bin", "bin/run", "bin/same", "link"));
   EXPECT_EQ(modeOf(site.root() / "bin"), 0750u);
@@ -305,7 +298,7 @@ TEST(UnpackSlug, ReadsArchivesOneBehindTheOther) {
        {gzipped(first.unfinished()) + gzipped(second.bytes()), gzipped(first.bytes() + second.bytes())}) {
     const Site site;
     StringSource source(packed, 1000);
-    unpackSlug(source, site.root(), rules());
+    unpackSlug(source, site.root(), {});
     EXPECT_THAT(site.names(site.root()), ElementsAre("a", "b"));
   }
 }
@@ -369,7 +362,7 @@ TEST(UnpackSlug, EndsWhereItSaysThatItDoes) {
 }
 
 TEST(UnpackSlug, HasLimitsThatNameTheirSettings) {
-  SourceRules small = rules();
+  SourceRules small;
   small.maxFiles = 2;
   small.maxBytes = 10;
   small.maxDepth = 2;

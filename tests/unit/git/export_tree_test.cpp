@@ -17,11 +17,7 @@ using Entries = std::vector<testing::NamedEntry>;
 
 class ExportTest : public ::testing::TestWithParam<ObjectFormat> {
  protected:
-  ExportTest() {
-    std::filesystem::create_directory(folder_ / "out");
-    options_.uid = ::getuid();
-    options_.gid = ::getgid();
-  }
+  ExportTest() { std::filesystem::create_directory(folder_ / "out"); }
 
   ObjectId blob(std::string bytes) { return objects_.add(ObjectType::blob, std::move(bytes)); }
   ObjectId tree(const Entries& entries) {
@@ -76,20 +72,6 @@ TEST_P(ExportTest, CountsFilesWhoseContentIsElsewhere) {
                      {"100644", "version", blob("version https://git-lfs.github.com/spec/v1")}}));
   EXPECT_EQ(stats.lfsPointers, 1u);
   EXPECT_EQ(folder_.read("out/big.bin"), pointer);
-}
-
-TEST_P(ExportTest, GivesEverythingToItsOwner) {
-  if (::getuid() != 0) GTEST_SKIP() << "only root may give files away";
-  options_.uid = 12345;
-  options_.gid = 54321;
-  exportOf(
-      tree({{"100644", "a", blob("text")}, {"40000", "d", tree({{"120000", "l", blob("/etc/passwd")}})}}));
-  for (const char* name : {"out/a", "out/d", "out/d/l"}) {
-    struct stat found {};
-    ::lstat((folder_ / name).c_str(), &found);
-    EXPECT_EQ(found.st_uid, 12345u) << name;
-    EXPECT_EQ(found.st_gid, 54321u) << name;
-  }
 }
 
 TEST_P(ExportTest, RefusesABombAtOnce) {
