@@ -37,8 +37,9 @@ bool isSupervisors(const fs::path& path) {
 /// Root's files below a folder become the account's.
 class Gift {
  public:
-  Gift(const base::Confinement& account, std::uint32_t containers)
-      : account_(account), containers_(containers) {}
+  /// `isFirst`: nobody but root has had the folder so far.
+  Gift(const base::Confinement& account, std::uint32_t containers, bool isFirst)
+      : account_(account), containers_(containers), isFirst_(isFirst) {}
 
   void give(const fs::path& path) const {
     if (!giveOne(AT_FDCWD, path.c_str())) return;
@@ -69,13 +70,16 @@ class Gift {
       base::throwErrno(errno, kDoing);
     }
     if (info.st_uid - containers_ < kContainerIds) return false;
-    if (info.st_uid == 0 && ::fchownat(folder, name, account_.uid, account_.gid, AT_SYMLINK_NOFOLLOW) != 0)
+    // What has another name may lie elsewhere, too.
+    const bool isAnothersToo = !isFirst_ && !S_ISDIR(info.st_mode) && info.st_nlink > 1;
+    if (info.st_uid == 0 && !isAnothersToo && ::fchownat(folder, name, account_.uid, account_.gid, AT_SYMLINK_NOFOLLOW) != 0)
       base::throwErrno(errno, kDoing);
     return S_ISDIR(info.st_mode);
   }
 
   const base::Confinement& account_;
   const std::uint32_t containers_;
+  const bool isFirst_;
 };
 
 /// Root's, and the account may make its own files in it.
@@ -88,10 +92,15 @@ void share(const fs::path& folder, gid_t group) {
 }
 
 /// Caddy's folder was Caddy's own in an earlier version.
-void takeFromCaddy(const fs::path& folder, const base::Confinement& account) {
-  if (!fs::exists(fs::symlink_status(folder))) return;
+void takeFromCaddy(const controller::DataFolder& folder, const base::Confinement& account) {
+  constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  const base::Fd run = base::openFile(folder.run(), kFlags);
+  const base::Fd router(::openat(run.get(), "router", kFlags));
+  if (!router.valid()) return;
+  const base::Fd own(::openat(router.get(), "caddy", kFlags));
+  if (!own.valid()) return;
   const gid_t group = account.groups.empty() ? account.gid : account.groups.front();
-  if (::lchown(folder.c_str(), account.uid, group) != 0) base::throwErrno(errno, kDoing);
+  if (::fchownat(own.get(), "", account.uid, group, AT_EMPTY_PATH) != 0) base::throwErrno(errno, kDoing);
 }
 
 /// An account that was taken over could have left something there before a version that keeps its own there.
@@ -137,18 +146,23 @@ base::Confinement daemonAccount(const Config& config) {
 void giveDataFolder(const controller::DataFolder& folder, const base::Confinement& account,
                     std::uint32_t userNamespaceBase) {
   if (account.uid == 0 || ::geteuid() != 0) return;
-  removeImpostors(folder);
+  if (fs::is_symlink(folder.run()))
+    throw base::Error(base::Errc::conflict, folder.run().string() +
+                                                " is a symlink, and what lies behind it is not the server's: "
+                                                "make it a folder (a mount is one, too)");
   share(folder.root(), account.gid);
   share(folder.run(), account.gid);
-  takeFromCaddy(folder.router() / "caddy", account);
-  const Gift gift(account, userNamespaceBase);
+  removeImpostors(folder);
+  takeFromCaddy(folder, account);
+  const bool isFirst = !isGiven(folder, account);
+  const Gift gift(account, userNamespaceBase, isFirst);
   for (const fs::path& parent : {folder.run(), folder.root()})
     for (const auto& entry : fs::directory_iterator(parent)) {
       const bool isRoots =
           entry.path() == folder.run() || (parent == folder.run() && isSupervisors(entry.path()));
       if (!isRoots && entry.path() != folder.blobs()) gift.give(entry.path());
     }
-  if (isGiven(folder, account)) return;
+  if (!isFirst || !fs::exists(folder.blobs())) return;
   // The folder last: it tells the next start that this is done.
   for (const auto& entry : fs::directory_iterator(folder.blobs()))
     gift.give(entry.path());

@@ -120,18 +120,23 @@ base::Fd takeFolder(const controller::DataFolder& folder, const Config& config,
   if (std::filesystem::exists(folder.root() / controller::kRestoring))
     throw base::Error(base::Errc::conflict, "a restore into " + folder.root().string() +
                                                 " did not end: empty the folder, and restore again");
-  for (const auto& each :
-       {folder.root(), folder.repositories(), folder.blobs(), folder.layers(), folder.caches(),
-        folder.buildpacks(), folder.keys(), folder.appLogs(), folder.run(), folder.builds(),
-        folder.processes(), folder.router(), folder.containers()})
-    std::filesystem::create_directories(each);
-  ::chmod(folder.keys().c_str(), 0700);
-  base::Fd lock = base::openFile(folder.lockFile(), O_RDWR | O_CREAT, 0600);
+  std::filesystem::create_directories(folder.run());
+  base::Fd lock = base::openFile(folder.lockFile(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
     throw base::Error(base::Errc::conflict, "another fairlead serves " + folder.root().string() +
                                                 " already: stop it first, or use another --data");
   giveDataFolder(folder, account, static_cast<std::uint32_t>(config.userNamespaceBase));
   return lock;
+}
+
+/// As the account that they are to be of.
+void makeFolders(const controller::DataFolder& folder) {
+  for (const auto& each :
+       {folder.repositories(), folder.blobs(), folder.layers(), folder.caches(), folder.buildpacks(),
+        folder.keys(), folder.appLogs(), folder.builds(), folder.oneOffs(), folder.processes(),
+        folder.router()})
+    std::filesystem::create_directories(each);
+  ::chmod(folder.keys().c_str(), 0700);
 }
 
 std::filesystem::path existing(const std::filesystem::path& file) {
@@ -379,6 +384,7 @@ int run(const Config& config) {
   // Before there are threads, or anything is read that strangers send.
   const auto runtime = startRuntime(config, folder, account);
   requireReachable(folder, config.daemonUser);
+  makeFolders(folder);
   sandbox::ForeignTrees& trees = runtime->trees();
   Console console;
   const base::SystemClock clock;
