@@ -26,6 +26,12 @@ constexpr std::size_t kPiece = 64u << 10;
 // A pipe that can be written to has room for this much: more could block, with the other direction waiting.
 constexpr std::size_t kPipePiece = 4096;
 
+/// Who may not connect is cut off without a word.
+base::Error noAnswer() {
+  return {base::Errc::unavailable,
+          "the server gave no answer: does its setting ssh_shell_user name this account?"};
+}
+
 base::Fd connectTo(const std::filesystem::path& file) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -95,9 +101,11 @@ class Relay {
     std::array<char, kPiece> buffer;
     const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (count <= 0 && !heard_) throw noAnswer();
     if (count <= 0)
       throw base::Error(base::Errc::unavailable,
                         "the server has ended the session: is it restarting? Try again");
+    heard_ = true;
     frames_.append({buffer.data(), static_cast<std::size_t>(count)});
     takeFrame();
   }
@@ -132,6 +140,7 @@ class Relay {
   std::string toClient_;
   bool toStderr_ = false;
   bool inputEnded_ = false;
+  bool heard_ = false;  // anything of the daemon
   std::optional<int> status_;
 };
 
@@ -146,15 +155,16 @@ int relayShell(const std::filesystem::path& socketFile, const ShellRequest& requ
 
 bool isKeyKnown(const std::filesystem::path& socketFile, const std::string& fingerprint) {
   const base::Fd socket = connectTo(socketFile);
-  base::writeAll(socket, detail::encodeCall({ShellCall::Want::identify, fingerprint, "", "", ""}));
+  const std::string call = detail::encodeCall({ShellCall::Want::identify, fingerprint, "", "", ""});
+  // It fits into the socket's buffer; whether it was taken is seen by the answer.
+  ::send(socket.get(), call.data(), call.size(), MSG_NOSIGNAL);
   detail::ShellFrames frames;
   std::array<char, 256> buffer{};
   while (true) {
-    const std::size_t count = base::readSome(socket, buffer.data(), buffer.size());
-    if (count == 0)
-      throw base::Error(base::Errc::unavailable,
-                        "the server gave no answer: does its setting ssh_shell_user name this account?");
-    frames.append({buffer.data(), count});
+    const ssize_t count = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) throw noAnswer();
+    frames.append({buffer.data(), static_cast<std::size_t>(count)});
     if (const auto frame = frames.next())
       return frame->kind == ShellFrame::exit && frame->bytes == std::string(1, '\0');
   }

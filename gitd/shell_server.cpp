@@ -21,8 +21,10 @@ namespace {
 
 constexpr int kBacklog = 128;
 constexpr mode_t kOwnerOnly = 0600;
+// No file can be given away by who is not root: who connects is asked of the kernel (mayConnect()).
+constexpr mode_t kAnybody = 0666;
 
-base::Fd listenUnix(const std::filesystem::path& file, std::optional<uid_t> owner) {
+base::Fd listenUnix(const std::filesystem::path& file, mode_t mode) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = std::filesystem::absolute(file).string();
@@ -33,10 +35,9 @@ base::Fd listenUnix(const std::filesystem::path& file, std::optional<uid_t> owne
   base::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) base::throwErrno(errno, "making a socket");
   ::unlink(path.c_str());  // a dead daemon's: the data folder is locked by us
-  // Nobody can connect before listen(): owner and mode are right from the first moment.
+  // Nobody can connect before listen(): the mode is right from the first moment.
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      ::chmod(path.c_str(), kOwnerOnly) != 0 || (owner && ::chown(path.c_str(), *owner, -1) != 0) ||
-      ::listen(socket.get(), kBacklog) != 0) {
+      ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), kBacklog) != 0) {
     base::throwErrno(errno, "listening on git.sock");
   }
   return socket;
@@ -51,7 +52,7 @@ struct ShellServer::State {
         limits(pushLimits),
         metrics(all),
         shared{limits, pushHandler, metrics},
-        listener(listenUnix(config.socketFile, config.user)),
+        listener(listenUnix(config.socketFile, config.user ? kAnybody : kOwnerOnly)),
         changed(base::makeEventFd()) {}
 
   void acceptLoop(const std::stop_token& stop);

@@ -15,7 +15,8 @@ namespace gitd {
 struct ShellServerConfig {
   std::filesystem::path socketFile;  ///< a stale one is replaced
   /// Who may connect, beside root and the daemon's own user: the account of sshd's sessions (setting
-  /// ssh_shell_user). It names the key that sshd has verified, so it is trusted with every key.
+  /// ssh_shell_user). It names the key that sshd has verified, so it is trusted with every key. The file is
+  /// open to everybody then (0666), else to its owner (0600): the kernel says who connects.
   std::optional<uid_t> user;
 };
 

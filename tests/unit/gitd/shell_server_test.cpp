@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <thread>
@@ -30,8 +32,8 @@ class ShellServerTest : public ServerTest {
     int status = -1;
   };
 
-  void begin() {
-    shell_.emplace(ShellServerConfig{.socketFile = file_, .user = std::nullopt}, config_, handler_, metrics_);
+  void begin(std::optional<uid_t> user = std::nullopt) {
+    shell_.emplace(ShellServerConfig{.socketFile = file_, .user = user}, config_, handler_, metrics_);
     fingerprint_ = handler_.users.begin()->first;
   }
   void TearDown() override { shell_.reset(); }
@@ -159,6 +161,38 @@ TEST_F(ShellServerTest, AClientThatHangsUpIsGone) {
   EXPECT_FALSE(stopped);
   socket.reset();
   EXPECT_TRUE(eventually([&] { return stopped.load(); }));
+}
+
+/// What becomes of a connection of another user: its answer to whether the key is known, or that there is
+/// none. By a process, since a user is a whole process's.
+int asUser(uid_t user, const std::filesystem::path& file, const std::string& fingerprint) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgid(user) != 0 || ::setuid(user) != 0) ::_exit(9);
+    try {
+      ::_exit(isKeyKnown(file, fingerprint) ? 0 : 1);
+    } catch (const base::Error&) {
+      ::_exit(2);
+    }
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(ShellServerTest, IsForTheNamedUserWhoeverElseCanConnect) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be others";
+  constexpr uid_t kNamed = 65'001;
+  constexpr uid_t kOther = 65'002;
+  begin(kNamed);
+  std::filesystem::permissions(file_.parent_path(), std::filesystem::perms::others_exec,
+                               std::filesystem::perm_options::add);
+  struct stat info {};
+  ASSERT_EQ(::stat(file_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0666u);
+  EXPECT_EQ(info.st_uid, ::geteuid());
+  EXPECT_EQ(asUser(kNamed, file_, fingerprint_), 0);
+  EXPECT_EQ(asUser(kOther, file_, fingerprint_), 2);
 }
 
 TEST_F(ShellServerTest, IsForItsOwnerOnlyAndGoesWithTheServer) {
