@@ -39,6 +39,14 @@ std::string readAt(const base::Fd& fd, std::uint64_t offset, std::uint64_t lengt
   return bytes;
 }
 
+/// Who writes it may write to its folder, and put there what it likes: a pipe, which would be waited for.
+base::Fd openLog(const std::filesystem::path& path, int access) {
+  base::Fd fd(::open(path.c_str(), access | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid()) return fd;
+  if (S_ISREG(statOf(fd).st_mode)) return fd;
+  throw base::Error(base::Errc::corrupt, "log " + path.filename().string() + " is no file");
+}
+
 /// Asked by a lease for reading, which the kernel gives only while nobody has the file open for writing.
 /// Where there are no leases, somebody may have.
 bool hasWriter(const base::Fd& fd) {
@@ -58,7 +66,7 @@ LogSpool::LogSpool(std::filesystem::path path, SpoolPlace from, Claim claim)
 base::Fd LogSpool::openFile() const {
   struct stat info {};
   if (claim_ && ::lstat(path_.c_str(), &info) == 0 && info.st_uid != ::geteuid()) claim_(path_);
-  base::Fd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  base::Fd file = openLog(path_, O_RDONLY);
   if (!file.valid() && errno != ENOENT) base::throwErrno(errno, "opening log " + path_.filename().string());
   return file;
 }
@@ -163,9 +171,11 @@ void LogSpool::freeUpTo(const SpoolPlace& place) {
   const std::uint64_t end = place.behind / kFreeBlock * kFreeBlock;
   if (end <= freed_.offset) return;
   // Never the descriptor for reading: hasWriter() would see it.
-  const base::Fd fd(::open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  const base::Fd fd = openLog(path_, O_WRONLY);
   if (!fd.valid() || statOf(fd).st_ino != place.inode)
     return;  // replaced: the old one goes when it is closed
+  // With another name it may be another's file, put there by who may write to the folder.
+  if (statOf(fd).st_nlink != 1) return;
   if (::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(freed_.offset),
                   static_cast<off_t>(end - freed_.offset)) == 0) {
     freed_.offset = end;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "base/fd.h"
+#include "runner/detail/access_collector.h"
 #include "runner/output_budget.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/scripted_runtime.h"
@@ -181,6 +183,39 @@ TEST_F(LogCollectorTest, RequestsMakeNoLogForAnAppThatIsGone) {
   request("other.localhost");
   EXPECT_TRUE(eventually([&] { return log_.read(store::AppName::parse("other"), {}).size() == 1; }));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "apps/hello"));
+}
+
+TEST_F(LogCollectorTest, APipeInPlaceOfTheRequestsKeepsNobodyWaiting) {
+  std::filesystem::create_directories(folder_ / "router/caddy");
+  ASSERT_EQ(::mkfifo((folder_ / "router/caddy/access.log").c_str(), 0600), 0);
+  LogCollectorConfig config = config_;
+  config.routerFolder = folder_ / "router";
+  const LogCollector collector(config, log_, runtime_);
+  const auto spool = log_.spoolFile(app_, "web.1", "c1");
+  write(spool, 1);
+  // Taken, and seen to be done.
+  EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(spool); }));
+}
+
+TEST(AccessSpool, FreesNoFileThatHasAnotherName) {
+  const testing_support::TempFolder folder;
+  constexpr std::size_t kBytes = 1u << 20;
+  const auto file = folder.write("access.log", std::string(kBytes - 1, 'x') + "\n");
+  const auto blocks = [&] {
+    struct stat info {};
+    EXPECT_EQ(::stat(file.c_str(), &info), 0);
+    return info.st_blocks;
+  };
+  const auto before = blocks();
+  detail::AccessSpool spool(file, {});
+  std::vector<detail::LogEntry> none;
+  spool.take(2 * kBytes, none);
+  std::filesystem::create_hard_link(file, folder / "another's");
+  spool.freeUpTo(spool.place());
+  EXPECT_EQ(blocks(), before);
+  std::filesystem::remove(folder / "another's");
+  spool.freeUpTo(spool.place());
+  EXPECT_LT(blocks(), before);
 }
 
 TEST_F(LogCollectorTest, LetsGoWhatAKilledDaemonHasHeld) {
