@@ -6,8 +6,12 @@
 #include <Poco/Net/SSLManager.h>
 #include <Poco/Net/SecureStreamSocket.h>
 #include <Poco/Net/VerificationErrorArgs.h>
+#include <sys/mman.h>
+
+#include <cerrno>
 
 #include "base/error.h"
+#include "base/fd.h"
 
 namespace base {
 namespace {
@@ -24,6 +28,19 @@ class Refuse : public Poco::Net::InvalidCertificateHandler {
     error.setIgnoreError(false);
   }
 };
+
+constexpr std::size_t kMaxPem = 1u << 20;
+
+Fd memoryFile(const std::string& text) {
+  Fd file(::memfd_create("pem", MFD_CLOEXEC));
+  if (!file.valid()) throwErrno(errno, "keeping a certificate in memory");
+  writeAll(file, text);
+  return file;
+}
+
+std::string nameOf(const Fd& file) {
+  return "/proc/self/fd/" + std::to_string(file.get());
+}
 
 }  // namespace
 
@@ -46,15 +63,23 @@ Poco::Net::Context::Ptr makeTlsServerContext(const std::filesystem::path& certif
     if (!std::filesystem::is_regular_file(file))
       throw Error(Errc::invalidArgument, "there is no certificate or key at \"" + file.string() + "\"");
   }
+  return makeTlsServerContext(PemFile{certificate, readFile(certificate, kMaxPem)},
+                              PemFile{key, readFile(key, kMaxPem)});
+}
+
+Poco::Net::Context::Ptr makeTlsServerContext(const PemFile& certificate, const PemFile& key) {
+  // The library takes names of files, so these are in memory.
+  const Fd certificateCopy = memoryFile(certificate.text);
+  const Fd keyCopy = memoryFile(key.text);
   try {
     Poco::Net::Context::Ptr context =
-        new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, key.string(), certificate.string(), "",
-                               Poco::Net::Context::VERIFY_NONE);
+        new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, nameOf(keyCopy), nameOf(certificateCopy),
+                               "", Poco::Net::Context::VERIFY_NONE);
     context->requireMinimumProtocol(Poco::Net::Context::PROTO_TLSV1_2);
     context->enableSessionCache(false);
     return context;
   } catch (const Poco::Exception&) {
-    throw Error(Errc::invalidArgument, "\"" + certificate.string() + "\" and \"" + key.string() +
+    throw Error(Errc::invalidArgument, "\"" + certificate.name.string() + "\" and \"" + key.name.string() +
                                            "\" are not a certificate and its key in PEM files");
   }
 }

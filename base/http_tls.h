@@ -19,6 +19,13 @@ Poco::Net::Context::Ptr makeTlsContext(const std::filesystem::path& caBundle);
 Poco::Net::Context::Ptr makeTlsServerContext(const std::filesystem::path& certificate,
                                              const std::filesystem::path& key);
 
+struct PemFile {
+  std::filesystem::path name;  ///< for errors
+  std::string text;
+};
+/// The same from what was read of them.
+Poco::Net::Context::Ptr makeTlsServerContext(const PemFile& certificate, const PemFile& key);
+
 /// Why a certificate was not believed, in words that end a sentence.
 struct UntrustedCertificate {
   std::string reason;

@@ -1,15 +1,15 @@
 #include "builder/stack_maker.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <unistd.h>
+#include <pthread.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <memory>
+#include <exception>
+#include <thread>
+#include <utility>
 
 #include "base/child_process.h"
 #include "base/error.h"
@@ -30,7 +30,6 @@ using detail::StackRecipe;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto kProgressEvery = std::chrono::seconds(2);
-constexpr auto kStopGrace = std::chrono::seconds(10);
 
 const StackRecipe& recipeFor(const std::string& name) {
   for (const auto& recipe : detail::stackRecipes()) {
@@ -41,7 +40,6 @@ const StackRecipe& recipeFor(const std::string& name) {
 }
 
 void requireTools() {
-  if (::geteuid() != 0) throw Error(Errc::permissionDenied, "making a stack needs root");
   if (base::findProgram("mmdebstrap")) return;
   throw Error(Errc::unavailable, "mmdebstrap is not installed; install Debian's package mmdebstrap");
 }
@@ -56,6 +54,8 @@ std::string sourcesText(const StackRecipe& recipe) {
   std::string text;
   for (const auto& source : sources)
     text += source.line() + "\n";
+  constexpr std::size_t kMaxInput = 60'000;  // see sandbox::HostProgram
+  if (text.size() > kMaxInput) throw Error(Errc::invalidArgument, "the lists in /etc/apt are too long");
   return text;
 }
 
@@ -74,30 +74,41 @@ std::vector<std::string> makeEnvironment() {
   return environment;
 }
 
-/// The read end of a pipe that holds the whole text already.
-base::Fd textPipe(std::string_view text) {
-  constexpr std::size_t kPipeBytes = 60'000;
-  if (text.size() > kPipeBytes) throw Error(Errc::invalidArgument, "the lists in /etc/apt are too long");
-  auto [readEnd, writeEnd] = base::makePipe();
-  base::writeAll(writeEnd, text);
-  return std::move(readEnd);
+constexpr std::array kParts{std::pair{StackPart::run, "run"}, std::pair{StackPart::build, "build"}};
+
+std::string programName(const std::string& stack, const std::string& part) {
+  return "stack " + stack + " " + part;
 }
 
 /// One mmdebstrap and the layer that its output becomes. An abandoned one is asked to stop, so that it
 /// removes its folder. One thread at a time.
 class ImageMake {
  public:
-  ImageMake(std::string label, const std::vector<std::string>& arguments, const std::string& sources,
-            store::BlobStore& blobs)
-      : label_(std::move(label)), layer_(blobs), child_(spawn(arguments, sources)) {}
+  /// `end` is asked when it is abandoned, and may be another's, too: who goes first ends them all.
+  ImageMake(const std::string& part, const std::string& stack, sandbox::HostPrograms& programs,
+            store::BlobStore& blobs, std::stop_source& end)
+      : label_(part + " image"), layer_(blobs), end_(end) {
+    auto [outRead, outWrite] = base::makePipe();
+    auto [logRead, logWrite] = base::makePipe();
+    out_ = std::move(outRead);
+    log_ = std::move(logRead);
+    thread_ = std::thread([this, &programs, name = programName(stack, part), out = std::move(outWrite),
+                           log = std::move(logWrite)]() mutable {
+      ::pthread_setname_np(::pthread_self(), "stack-image");
+      try {
+        status_ = programs.run(name, out, log, end_.get_token());
+      } catch (...) {
+        failure_ = std::current_exception();
+      }
+      // Now the ends of what it wrote are seen.
+      out.reset();
+      log.reset();
+    });
+  }
   ~ImageMake() {
-    if (finished_) return;
-    child_.signalGroup(SIGTERM);
-    try {
-      child_.waitFor(kStopGrace);
-    } catch (const std::exception&) {
-      // Then the child's own end kills it.
-    }
+    if (!thread_.joinable()) return;
+    end_.request_stop();
+    thread_.join();
   }
   ImageMake(const ImageMake&) = delete;
   ImageMake& operator=(const ImageMake&) = delete;
@@ -120,36 +131,26 @@ class ImageMake {
 
   /// After streaming ended.
   store::Layer finish() {
-    const auto status = child_.wait();
-    finished_ = true;
-    if (!status.ok()) {
-      throw Error(Errc::unavailable, "making the " + label_ + " failed (mmdebstrap: " + status.describe() +
+    thread_.join();
+    if (failure_) std::rethrow_exception(failure_);
+    if (!status_.ok()) {
+      throw Error(Errc::unavailable, "making the " + label_ + " failed (mmdebstrap: " + status_.describe() +
                                          "): " + progress_.lastWords());
     }
     return layer_.commit();
   }
 
  private:
-  base::ChildProcess spawn(const std::vector<std::string>& arguments, const std::string& sources) {
-    const base::Fd input = textPipe(sources);
-    auto [outRead, outWrite] = base::makePipe();
-    auto [logRead, logWrite] = base::makePipe();
-    out_ = std::move(outRead);
-    log_ = std::move(logRead);
-    return base::ChildProcess::spawn({.argv = arguments,
-                                      .environment = makeEnvironment(),
-                                      .workingDirectory = "/",
-                                      .fds = {{&input, 0}, {&outWrite, 1}, {&logWrite, 2}}});
-  }
-
-  std::string label_;
+  const std::string label_;
   store::LayerWriter layer_;
   detail::InstallProgress progress_;
+  std::stop_source& end_;
   base::Fd out_;
   base::Fd log_;
-  base::ChildProcess child_;  // after the pipes, which its start fills
-  bool finished_ = false;
   std::array<char, 65536> buffer_{};
+  base::ExitStatus status_;     // of the thread, until it is joined
+  std::exception_ptr failure_;  // the same
+  std::thread thread_;          // last
 };
 
 /// Moves both images' bytes until both have ended. One use.
@@ -211,15 +212,35 @@ std::vector<std::string> knownStacks() {
   return names;
 }
 
-StackLayers makeStack(const std::string& name, store::BlobStore& blobs, base::ByteSink& output,
-                      std::stop_token stop) {
+std::vector<std::string> stackPrograms() {
+  std::vector<std::string> names;
+  for (const std::string& stack : knownStacks())
+    for (const auto& [part, word] : kParts)
+      names.push_back(programName(stack, word));
+  return names;
+}
+
+sandbox::HostProgram stackProgram(const std::string& name) {
+  for (const auto& recipe : detail::stackRecipes()) {
+    for (const auto& [part, word] : kParts) {
+      if (name != programName(recipe.name, word)) continue;
+      requireTools();
+      std::string sources = sourcesText(recipe);
+      const auto settings = detail::transportSettings(base::mustRun({"apt-config", "dump"}));
+      return {.argv = detail::mmdebstrapArguments(recipe, part, settings),
+              .environment = makeEnvironment(),
+              .input = std::move(sources)};
+    }
+  }
+  throw Error(Errc::notFound, "there is no program \"" + base::printable(name) + "\" that makes a stack");
+}
+
+StackLayers makeStack(const std::string& name, store::BlobStore& blobs, sandbox::HostPrograms& programs,
+                      base::ByteSink& output, std::stop_token stop) {
   const StackRecipe& recipe = recipeFor(name);
-  requireTools();
-  const std::string sources = sourcesText(recipe);
-  const auto settings = detail::transportSettings(base::mustRun({"apt-config", "dump"}));
-  const auto arguments = [&](StackPart part) { return detail::mmdebstrapArguments(recipe, part, settings); };
-  ImageMake run("run image", arguments(StackPart::run), sources, blobs);
-  ImageMake build("build image", arguments(StackPart::build), sources, blobs);
+  std::stop_source end;
+  ImageMake run("run", recipe.name, programs, blobs, end);
+  ImageMake build("build", recipe.name, programs, blobs, end);
   StackMake(run, build, output, std::move(stop)).stream();
   // Both first: an image alone is of no use.
   store::Layer runLayer = run.finish();

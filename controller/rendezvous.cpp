@@ -24,6 +24,11 @@ using base::Error;
 constexpr std::size_t kSecretBytes = 16;
 constexpr std::chrono::seconds kGoodbye{5};
 
+Poco::Net::Context::Ptr tlsContext(const RendezvousConfig& config) {
+  return base::makeTlsServerContext(base::PemFile{config.certificate, config.read(config.certificate)},
+                                    base::PemFile{config.key, config.read(config.key)});
+}
+
 }  // namespace
 
 /// Of the accepting thread, but for `phase`, and the socket once it has a thread.
@@ -44,7 +49,7 @@ struct Rendezvous::Connection {
 
 Rendezvous::Rendezvous(RendezvousConfig config, base::TcpListener listener, const base::Clock& clock)
     : config_(std::move(config)), listener_(std::move(listener)), clock_(clock), ended_(base::makeEventFd()) {
-  base::makeTlsServerContext(config_.certificate, config_.key);
+  tlsContext(config_);
   acceptor_ = std::thread([this] { accept(); });
 }
 
@@ -143,9 +148,7 @@ void Rendezvous::admit(base::Fd socket) {
 void Rendezvous::serve(Connection& connection) {
   pthread_setname_np(pthread_self(), "rendezvous-io");
   try {
-    // Read anew, so that files that are renewed count from the next connection on.
-    RendezvousLink link(std::move(connection.socket),
-                        base::makeTlsServerContext(config_.certificate, config_.key), connection.ended);
+    RendezvousLink link(std::move(connection.socket), tlsContext(config_), connection.ended);
     const auto secret = link.firstLine(config_.greeting);
     auto guest = secret ? take(*secret) : std::nullopt;
     if (guest && connection.become(Connection::Phase::running, Connection::Phase::waiting)) {

@@ -22,8 +22,11 @@
 namespace controller {
 
 struct RendezvousConfig {
-  std::filesystem::path certificate;  ///< PEM, with the intermediate ones; read for each connection
+  std::filesystem::path certificate;  ///< PEM, with the intermediate ones
   std::filesystem::path key;
+  /// What such a file has in it: asked for each connection, on its thread, so that files that are renewed
+  /// count from the next one on.
+  std::function<std::string(const std::filesystem::path&)> read;
   std::size_t maxWaiting = 64;              ///< setting rendezvous_max_waiting
   std::chrono::seconds secretLifetime{60};  ///< setting rendezvous_secret_s
   std::chrono::seconds greeting{10};  ///< setting rendezvous_greeting_s: for handshake and secret together

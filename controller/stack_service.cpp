@@ -47,8 +47,9 @@ class StackService::Progress : public base::ByteSink {
   std::string partial_;
 };
 
-StackService::StackService(store::ReleaseStore& releases, store::BlobStore& blobs, const base::Clock& clock)
-    : releases_(releases), blobs_(blobs), clock_(clock) {}
+StackService::StackService(store::ReleaseStore& releases, store::BlobStore& blobs,
+                           sandbox::HostPrograms& programs, const base::Clock& clock)
+    : releases_(releases), blobs_(blobs), programs_(programs), clock_(clock) {}
 
 StackService::~StackService() {
   stop();
@@ -58,7 +59,7 @@ void StackService::create(const std::string& name, base::ByteSink& output, std::
   make(
       name,
       [&](base::ByteSink& progress) {
-        const builder::StackLayers layers = builder::makeStack(name, blobs_, progress, stop);
+        const builder::StackLayers layers = builder::makeStack(name, blobs_, programs_, progress, stop);
         return Made{{layers.build}, {layers.run}};
       },
       output, stop);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "registry/registry_credentials.h"
 #include "registry/web_options.h"
+#include "sandbox/host_programs.h"
 #include "store/blob_store.h"
 #include "store/release_store.h"
 
@@ -33,7 +34,9 @@ struct StackSources {
 /// Makes each stack at most once at a time; who asks meanwhile watches the same work. Thread-safe.
 class StackService {
  public:
-  StackService(store::ReleaseStore& releases, store::BlobStore& blobs, const base::Clock& clock);
+  /// `programs` has builder::stackPrograms().
+  StackService(store::ReleaseStore& releases, store::BlobStore& blobs, sandbox::HostPrograms& programs,
+               const base::Clock& clock);
   ~StackService();
 
   /// Makes (or makes anew) a stack and commits its images as stacks/NAME:build and :run. Progress lines go to
@@ -73,6 +76,7 @@ class StackService {
 
   store::ReleaseStore& releases_;
   store::BlobStore& blobs_;
+  sandbox::HostPrograms& programs_;
   const base::Clock& clock_;
   std::mutex mutex_;
   std::condition_variable_any changed_;

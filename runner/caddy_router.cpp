@@ -1,15 +1,17 @@
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/SocketAddress.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -20,11 +22,14 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/regular_file.h"
 #include "base/strings.h"
 #include "runner/detail/caddy_config.h"
 #include "runner/detail/caddy_process.h"
 #include "runner/detail/route_files.h"
 #include "runner/router.h"
+#include "runner/router_program.h"
+#include "sandbox/host_programs.h"
 
 namespace runner {
 namespace {
@@ -36,6 +41,7 @@ namespace fs = std::filesystem;
 
 constexpr int kPortAttempts = 5;
 constexpr std::chrono::milliseconds kLookEvery{60'000};
+constexpr std::chrono::milliseconds kBetweenStarts{1'000};
 constexpr std::size_t kMaxCertificate = 1u << 20;
 constexpr const char* kAcmeCa = "acme_ca.pem";
 
@@ -75,22 +81,20 @@ std::optional<std::string> tryBind(const SocketAddress& address) {
 /// that stay.
 class CaddyRouter : public Router {
  public:
-  explicit CaddyRouter(const CaddyConfig& config)
-      : account_(accountOf(config)),
-        folder_(prepare(config.folder, account_)),
+  CaddyRouter(const CaddyConfig& config, sandbox::HostPrograms& programs)
+      : programs_(programs),
+        folder_(prepare(config)),
         wanted_(parseAddress(config.listen)),
         front_(config.tls),
         appsTls_(config.appsTls),
         files_(folder_),
-        process_(folder_, config.program,
-                 account_ ? config.launcher(*account_) : std::vector<std::string>()) {
+        process_(folder_, programs_) {
     if (front_) listeners_.daemon = openFront();
     if (appsTls_) listeners_.appsTls = openAppsTls();
     ensureRunning();
-    if (!front_ && !appsTls_) return;
-    certificateWatch_ = std::jthread([this](const std::stop_token& stop) {
-      ::pthread_setname_np(::pthread_self(), "certificates");
-      watchCertificates(stop);
+    watch_ = std::jthread([this](const std::stop_token& stop) {
+      ::pthread_setname_np(::pthread_self(), "router");
+      watch(stop);
     });
   }
 
@@ -116,69 +120,17 @@ class CaddyRouter : public Router {
   }
 
   void stop() override {
-    certificateWatch_ = {};
+    watch_ = {};
     const std::lock_guard lock(mutex_);
     process_.stop();
   }
 
  private:
-  /// Nothing when this process has no rights to give up.
-  static std::optional<base::Confinement> accountOf(const CaddyConfig& config) {
-    if (!config.launcher || ::geteuid() != 0) return std::nullopt;
-    base::Confinement account;
-    try {
-      account = base::confinementOf(config.user);
-    } catch (const Error& error) {
-      throw Error(Errc::unavailable, std::string(error.what()) +
-                                         ", which the router runs as: install the package caddy, which makes "
-                                         "one, or name another in router_user");
-    }
-    constexpr int kFirstHighPort = 1024;
-    const auto isLow = [](const std::string& listen) {
-      const int port = parseAddress(listen).port();
-      return port > 0 && port < kFirstHighPort;
-    };
-    account.lowPorts = isLow(config.listen) || (config.tls && isLow(config.tls->listen)) ||
-                       (config.appsTls && isLow(config.appsTls->listen));
-    return account;
-  }
-
   /// Who reaches the admin socket, rules the router: so nobody else comes in.
-  static fs::path prepare(const fs::path& wanted, const std::optional<base::Confinement>& account) {
-    const fs::path folder = fs::absolute(wanted);
-    const fs::path own = folder / "caddy";
-    fs::create_directories(own);
-    if (account) {
-      give(own, *account);
-      // New files in it are for Caddy's group, too.
-      if (::chown(folder.c_str(), ::geteuid(), account->gid) != 0)
-        base::throwErrno(errno, "giving the router its folder");
-      fs::permissions(
-          folder, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec | fs::perms::set_gid);
-    } else {
-      fs::permissions(folder, fs::perms::owner_all);
-    }
-    fs::permissions(own, fs::perms::owner_all);
+  static fs::path prepare(const CaddyConfig& config) {
+    const fs::path folder = fs::absolute(config.folder);
+    prepareRouterFolder(folder, config.user, ::geteuid());
     return folder;
-  }
-
-  /// With what is in it: an earlier version's Caddy was root's. The folder last: while it is not Caddy's,
-  /// nobody but us changes what lies in it.
-  static void give(const fs::path& folder, const base::Confinement& account) {
-    struct stat info {};
-    if (::lstat(folder.c_str(), &info) == 0 && info.st_uid == account.uid) return;
-    if (::chown(folder.c_str(), ::geteuid(), account.gid) != 0)
-      base::throwErrno(errno, "giving the router its folder");
-    const auto giveOne = [&](const fs::path& path) {
-      if (::lchown(path.c_str(), account.uid, account.gid) != 0)
-        base::throwErrno(errno, "giving the router its folder");
-    };
-    std::vector<fs::path> all;
-    for (const auto& item : fs::recursive_directory_iterator(folder))
-      all.push_back(item.path());
-    for (auto item = all.rbegin(); item != all.rend(); ++item)
-      giveOne(*item);
-    giveOne(folder);
   }
 
   /// An address besides the first, as bound: free, or that of the Caddy that runs. Kept in the file of that
@@ -239,28 +191,61 @@ class CaddyRouter : public Router {
   }
 
   /// The file that a setting names.
-  static std::string readPem(const char* setting, const fs::path& file) {
-    std::error_code missing;
-    if (!fs::is_regular_file(file, missing))
+  std::string readPem(const char* setting, const fs::path& file) const {
+    try {
+      return base::readRegular(programs_.openFile(file), file.filename().string(), kMaxCertificate);
+    } catch (const Error& error) {
       throw Error(Errc::invalidArgument, "TLS needs a certificate and its key in PEM files, but " +
-                                             std::string(setting) + " \"" + file.string() + "\" is no file");
-    return base::readFile(file, kMaxCertificate);
+                                             std::string(setting) + " \"" + file.string() +
+                                             "\" cannot be read: " + error.what());
+    }
   }
 
-  /// A certificate is renewed by putting another file in its place.
-  void watchCertificates(const std::stop_token& stop) {
+  /// Starts Caddy again when it has ended, and takes certificates that are renewed, which is done by putting
+  /// another file in the place of the last.
+  void watch(const std::stop_token& stop) {
+    const base::Fd stopped = base::makeEventFd();
+    const std::stop_callback onStop(stop, [&] { base::signalEvent(stopped); });
+    const std::chrono::milliseconds look = front_ ? front_->look : kLookEvery;
+    auto lookDue = std::chrono::steady_clock::now() + look;
     while (true) {
-      {
-        std::unique_lock lock(mutex_);
-        tick_.wait_for(lock, stop, front_ ? front_->look : kLookEvery, [] { return false; });
-      }
+      const base::Fd end = endOfProcess();
+      // Without a process: after a pause, so that one that does not start is no load.
+      const auto untilLook = std::chrono::ceil<std::chrono::milliseconds>(
+          std::max(lookDue - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0)));
+      const auto wait = end.valid() ? untilLook : kBetweenStarts;
+      std::array<pollfd, 2> entries{{{stopped.get(), POLLIN, 0}, {end.get(), POLLIN, 0}}};
+      ::poll(entries.data(), entries.size(), static_cast<int>(wait.count()));
       if (stop.stop_requested()) return;
-      try {
-        renewCertificate();
-      } catch (const base::Error& error) {
-        log_.error("certificate not taken, the one before stays", {{"error", error.what()}});
+      if (!end.valid() || entries[1].revents != 0) {
+        attempt("router not started, it will be tried again", [this] { revive(); });
+        ::poll(entries.data(), 1, static_cast<int>(kBetweenStarts.count()));
       }
+      if (std::chrono::steady_clock::now() < lookDue) continue;
+      lookDue = std::chrono::steady_clock::now() + look;
+      if (front_ || appsTls_)
+        attempt("certificate not taken, the one before stays", [this] { renewCertificate(); });
     }
+  }
+
+  base::Fd endOfProcess() const {
+    const std::lock_guard lock(mutex_);
+    return process_.end();
+  }
+
+  /// The top of the watching thread's jobs.
+  template <typename Job>
+  void attempt(const char* failure, Job job) {
+    try {
+      job();
+    } catch (const std::exception& error) {
+      log_.error(failure, {{"error", error.what()}});
+    }
+  }
+
+  void revive() {
+    const std::lock_guard lock(mutex_);
+    ensureRunning();
   }
 
   void renewCertificate() {
@@ -341,7 +326,7 @@ class CaddyRouter : public Router {
   }
 
   mutable std::mutex mutex_;
-  const std::optional<base::Confinement> account_;
+  sandbox::HostPrograms& programs_;
   const fs::path folder_;
   const SocketAddress wanted_;
   const std::optional<TlsFront> front_;
@@ -351,14 +336,13 @@ class CaddyRouter : public Router {
   detail::RouteFiles files_;
   detail::CaddyProcess process_;
   base::Log log_{"runner"};
-  std::condition_variable_any tick_;
-  std::jthread certificateWatch_;  // last
+  std::jthread watch_;  // last
 };
 
 }  // namespace
 
-std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config) {
-  return std::make_unique<CaddyRouter>(config);
+std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config, sandbox::HostPrograms& programs) {
+  return std::make_unique<CaddyRouter>(config, programs);
 }
 
 }  // namespace runner

@@ -3,13 +3,14 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/confine.h"
+namespace sandbox {
+class HostPrograms;
+}
 
 namespace runner {
 
@@ -66,21 +67,21 @@ struct CaddyConfig {
   std::string listen = "127.0.0.1:8080";  ///< HOST:PORT, port 0 for any
   std::optional<TlsFront> tls = std::nullopt;
   std::optional<AppsTls> appsTls = std::nullopt;
-  std::filesystem::path folder;  ///< DIR/run/router: configuration, routes, pid file; folder/caddy is Caddy's
+  std::filesystem::path folder;  ///< DIR/run/router: configuration, routes, pid file; folder/caddy is where
+                                 ///< Caddy writes
   std::string program = "caddy";
-  /// Setting router_user: the account of this machine that Caddy runs as, when this process is root's; it may
-  /// write to folder/caddy alone.
-  std::string user = "caddy";
-  /// Words before the program's own that start it without rights, as that account. Null: as this process.
-  std::function<std::vector<std::string>(const base::Confinement&)> launcher = nullptr;
+  /// Setting router_user: the account of this machine that Caddy runs as. Who makes the router is root or has
+  /// the account's group. Empty: who starts it.
+  std::string user;
 };
 
 /// Caddy, with its admin API on a unix socket in `folder` and the routes as files there, which it reads for
 /// every request (detail/route_files.h tells why), so that a change disturbs no connection. It runs in a
 /// session of its own and serves on while the daemon restarts; a running one is adopted, a dead one is
-/// started anew with the last routes. Certificate files that change are read again. Throws
-/// invalidArgument for certificate files that cannot be read or are none, unavailable with what to install,
-/// or the address that is taken.
-std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config);
+/// started anew with the last routes as soon as it has ended. Certificate files that change are read again.
+/// `programs` starts it as "router" (router_program.h) and opens the files that settings name; it outlives
+/// the router. Throws invalidArgument for certificate files that cannot be read or are none, unavailable with
+/// what to install, or the address that is taken.
+std::unique_ptr<Router> makeCaddyRouter(const CaddyConfig& config, sandbox::HostPrograms& programs);
 
 }  // namespace runner

@@ -1,5 +1,6 @@
 #include "server/confined.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,6 +9,12 @@
 #include "base/error.h"
 
 namespace server {
+namespace {
+
+/// Its group is who it works with: the daemon's user is one of it.
+constexpr mode_t kForGroup = 007;
+
+}  // namespace
 
 int confined(const std::vector<std::string>& args) {
   if (args.size() < 2)
@@ -18,6 +25,7 @@ int confined(const std::vector<std::string>& args) {
   for (std::size_t i = 1; i < args.size(); ++i)
     words.push_back(const_cast<char*>(args[i].c_str()));
   words.push_back(nullptr);
+  ::umask(kForGroup);
   base::confine(base::parseConfinement(args[0]));
   ::execv(program->c_str(), words.data());
   base::throwErrno(errno, "starting " + args[1]);

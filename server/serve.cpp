@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/regular_file.h"
 #include "base/self_signed.h"
 #include "base/strings.h"
 #include "base/tcp_listener.h"
@@ -50,10 +51,10 @@
 #include "runner/local_one_offs.h"
 #include "runner/log_collector.h"
 #include "server/config.h"
-#include "server/confined.h"
 #include "server/daemon_account.h"
 #include "server/doctor.h"
 #include "server/host_environment.h"
+#include "server/host_table.h"
 #include "server/supervised.h"
 #include "store/event_store.h"
 
@@ -319,39 +320,26 @@ registry::WebOptions webOptions(const Config& config) {
   return web;
 }
 
-std::optional<runner::TlsFront> tlsFront(const Config& config, const std::string& httpAddress) {
-  if (config.httpsListen.empty()) return std::nullopt;
-  return runner::TlsFront{.listen = config.httpsListen,
-                          .certificate = config.tlsCertificate,
-                          .key = config.tlsKey,
-                          .backend = httpAddress};
-}
-
-std::optional<runner::AppsTls> appsTls(const Config& config) {
-  if (config.routerHttpsListen.empty()) return std::nullopt;
-  return runner::AppsTls{.listen = config.routerHttpsListen,
-                         .certificate = config.routerCertificate,
-                         .key = config.routerKey,
-                         .domain = config.domain,
-                         .acmeDirectory = config.acmeDirectory,
-                         .acmeEmail = config.acmeEmail,
-                         .acmeCa = config.acmeCa,
-                         .redirect = config.routerRedirect == "on"};
-}
-
 /// Null unless it is asked for. With the certificate of the other listeners, or one of its own.
 std::unique_ptr<controller::Rendezvous> makeRendezvous(const Config& config,
                                                        const controller::DataFolder& folder,
                                                        const controller::PublicUrls& urls,
+                                                       sandbox::HostPrograms& programs,
                                                        const base::Clock& clock) {
   if (config.rendezvousListen.empty()) return nullptr;
+  constexpr std::size_t kMaxPem = 1u << 20;
   base::SelfSigned files{config.tlsCertificate, config.tlsKey};
-  if (files.certificate.empty() && files.key.empty())
-    files = base::keepSelfSigned(folder.keys(), "rendezvous", urls.host());
+  const bool isOurs = files.certificate.empty() && files.key.empty();
+  if (isOurs) files = base::keepSelfSigned(folder.keys(), "rendezvous", urls.host());
+  const auto read = [&programs, isOurs](const std::filesystem::path& file) {
+    if (isOurs) return base::readFile(file, kMaxPem);
+    return base::readRegular(programs.openFile(file), file.filename().string(), kMaxPem);
+  };
   try {
     return std::make_unique<controller::Rendezvous>(
         controller::RendezvousConfig{.certificate = files.certificate,
                                      .key = files.key,
+                                     .read = read,
                                      .maxWaiting = static_cast<std::size_t>(config.rendezvousMaxWaiting),
                                      .secretLifetime = std::chrono::seconds(config.rendezvousSecretS),
                                      .greeting = std::chrono::seconds(config.rendezvousGreetingS)},
@@ -386,6 +374,7 @@ int run(const Config& config) {
   requireReachable(folder, config.daemonUser);
   makeFolders(folder);
   sandbox::ForeignTrees& trees = runtime->trees();
+  sandbox::HostPrograms& programs = runtime->programs();
   Console console;
   const base::SystemClock clock;
   store::ReleaseStore store(folder.database(), clock);
@@ -398,12 +387,7 @@ int run(const Config& config) {
   blobs.countIn(metrics);
   addAdminKey(firstKey, store, clock);
   sandbox::LayerStore layers(folder.layers(), trees);
-  const auto router = runner::makeCaddyRouter({.listen = config.routerListen,
-                                               .tls = tlsFront(config, httpListener.address),
-                                               .appsTls = appsTls(config),
-                                               .folder = folder.router(),
-                                               .user = config.routerUser,
-                                               .launcher = confinedBy});
+  const auto router = runner::makeCaddyRouter(routerConfig(config, folder, httpListener.address), programs);
   runner::AppLog appLog(folder.appLogs(), clock,
                         {.maxBytes = config.appLogMaxBytes, .maxDays = config.appLogMaxDays});
   appLog.claimBy([&trees](const auto& file) { trees.takeBack(file, sandbox::ForeignTrees::Depth::itself); });
@@ -426,7 +410,7 @@ int run(const Config& config) {
 
   controller::PublicUrls urls(config.domain, config.publicUrl);
   controller::AppLocks locks;
-  controller::StackService stacks(store, blobs, clock);
+  controller::StackService stacks(store, blobs, programs, clock);
   const controller::AppLimits limits = appLimits(config);
   controller::Releases releases(store, blobs, *engine, appLog, limits, folder, clock);
   controller::ReleasePhase releasePhase(
@@ -478,7 +462,7 @@ int run(const Config& config) {
   });
   controller::Backups backups({folder, store, blobs, collection, clock});
   const controller::Doctor doctor(doctorSettings(config), clock);
-  const auto rendezvous = makeRendezvous(config, folder, urls, clock);
+  const auto rendezvous = makeRendezvous(config, folder, urls, programs, clock);
   const controller::CommandParts control{folder,
                                          urls,
                                          store,

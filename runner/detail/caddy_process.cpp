@@ -9,16 +9,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <thread>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -26,6 +21,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "runner/detail/port_check.h"
+#include "runner/router_program.h"
 
 namespace runner::detail {
 namespace {
@@ -55,85 +51,59 @@ pid_t listenerOf(const std::string& path) {
   return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? peer.pid : 0;
 }
 
-/// By a path that leads through no other folder: Caddy may not be let through those above.
-std::vector<std::string> environment() {
-  const char* path = std::getenv("PATH");
-  const std::string home = "/proc/self/cwd";
-  return {"PATH=" + std::string(path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path),
-          "HOME=" + home + "/caddy", "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home};
-}
-
 }  // namespace
 
-CaddyProcess::CaddyProcess(std::filesystem::path folder, std::string program,
-                           std::vector<std::string> launcher)
-    : folder_(std::move(folder)), program_(std::move(program)), launcher_(std::move(launcher)) {}
-
-CaddyProcess::~CaddyProcess() {
-  if (child_) child_->release();
-}
+CaddyProcess::CaddyProcess(std::filesystem::path folder, sandbox::HostPrograms& programs)
+    : folder_(std::move(folder)), programs_(programs) {}
 
 std::string CaddyProcess::socketPath(const base::Fd& folder) const {
   // The data folder's path may be longer than a socket's name can be.
   return "/proc/self/fd/" + std::to_string(folder.get()) + "/caddy/admin.sock";
 }
 
-std::optional<CaddyProcess::Peer> CaddyProcess::findPeer() const {
+std::optional<CaddyProcess::Process> CaddyProcess::findProcess() const {
   const base::Fd folder = base::openFile(folder_, O_PATH | O_DIRECTORY);
-  Peer peer;
-  peer.pid = listenerOf(socketPath(folder));
-  if (peer.pid <= 0) return std::nullopt;
-  peer.pidFd = base::openPidFd(peer.pid);
-  if (!peer.pidFd.valid()) return std::nullopt;
-  // The socket is in our own folder, so this only guards against a pid that was given to another process
-  // meanwhile.
-  std::error_code gone;
-  const std::string exe =
-      std::filesystem::read_symlink("/proc/" + std::to_string(peer.pid) + "/exe", gone).filename().string();
-  if (gone || !exe.starts_with(std::filesystem::path(program_).filename().string())) return std::nullopt;
-  return peer;
+  Process process;
+  process.pid = listenerOf(socketPath(folder));
+  if (process.pid <= 0) return std::nullopt;
+  process.pidFd = base::openPidFd(process.pid);
+  // The number may have gone to another process before it was opened: who listens still, has it still.
+  if (!process.pidFd.valid() || listenerOf(socketPath(folder)) != process.pid) return std::nullopt;
+  return process;
 }
 
 bool CaddyProcess::isRunning() {
-  if (child_) {
-    if (!child_->tryWait()) return true;
-    child_.reset();
-  }
-  if (adopted_.pidFd.valid() && !hasEnded(adopted_.pidFd, std::chrono::milliseconds(0))) return true;
-  auto peer = findPeer();
-  adopted_ = peer ? std::move(*peer) : Peer{};
-  return adopted_.pidFd.valid();
+  if (process_.pidFd.valid() && !hasEnded(process_.pidFd, std::chrono::milliseconds(0))) return true;
+  auto found = findProcess();
+  process_ = found ? std::move(*found) : Process{};
+  return process_.pidFd.valid();
+}
+
+base::Fd CaddyProcess::end() const {
+  return base::Fd(process_.pidFd.valid() ? ::fcntl(process_.pidFd.get(), F_DUPFD_CLOEXEC, 0) : -1);
 }
 
 std::optional<std::string> CaddyProcess::start(const std::string& listen) {
-  if (!base::findProgram(program_))
-    throw Error(Errc::unavailable,
-                "the router \"" + program_ + "\" is not installed: install the package caddy");
   const base::Fd out = base::openFile(folder_ / "caddy.out", O_WRONLY | O_CREAT | O_TRUNC, 0640);
-  base::ChildSpec spec;
-  spec.argv = launcher_;
-  for (const std::string& word :
-       {program_, std::string("run"), std::string("--config"), std::string("caddy.json")})
-    spec.argv.push_back(word);
-  spec.environment = environment();
-  spec.workingDirectory = folder_.string();
-  spec.fds = {{&out, 1}, {&out, 2}};
-  spec.ownSession = true;
-  child_ = base::ChildProcess::spawn(spec);
+  process_ = programs_.start(kRouterProgram, out);
   if (!awaitListeners(listen)) {
-    child_.reset();
+    if (!hasEnded(process_.pidFd, std::chrono::milliseconds(0)))
+      programs_.signal(kRouterProgram, process_.pid, SIGKILL);
+    hasEnded(process_.pidFd, kStopTimeout);
+    process_ = {};
     return lastWords();
   }
-  base::writeFileAtomically(folder_ / "caddy.pid", std::to_string(child_->pid()) + "\n");
+  base::writeFileAtomically(folder_ / "caddy.pid", std::to_string(process_.pid) + "\n");
   return std::nullopt;
 }
 
-bool CaddyProcess::awaitListeners(const std::string& listen) {
+bool CaddyProcess::awaitListeners(const std::string& listen) const {
   const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
   const base::Fd folder = base::openFile(folder_, O_PATH | O_DIRECTORY);
-  while (listenerOf(socketPath(folder)) != child_->pid() ||
+  while (listenerOf(socketPath(folder)) != process_.pid ||
          !acceptsConnections(listen, std::chrono::milliseconds(100))) {
-    if (child_->waitFor(std::chrono::milliseconds(10)) || std::chrono::steady_clock::now() > deadline)
+    if (hasEnded(process_.pidFd, std::chrono::milliseconds(10)) ||
+        std::chrono::steady_clock::now() > deadline)
       return false;
   }
   return true;
@@ -174,20 +144,13 @@ void CaddyProcess::load(const std::string& config) {
 
 void CaddyProcess::stop() {
   if (isRunning()) {
-    if (child_) {
-      child_->signalGroup(SIGTERM);
-      if (!child_->waitFor(kStopTimeout)) child_->signalGroup(SIGKILL);
-      child_->wait();
-      child_.reset();
-    } else {
-      ::syscall(SYS_pidfd_send_signal, adopted_.pidFd.get(), SIGTERM, nullptr, 0);
-      if (!hasEnded(adopted_.pidFd, kStopTimeout)) {
-        ::syscall(SYS_pidfd_send_signal, adopted_.pidFd.get(), SIGKILL, nullptr, 0);
-        hasEnded(adopted_.pidFd, kStopTimeout);
-      }
-      adopted_ = {};
+    programs_.signal(kRouterProgram, process_.pid, SIGTERM);
+    if (!hasEnded(process_.pidFd, kStopTimeout)) {
+      programs_.signal(kRouterProgram, process_.pid, SIGKILL);
+      hasEnded(process_.pidFd, kStopTimeout);
     }
   }
+  process_ = {};
   std::error_code gone;
   std::filesystem::remove(folder_ / "caddy.pid", gone);
   std::filesystem::remove(folder_ / "caddy/admin.sock", gone);

@@ -1,16 +1,12 @@
 // The Caddy process: started in a session of its own, found again by the next daemon.
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "base/child_process.h"
 #include "base/fd.h"
+#include "sandbox/host_programs.h"
 
 namespace runner::detail {
 
@@ -18,16 +14,17 @@ namespace runner::detail {
 /// that it writes is in that folder. One thread at a time. The destructor leaves it running.
 class CaddyProcess {
  public:
-  /// `launcher`: words before the program's own; may be none.
-  CaddyProcess(std::filesystem::path folder, std::string program, std::vector<std::string> launcher);
-  ~CaddyProcess();
+  /// `programs` outlives it.
+  CaddyProcess(std::filesystem::path folder, sandbox::HostPrograms& programs);
   CaddyProcess(const CaddyProcess&) = delete;
   CaddyProcess& operator=(const CaddyProcess&) = delete;
 
   /// Whether it runs: ours, or one that an earlier daemon left and that answers on the socket.
   bool isRunning();
+  /// Readable when the one that was found running has ended; invalid when none was.
+  base::Fd end() const;
   /// Returns nullopt when `listen` (the address in caddy.json) and the admin API answer, else Caddy's own
-  /// last words. Throws unavailable with what to install.
+  /// last words. Throws what routerProgram() throws.
   std::optional<std::string> start(const std::string& listen);
   /// Replaces the whole configuration: only for a change of the listen address or of this program's version.
   /// Throws unavailable with Caddy's reason; the old configuration stays then.
@@ -36,20 +33,15 @@ class CaddyProcess {
   void stop();
 
  private:
-  struct Peer {
-    pid_t pid = 0;
-    base::Fd pidFd;
-  };
-  std::optional<Peer> findPeer() const;
+  using Process = sandbox::HostPrograms::Started;
+  std::optional<Process> findProcess() const;
   std::string socketPath(const base::Fd& folder) const;
-  bool awaitListeners(const std::string& listen);
+  bool awaitListeners(const std::string& listen) const;
   std::string lastWords() const;
 
   std::filesystem::path folder_;
-  std::string program_;
-  std::vector<std::string> launcher_;
-  std::optional<base::ChildProcess> child_;  // when we started it
-  Peer adopted_;                             // when an earlier daemon did
+  sandbox::HostPrograms& programs_;
+  Process process_;
 };
 
 }  // namespace runner::detail

@@ -63,15 +63,23 @@ done
 in_router() { (cd "$data/run/router" && as_router "$@"); }
 in_router test -r caddy.json || fail "the router's account does not read its configuration"
 in_router test -w caddy || fail "the router's account does not write to its own folder"
-for place in . live sets caddy.json address; do
+for place in . live sets caddy.json address caddy.pid; do
   ! in_router test -w "$place" || fail "the router's account writes to run/router/$place"
 done
+daemon=$(stat -c %U "$data/ready.json")
+assert_eq "$(stat -c '%U %G %a' "$data/run/router" "$data/run/router/caddy" "$data/run/router/caddy/admin.sock" "$data/run/router/caddy/access.log")" "$daemon caddy 2750
+$daemon caddy 2770
+caddy caddy 770
+caddy caddy 660" "who has what of the router's folder"
 
 note "a router that was killed comes back the same"
 kill -KILL "$router"
 router_is_back() { [[ $(cat "$data/run/router/caddy.pid") != "$router" ]] && page hello >/dev/null 2>&1; }
 wait_until 10 "another router" router_is_back
 assert_powerless "$(cat "$data/run/router/caddy.pid")" caddy "" "the router after its death"
+page_status hello "/after?its=death" >/dev/null
+is_logged() { [[ $(fairlead logs -a hello --source router) == *'path="/after?its=death"'* ]]; }
+wait_until 10 "its requests are in the app's log" is_logged
 
 note "an account that is missing is told"
 stop_server

@@ -1,13 +1,10 @@
-// What makeStack is made of; making a stack itself takes minutes, root and mirrors.
+// What stacks are made of.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
 #include "builder/detail/apt_sources.h"
 #include "builder/detail/install_progress.h"
 #include "builder/detail/stack_recipe.h"
-#include "builder/stack_maker.h"
-#include "tests/support/memory_blob_store.h"
 #include "tests/support/temp_folder.h"
 
 namespace builder {
@@ -90,21 +87,6 @@ TEST(StackRecipe, BuildImageHoldsTheRunImagesPackages) {
   EXPECT_THAT(build, Contains(HasSubstr("Dir::State::status \"/usr/share/stack/run-packages\";")));
   EXPECT_THAT(run, testing::Not(Contains(HasSubstr("Dir::State::status"))));
   EXPECT_EQ(build.back(), "-");
-}
-
-TEST(StackMaker, NamesTheKnownStacks) {
-  testing_support::MemoryBlobStore blobs;
-  struct : base::ByteSink {
-    void write(std::string_view) override {}
-  } nowhere;
-  EXPECT_THAT(knownStacks(), ElementsAre("debian-12"));
-  try {
-    makeStack("heroku-24", blobs, nowhere, {});
-    FAIL();
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Errc::notFound);
-    EXPECT_THAT(error.what(), HasSubstr("debian-12"));
-  }
 }
 
 TEST(InstallProgress, CountsPackages) {

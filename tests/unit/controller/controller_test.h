@@ -7,6 +7,7 @@
 #include <string>
 
 #include "builder/builder.h"
+#include "builder/stack_maker.h"
 #include "controller/access.h"
 #include "controller/app_limits.h"
 #include "controller/app_locks.h"
@@ -90,7 +91,8 @@ class ControllerTest : public ::testing::Test {
        {"slug_max_expanded_bytes", 4ull << 30},
        {"slug_max_files", 500'000}},
       {{"build_memory_bytes", 8ull << 30}, {"process_memory_bytes", 2ull << 30}, {"process_cpus", 2000}}};
-  StackService stacks_{store_, blobs_, clock_};
+  const std::unique_ptr<sandbox::HostPrograms> programs_ = sandbox::makeHostPrograms(builder::stackProgram);
+  StackService stacks_{store_, blobs_, *programs_, clock_};
   Releases releases_{store_, blobs_, engine_, log_, limits_, folder_, clock_};
   builder::Builder builder_{{.workFolder = folder_.builds(), .buildpackFolder = folder_.buildpacks()},
                             runtime_,

@@ -92,6 +92,7 @@ class RendezvousTest : public ::testing::Test {
   RendezvousConfig config() {
     return {.certificate = temp_.write("cert.pem", testing_support::kTestCertificate),
             .key = temp_.write("key.pem", testing_support::kTestKey),
+            .read = [](const std::filesystem::path& file) { return base::readFile(file); },
             .maxWaiting = 8,
             .secretLifetime = std::chrono::seconds(60),
             .greeting = std::chrono::seconds(20)};

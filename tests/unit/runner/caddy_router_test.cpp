@@ -8,8 +8,8 @@
 #include <Poco/StreamCopier.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include <atomic>
 #include <fstream>
@@ -23,6 +23,8 @@
 #include "base/log.h"
 #include "runner/detail/route_files.h"
 #include "runner/router.h"
+#include "runner/router_program.h"
+#include "sandbox/host_programs.h"
 #include "tests/support/temp_folder.h"
 
 namespace runner {
@@ -55,19 +57,32 @@ class CaddyRouterTest : public testing::Test {
   void SetUp() override {
     if (!base::findProgram("caddy")) GTEST_SKIP() << "caddy is not installed";
     config_ = {.listen = "127.0.0.1:0", .folder = folder_ / "router"};
-    router_ = makeCaddyRouter(config_);
+    router_ = make(config_);
   }
   void TearDown() override {
     if (router_) router_->stop();
   }
 
+  /// With a table of programs that has this router, too.
+  std::unique_ptr<Router> make(const CaddyConfig& config) {
+    programs_.push_back(sandbox::makeHostPrograms([config](const std::string& name) {
+      if (name != kRouterProgram) throw base::Error(base::Errc::notFound, "no program " + name);
+      return routerProgram(config, nullptr);
+    }));
+    return makeCaddyRouter(config, *programs_.back());
+  }
+
   pid_t caddyPid() const { return static_cast<pid_t>(std::stol(folder_.read("router/caddy.pid"))); }
 
+  static bool hasEnded(const base::Fd& process, int waitMs) {
+    pollfd entry{process.get(), POLLIN, 0};
+    return ::poll(&entry, 1, waitMs) > 0;
+  }
+
   void killCaddy() const {
-    const pid_t pid = caddyPid();
-    ::kill(pid, SIGKILL);
-    siginfo_t ended{};
-    ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT);  // left for the router to find
+    const base::Fd process = base::openPidFd(caddyPid());
+    ::kill(caddyPid(), SIGKILL);
+    EXPECT_TRUE(hasEnded(process, 10'000));
   }
 
   static Answer get(net::HTTPClientSession& session, const std::string& host) {
@@ -103,6 +118,7 @@ class CaddyRouterTest : public testing::Test {
 
   testing_support::TempFolder folder_;
   CaddyConfig config_;
+  std::vector<std::unique_ptr<sandbox::HostPrograms>> programs_;
   std::unique_ptr<Router> router_;
 };
 
@@ -347,15 +363,37 @@ TEST_F(CaddyRouterTest, NextDaemonAdoptsTheRunningOne) {
     net::HTTPClientSession session{net::SocketAddress(address)};
     EXPECT_EQ(get(session, "one.localhost").body, "one one.localhost http");
   }
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   EXPECT_EQ(router_->address(), address);
   EXPECT_EQ(caddyPid(), pid);
   EXPECT_EQ(get("one.localhost").body, "one one.localhost http");
   router_->apply({{{"two.localhost"}, {backend->address()}}});
   EXPECT_EQ(get("one.localhost").status, 404);
   EXPECT_EQ(get("two.localhost").status, 200);
+  const base::Fd process = base::openPidFd(pid);
+  EXPECT_FALSE(hasEnded(process, 0));
   router_->stop();
-  EXPECT_EQ(::waitpid(pid, nullptr, WNOHANG), pid);  // it was this process's child all the time
+  EXPECT_TRUE(hasEnded(process, 0));
+}
+
+TEST_F(CaddyRouterTest, DeathIsNoticedWithoutAnybodyWhoAsks) {
+  const auto backend = backendNamed("one");
+  router_->apply({{{"one.localhost"}, {backend->address()}}});
+  const pid_t before = caddyPid();
+  killCaddy();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (caddyPid() == before && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ASSERT_NE(caddyPid(), before);
+  EXPECT_EQ(get("one.localhost").status, 200);
+}
+
+TEST_F(CaddyRouterTest, SocketOfNobodyIsNoRouter) {
+  router_->stop();
+  router_.reset();
+  folder_.write("router/caddy/admin.sock", "");  // as good as the socket of a process that is gone
+  router_ = make(config_);
+  EXPECT_EQ(get("one.localhost").status, 404);
 }
 
 TEST_F(CaddyRouterTest, DeadOneIsStartedAgainWithItsRoutes) {
@@ -369,7 +407,7 @@ TEST_F(CaddyRouterTest, DeadOneIsStartedAgainWithItsRoutes) {
   EXPECT_EQ(get("one.localhost").status, 200);
   killCaddy();
   router_.reset();
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   EXPECT_EQ(router_->address(), address);
   EXPECT_EQ(get("one.localhost").status, 200);
 }
@@ -380,7 +418,7 @@ TEST_F(CaddyRouterTest, AdoptedOneMovesToAnotherAddress) {
   const pid_t pid = caddyPid();
   router_.reset();
   config_.listen = "127.0.0.2:0";
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   EXPECT_THAT(router_->address(), HasSubstr("127.0.0.2:"));
   EXPECT_EQ(caddyPid(), pid);
   EXPECT_EQ(get("one.localhost").status, 200);
@@ -421,7 +459,7 @@ TEST_F(CaddyRouterTest, AppsHaveCertificatesAndOthersHaveNone) {
   const auto backend = backendNamed("one");
   router_->stop();
   config_.appsTls = AppsTls{.listen = "127.0.0.1:0", .domain = "localhost", .acmeDirectory = "internal"};
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   router_->apply({{{"one.localhost", "www.example.com", "*.example.net"}, {backend->address()}}});
   const std::string address = router_->httpsAddress();
   EXPECT_EQ(overTls("one.localhost", address), "one one.localhost https2 200");
@@ -439,12 +477,12 @@ TEST_F(CaddyRouterTest, AppsHaveCertificatesAndOthersHaveNone) {
 
   const pid_t pid = caddyPid();
   router_.reset();
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   EXPECT_EQ(caddyPid(), pid);
   EXPECT_EQ(router_->httpsAddress(), address);
   router_.reset();
   config_.appsTls->redirect = false;
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   router_->apply({{{"one.localhost"}, {backend->address()}}});
   EXPECT_EQ(ask("one.localhost", {}).body, "one one.localhost http");
 }
@@ -458,7 +496,7 @@ TEST_F(CaddyRouterTest, OwnCertificatesComeFirst) {
                             .key = folder_ / "key.pem",
                             .domain = "apps.localhost",
                             .acmeDirectory = "internal"};
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   router_->apply({{{"one.apps.localhost", "www.example.com"}, {backend->address()}}});
   const std::vector<std::string> mine{"--cacert", (folder_ / "cert.pem").string(), "--no-insecure"};
   EXPECT_EQ(overTls("one.apps.localhost", router_->httpsAddress(), mine),
@@ -468,7 +506,7 @@ TEST_F(CaddyRouterTest, OwnCertificatesComeFirst) {
   router_->stop();
   router_.reset();
   config_.appsTls->key = folder_ / "nowhere.pem";
-  EXPECT_THROW(makeCaddyRouter(config_), base::Error);
+  EXPECT_THROW(make(config_), base::Error);
 }
 
 TEST_F(CaddyRouterTest, PutsTlsInFrontOfTheDaemon) {
@@ -480,7 +518,7 @@ TEST_F(CaddyRouterTest, PutsTlsInFrontOfTheDaemon) {
                          .key = folder_ / "key.pem",
                          .backend = daemon->address(),
                          .look = std::chrono::milliseconds(50)};
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   const std::string address = router_->tlsAddress();
   const auto curl = [&] {
     return base::runCommand(
@@ -489,7 +527,7 @@ TEST_F(CaddyRouterTest, PutsTlsInFrontOfTheDaemon) {
   EXPECT_EQ(curl().out, "daemon " + address + " https") << curl().err;
   // A new daemon finds it; a new certificate is taken while it runs.
   router_.reset();
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   EXPECT_EQ(router_->tlsAddress(), address);
   writeCertificate(folder_.path(), "second");
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -510,7 +548,7 @@ TEST_F(CaddyRouterTest, PutsTlsInFrontOfTheDaemon) {
   // And without the setting it is gone.
   router_.reset();
   config_.tls.reset();
-  router_ = makeCaddyRouter(config_);
+  router_ = make(config_);
   EXPECT_EQ(router_->tlsAddress(), "");
   EXPECT_FALSE(curl().status.ok());
 }
@@ -523,7 +561,7 @@ TEST_F(CaddyRouterTest, SaysWhichCertificateFileIsMissing) {
                          .backend = "127.0.0.1:1"};
   const auto message = [&]() -> std::string {
     try {
-      makeCaddyRouter(config_)->stop();
+      make(config_)->stop();
       return "";
     } catch (const base::Error& error) {
       return error.what();
@@ -537,9 +575,9 @@ TEST_F(CaddyRouterTest, SaysWhichCertificateFileIsMissing) {
 }
 
 TEST_F(CaddyRouterTest, RefusesAnAddressThatIsTaken) {
-  const auto message = [](const CaddyConfig& config) -> std::string {
+  const auto message = [this](const CaddyConfig& config) -> std::string {
     try {
-      makeCaddyRouter(config)->stop();
+      make(config)->stop();
       return "";
     } catch (const base::Error& error) {
       return error.what();

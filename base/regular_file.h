@@ -1,0 +1,15 @@
+// Files that somebody else has opened.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/fd.h"
+
+namespace base {
+
+/// From where the descriptor stands to the end. Throws invalidArgument, with `name`, for what is no regular
+/// file or is longer than maxBytes.
+std::string readRegular(const Fd& file, const std::string& name, std::size_t maxBytes);
+
+}  // namespace base

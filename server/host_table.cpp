@@ -1,0 +1,50 @@
+#include "server/host_table.h"
+
+#include <optional>
+
+#include "builder/stack_maker.h"
+#include "runner/router_program.h"
+#include "server/confined.h"
+
+namespace server {
+namespace {
+
+std::optional<runner::TlsFront> tlsFront(const Config& config, const std::string& httpAddress) {
+  if (config.httpsListen.empty()) return std::nullopt;
+  return runner::TlsFront{.listen = config.httpsListen,
+                          .certificate = config.tlsCertificate,
+                          .key = config.tlsKey,
+                          .backend = httpAddress};
+}
+
+std::optional<runner::AppsTls> appsTls(const Config& config) {
+  if (config.routerHttpsListen.empty()) return std::nullopt;
+  return runner::AppsTls{.listen = config.routerHttpsListen,
+                         .certificate = config.routerCertificate,
+                         .key = config.routerKey,
+                         .domain = config.domain,
+                         .acmeDirectory = config.acmeDirectory,
+                         .acmeEmail = config.acmeEmail,
+                         .acmeCa = config.acmeCa,
+                         .redirect = config.routerRedirect == "on"};
+}
+
+}  // namespace
+
+runner::CaddyConfig routerConfig(const Config& config, const controller::DataFolder& folder,
+                                 const std::string& httpAddress) {
+  return {.listen = config.routerListen,
+          .tls = tlsFront(config, httpAddress),
+          .appsTls = appsTls(config),
+          .folder = folder.router(),
+          .user = config.routerUser};
+}
+
+sandbox::HostProgramTable hostTable(const Config& config, const controller::DataFolder& folder) {
+  return [router = routerConfig(config, folder, "")](const std::string& name) {
+    if (name == runner::kRouterProgram) return runner::routerProgram(router, confinedBy);
+    return builder::stackProgram(name);
+  };
+}
+
+}  // namespace server
