@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/tree_cursor.h"
+#include "runner/router_program.h"
 
 namespace server {
 namespace {
@@ -72,7 +73,8 @@ class Gift {
     if (info.st_uid - containers_ < kContainerIds) return false;
     // What has another name may lie elsewhere, too.
     const bool isAnothersToo = !isFirst_ && !S_ISDIR(info.st_mode) && info.st_nlink > 1;
-    if (info.st_uid == 0 && !isAnothersToo && ::fchownat(folder, name, account_.uid, account_.gid, AT_SYMLINK_NOFOLLOW) != 0)
+    if (info.st_uid == 0 && !isAnothersToo &&
+        ::fchownat(folder, name, account_.uid, account_.gid, AT_SYMLINK_NOFOLLOW) != 0)
       base::throwErrno(errno, kDoing);
     return S_ISDIR(info.st_mode);
   }
@@ -89,18 +91,6 @@ void share(const fs::path& folder, gid_t group) {
   if (::stat(folder.c_str(), &info) != 0 || ::chown(folder.c_str(), 0, group) != 0 ||
       ::chmod(folder.c_str(), S_ISVTX | 0770 | (info.st_mode & kOthers)) != 0)
     base::throwErrno(errno, kDoing);
-}
-
-/// Caddy's folder was Caddy's own in an earlier version.
-void takeFromCaddy(const controller::DataFolder& folder, const base::Confinement& account) {
-  constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  const base::Fd run = base::openFile(folder.run(), kFlags);
-  const base::Fd router(::openat(run.get(), "router", kFlags));
-  if (!router.valid()) return;
-  const base::Fd own(::openat(router.get(), "caddy", kFlags));
-  if (!own.valid()) return;
-  const gid_t group = account.groups.empty() ? account.gid : account.groups.front();
-  if (::fchownat(own.get(), "", account.uid, group, AT_EMPTY_PATH) != 0) base::throwErrno(errno, kDoing);
 }
 
 /// An account that was taken over could have left something there before a version that keeps its own there.
@@ -143,8 +133,8 @@ base::Confinement daemonAccount(const Config& config) {
   return account;
 }
 
-void giveDataFolder(const controller::DataFolder& folder, const base::Confinement& account,
-                    std::uint32_t userNamespaceBase) {
+void giveDataFolder(const Config& config, const controller::DataFolder& folder,
+                    const base::Confinement& account) {
   if (account.uid == 0 || ::geteuid() != 0) return;
   if (fs::is_symlink(folder.run()))
     throw base::Error(base::Errc::conflict, folder.run().string() +
@@ -153,9 +143,10 @@ void giveDataFolder(const controller::DataFolder& folder, const base::Confinemen
   share(folder.root(), account.gid);
   share(folder.run(), account.gid);
   removeImpostors(folder);
-  takeFromCaddy(folder, account);
   const bool isFirst = !isGiven(folder, account);
-  const Gift gift(account, userNamespaceBase, isFirst);
+  // An earlier version's router had a folder that was all its own, and may run.
+  if (isFirst) runner::prepareRouterFolder(folder.router(), config.routerUser, account.uid);
+  const Gift gift(account, static_cast<std::uint32_t>(config.userNamespaceBase), isFirst);
   for (const fs::path& parent : {folder.run(), folder.root()})
     for (const auto& entry : fs::directory_iterator(parent)) {
       const bool isRoots =

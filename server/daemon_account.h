@@ -20,8 +20,8 @@ base::Confinement daemonAccount(const Config& config);
 /// the account writes in them, and nothing in them that is the supervisor's can it move or replace. Looks at
 /// all but the blobs at each start (about 2 us a file); interrupted anywhere, it goes on at the next. As
 /// root.
-void giveDataFolder(const controller::DataFolder& folder, const base::Confinement& account,
-                    std::uint32_t userNamespaceBase);
+void giveDataFolder(const Config& config, const controller::DataFolder& folder,
+                    const base::Confinement& account);
 
 /// As the account: throws permissionDenied, naming the folder on the way that keeps it out.
 void requireReachable(const controller::DataFolder& folder, const std::string& accountName);

@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "builder/stack_maker.h"
 #include "runner/router_program.h"
 #include "server/confined.h"
 
@@ -40,11 +39,9 @@ runner::CaddyConfig routerConfig(const Config& config, const controller::DataFol
           .user = config.routerUser};
 }
 
-sandbox::HostProgramTable hostTable(const Config& config, const controller::DataFolder& folder) {
-  return [router = routerConfig(config, folder, "")](const std::string& name) {
-    if (name == runner::kRouterProgram) return runner::routerProgram(router, confinedBy);
-    return builder::stackProgram(name);
-  };
+std::vector<std::pair<std::string, sandbox::HostProgram>> hostPrograms(const Config& config,
+                                                                       const controller::DataFolder& folder) {
+  return {{runner::kRouterProgram, runner::routerProgram(routerConfig(config, folder, ""), confinedBy)}};
 }
 
 }  // namespace server

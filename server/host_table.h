@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "controller/data_folder.h"
 #include "runner/router.h"
@@ -14,7 +16,8 @@ namespace server {
 runner::CaddyConfig routerConfig(const Config& config, const controller::DataFolder& folder,
                                  const std::string& httpAddress);
 
-/// The router, and what makes stacks.
-sandbox::HostProgramTable hostTable(const Config& config, const controller::DataFolder& folder);
+/// Those that the settings decide: the router. (What makes stacks the supervisor knows by itself.)
+std::vector<std::pair<std::string, sandbox::HostProgram>> hostPrograms(const Config& config,
+                                                                       const controller::DataFolder& folder);
 
 }  // namespace server

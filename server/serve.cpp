@@ -126,16 +126,15 @@ base::Fd takeFolder(const controller::DataFolder& folder, const Config& config,
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
     throw base::Error(base::Errc::conflict, "another fairlead serves " + folder.root().string() +
                                                 " already: stop it first, or use another --data");
-  giveDataFolder(folder, account, static_cast<std::uint32_t>(config.userNamespaceBase));
+  giveDataFolder(config, folder, account);
   return lock;
 }
 
 /// As the account that they are to be of.
 void makeFolders(const controller::DataFolder& folder) {
-  for (const auto& each :
-       {folder.repositories(), folder.blobs(), folder.layers(), folder.caches(), folder.buildpacks(),
-        folder.keys(), folder.appLogs(), folder.builds(), folder.oneOffs(), folder.processes(),
-        folder.router()})
+  for (const auto& each : {folder.repositories(), folder.blobs(), folder.layers(), folder.caches(),
+                           folder.buildpacks(), folder.keys(), folder.appLogs(), folder.builds(),
+                           folder.oneOffs(), folder.processes(), folder.router()})
     std::filesystem::create_directories(each);
   ::chmod(folder.keys().c_str(), 0700);
 }

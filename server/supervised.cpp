@@ -11,7 +11,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "builder/stack_maker.h"
 #include "sandbox/supervisor.h"
+#include "server/host_table.h"
 
 namespace server {
 namespace {
@@ -72,7 +74,7 @@ std::unique_ptr<sandbox::SupervisedRuntime> startRuntime(const Config& config,
       .operatorFolders = volumeFolders(config),
       .operatorFiles = {},
       .readableFiles = {},
-      .programs = {},
+      .programs = hostPrograms(config, folder),
       .daemonUser = account.uid,
       .daemonGroup = account.gid,
       .maxCalls = std::min<std::uint64_t>(config.supervisorMaxCalls, 1'000'000),
@@ -94,10 +96,7 @@ int supervisor(const std::vector<std::string>& args) {
     std::cerr << "fairlead: the supervisor takes no words: fairlead serve starts it\n";
     return 2;
   }
-  const auto noMore = [](const std::string& name) -> sandbox::HostProgram {
-    throw base::Error(base::Errc::notFound, "there is no program " + base::printable(name));
-  };
-  return sandbox::superviseContainers(noMore, {ownProgram(), "unpack-layer"});
+  return sandbox::superviseContainers(builder::stackProgram, {ownProgram(), "unpack-layer"});
 }
 
 int unpackLayer(const std::vector<std::string>&) {
