@@ -163,6 +163,15 @@ HeldPath PathPolicy::holdTree(const fs::path& path) const {
   return holdPath(path, {&settings_.mountFolders, &settings_.layerFolders});
 }
 
+std::optional<HeldPath> PathPolicy::findTree(const fs::path& path) const {
+  try {
+    return holdTree(path);
+  } catch (const Error& failure) {
+    if (failure.code() != Errc::notFound) throw;
+    return std::nullopt;
+  }
+}
+
 HeldPath PathPolicy::holdLog(const fs::path& path) const {
   HeldPath held = holdPath(path, {&settings_.logFolders});
   struct stat info {};

@@ -37,6 +37,8 @@ class PathPolicy {
   HeldSpec hold(const ContainerSpec& spec) const;
   /// What ForeignTrees is asked for: it has to lie in mountFolders or layerFolders.
   HeldPath holdTree(const std::filesystem::path& path) const;
+  /// The same; nullopt when its folder is not there.
+  std::optional<HeldPath> findTree(const std::filesystem::path& path) const;
   /// A container's log: it has to lie in logFolders, and to be a file where it is there.
   HeldPath holdLog(const std::filesystem::path& path) const;
   bool isLog(const std::filesystem::path& path) const;

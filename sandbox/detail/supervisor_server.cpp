@@ -165,7 +165,8 @@ class Caller {
     return files_.takeBack(policy_.holdTree(call.path).path, depthOf(call.whole)), Done{};
   }
   Answer operator()(const RemoveTreeCall& call) {
-    return files_.remove(policy_.holdTree(call.path).path), Done{};
+    if (const auto held = policy_.findTree(call.path)) files_.remove(held->path);
+    return Done{};
   }
   Answer operator()(const MergeCall& call) {
     const HeldPath changes = policy_.holdTree(call.changes);

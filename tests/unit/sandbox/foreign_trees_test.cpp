@@ -114,6 +114,7 @@ TEST_P(ForeignTreesTest, WhatIsNotThereIsSaidToBe) {
             Errc::notFound);
   EXPECT_EQ(failureOf([&] { trees().takeBack(at("nothing"), Depth::itself); }).code(), Errc::notFound);
   EXPECT_NO_THROW(trees().remove(at("nothing")));
+  EXPECT_NO_THROW(trees().remove(at("nothing/in/nothing")));
 }
 
 TEST_P(ForeignTreesTest, RemovesWhatOthersClosed) {
