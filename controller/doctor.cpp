@@ -207,6 +207,27 @@ Finding Doctor::router() const {
   return ok("router", found + ", as the account " + settings_.routerUser + " without rights");
 }
 
+Finding Doctor::daemon(const DoctorMeans& means) const {
+  const bool serves = means.endpoints.has_value();
+  if (!serves && ::geteuid() != 0)
+    return fail("daemon",
+                "this user cannot make containers: serve is started as root, which it then gives up",
+                "use sudo");
+  if (settings_.daemonUid == 0)
+    return warn("daemon", "the server stays root", "set daemon_user to an account without rights");
+  const std::string who = serves ? "the server runs as " : "the server will run as ";
+  try {
+    base::confinementOf(settings_.daemonUser);
+  } catch (const base::Error&) {
+    return warn(
+        "daemon",
+        who + "the number " + std::to_string(settings_.daemonUid) + ", since this machine has no account \"" +
+            base::printable(settings_.daemonUser) + "\"",
+        "make one: useradd --system --user-group --no-create-home " + base::shellQuote(settings_.daemonUser));
+  }
+  return ok("daemon", who + "the account " + settings_.daemonUser + " without rights");
+}
+
 Finding Doctor::disk() const {
   fs::path folder = settings_.data;
   while (!fs::exists(folder) && folder.has_relative_path())
@@ -295,7 +316,10 @@ Finding Doctor::dataFolder() const {
   if (info.st_uid != 0)
     return fail("data", settings_.data.string() + " belongs to another user than root",
                 "chown root: " + base::shellQuote(settings_.data.string()));
-  if ((info.st_mode & 0022u) != 0)
+  // In its server's group it is sticky, and the group makes its own files in it.
+  constexpr unsigned kGroupWrites = 0020;
+  const bool isShared = (info.st_mode & S_ISVTX) != 0 && info.st_gid == settings_.daemonGid;
+  if ((info.st_mode & (isShared ? 0002u : 0002u | kGroupWrites)) != 0)
     return fail("data", settings_.data.string() + " can be written by others",
                 "chmod go-w " + base::shellQuote(settings_.data.string()));
   constexpr std::pair<const char*, unsigned> kPrivate[] = {
@@ -306,12 +330,12 @@ Finding Doctor::dataFolder() const {
       return fail("data", std::string(each) + " holds secrets, and others may use it",
                   "chmod go= " + base::shellQuote(file.string()));
   }
-  return ok("data", settings_.data.string() + " belongs to root alone");
+  return ok("data", settings_.data.string() + " belongs to root" + (isShared ? " and the server" : " alone"));
 }
 
 std::vector<Finding> Doctor::examine(const DoctorMeans& means) const {
-  std::vector<Finding> all{kernel(),  userNamespaces(), overlay(), cgroups(), runtime(means),
-                           network(), router(),         disk(),    clock(),   nameService()};
+  std::vector<Finding> all{kernel(), userNamespaces(), overlay(), cgroups(), runtime(means), network(),
+                           router(), daemon(means),    disk(),    clock(),   nameService()};
   for (Finding& each : ports(means.endpoints))
     all.push_back(std::move(each));
   if (means.stacks) all.push_back(stackAge(*means.stacks));

@@ -34,6 +34,10 @@ struct DoctorSettings {
   std::string defaultStack;
   std::uint64_t minFreeBytes = 0;
   std::string routerUser = "caddy";
+  /// Who serve becomes: settings daemon_user, and the ids that it has then.
+  std::string daemonUser = "fairlead";
+  std::uint32_t daemonUid = 0;
+  std::uint32_t daemonGid = 0;
   std::filesystem::path proc = "/proc";
   std::filesystem::path sys = "/sys";
 };
@@ -47,9 +51,9 @@ struct DoctorMeans {
   std::optional<Endpoints> endpoints;
 };
 
-/// Looks at kernel, user namespaces, overlayfs, cgroups, runtime, network, Caddy, disk, clock, name service,
-/// ports, stacks and the data folder. Changes nothing but for a folder below the data folder while it lasts.
-/// Thread-safe; takes some seconds.
+/// Looks at kernel, user namespaces, overlayfs, cgroups, runtime, network, Caddy, the account of the server,
+/// disk, clock, name service, ports, stacks and the data folder. Changes nothing but for a folder below the
+/// data folder while it lasts. Thread-safe; takes some seconds.
 class Doctor {
  public:
   Doctor(DoctorSettings settings, const base::Clock& clock) : settings_(std::move(settings)), clock_(clock) {}
@@ -63,6 +67,7 @@ class Doctor {
   Finding runtime(const DoctorMeans& means) const;
   Finding network() const;
   Finding router() const;
+  Finding daemon(const DoctorMeans& means) const;
   Finding disk() const;
   Finding clock() const;
   Finding nameService() const;

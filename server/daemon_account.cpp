@@ -27,12 +27,12 @@ namespace fs = std::filesystem;
 constexpr std::uint32_t kContainerIds = 65536;
 constexpr std::string_view kDefaultName = "fairlead";
 constexpr const char* kDoing = "giving the data folder to the daemon's account";
-/// What the supervisor keeps in run/.
-constexpr std::array<std::string_view, 6> kSupervisors{"containers", "oci",          "empty-layer",
-                                                       "leases",     "network.json", "network.lock"};
+/// What the daemon has in run/; all else in there is the supervisor's.
+constexpr std::array<std::string_view, 7> kDaemons{"backup",   "builds",    "git.sock", "imports",
+                                                   "one-offs", "processes", "router"};
 
 bool isSupervisors(const fs::path& path) {
-  return std::find(kSupervisors.begin(), kSupervisors.end(), path.filename().string()) != kSupervisors.end();
+  return std::find(kDaemons.begin(), kDaemons.end(), path.filename().string()) == kDaemons.end();
 }
 
 /// Root's files below a folder become the account's.
@@ -93,14 +93,17 @@ void share(const fs::path& folder, gid_t group) {
     base::throwErrno(errno, kDoing);
 }
 
-/// An account that was taken over could have left something there before a version that keeps its own there.
+/// An account that was taken over could have left something there before the supervisor keeps its own there.
 void removeImpostors(const controller::DataFolder& folder) {
-  for (const std::string_view name : kSupervisors) {
-    const fs::path path = folder.run() / name;
+  std::vector<fs::path> impostors;
+  for (const auto& entry : fs::directory_iterator(folder.run())) {
     struct stat info {};
-    if (::lstat(path.c_str(), &info) == 0 && (info.st_uid != 0 || S_ISLNK(info.st_mode)))
-      base::removeTree(path);
+    if (isSupervisors(entry.path()) && ::lstat(entry.path().c_str(), &info) == 0 &&
+        (info.st_uid != 0 || S_ISLNK(info.st_mode)))
+      impostors.push_back(entry.path());
   }
+  for (const fs::path& each : impostors)
+    base::removeTree(each);
 }
 
 /// What takes long to look through was given at an earlier start.

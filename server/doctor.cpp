@@ -1,4 +1,5 @@
 #include "server/doctor.h"
+#include "server/daemon_account.h"
 
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "cli/cli.h"
 #include "controller/data_folder.h"
 #include "sandbox/oci_runtime.h"
+#include "server/daemon_account.h"
 
 namespace server {
 namespace {
@@ -47,6 +49,10 @@ controller::DoctorSettings doctorSettings(const Config& config) {
                                       .defaultStack = config.defaultStack,
                                       .minFreeBytes = config.push.diskFreeBytes,
                                       .routerUser = config.routerUser};
+  const base::Confinement daemon = daemonAccount(config);
+  settings.daemonUser = config.daemonUser;
+  settings.daemonUid = daemon.uid;
+  settings.daemonGid = daemon.gid;
   if (!config.routerHttpsListen.empty())
     settings.listeners.emplace_back("router_https_listen", config.routerHttpsListen);
   if (!config.httpsListen.empty()) settings.listeners.emplace_back("https_listen", config.httpsListen);

@@ -30,3 +30,4 @@ assert_contains "$refusal" "or set ssh_listen to another port"
 fairlead doctor | sed 's/^/  | /'
 assert_contains "$(fairlead doctor)" "the server listens"
 assert_eq "$(check stacks "$(ssh_git doctor --json)")" ok "stacks"
+assert_eq "$(check daemon "$(ssh_git doctor --json)")" ok "the daemon has no rights"

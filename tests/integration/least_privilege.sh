@@ -35,11 +35,11 @@ as_daemon() { setpriv --reuid="$(id -u fairlead)" --regid="$(id -g fairlead)" --
 for file in /etc/shadow /root; do
   ! as_daemon test -r "$file" || fail "the daemon's account reads $file"
 done
-for place in "$data" "$data/run" "$data/run/containers" "$data/run/oci"; do
+for place in "$data" "$data/run" "$data/run/containers" "$data/run/execs" "$data/run/oci"; do
   [[ $(stat -c %U "$place") == root ]] || fail "$place is not root's"
 done
 # It makes files in these, and may not put its own in the place of the supervisor's.
-for name in containers oci leases network.json; do
+for name in containers execs oci leases network.json; do
   run_code as_daemon mv "$data/run/$name" "$data/run/elsewhere"
   [[ $status != 0 && -e $data/run/$name ]] || fail "the daemon's account moves run/$name away"
 done

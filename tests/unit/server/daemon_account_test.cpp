@@ -113,11 +113,14 @@ TEST_F(DaemonAccountTest, LeavesWhatIsSomebodyElses) {
 
 TEST_F(DaemonAccountTest, NothingOfItsTakesTheSupervisorsPlace) {
   give();
-  fs::create_directories(data_ / "run/oci/planted");
-  own("run/oci", kAccount);
+  for (const char* name : {"run/oci", "run/of-a-later-version"}) {
+    fs::create_directories(data_ / (std::string(name) + "/planted"));
+    own(name, kAccount);
+  }
   fs::create_symlink("/etc", data_ / "run/leases");
   give();
   EXPECT_FALSE(fs::exists(data_ / "run/oci"));
+  EXPECT_FALSE(fs::exists(data_ / "run/of-a-later-version"));
   EXPECT_FALSE(fs::exists(fs::symlink_status(data_ / "run/leases")));
   EXPECT_TRUE(fs::exists(data_ / "run/containers/web"));
 }
