@@ -26,6 +26,7 @@
 #include "base/strings.h"
 #include "runner/detail/caddy_config.h"
 #include "runner/detail/caddy_process.h"
+#include "runner/detail/port_check.h"
 #include "runner/detail/route_files.h"
 #include "runner/router.h"
 #include "runner/router_program.h"
@@ -54,6 +55,8 @@ SocketAddress parseAddress(const std::string& listen) {
   }
 }
 
+constexpr std::chrono::milliseconds kLookTime{500};
+
 /// The address as bound, 0 replaced by a free port; nullopt when it is taken. Caddy binds with SO_REUSEPORT
 /// and would silently share the port with another Caddy, so we look ourselves.
 std::optional<std::string> tryBind(const SocketAddress& address) {
@@ -63,9 +66,11 @@ std::optional<std::string> tryBind(const SocketAddress& address) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(fd.get(), address.addr(), address.length()) != 0) {
     if (errno == EADDRINUSE) return std::nullopt;
+    // Below port 1024 Caddy has the right that this process lacks: whoever listens there is all that can be
+    // seen from here.
     if (errno == EACCES)
-      throw Error(Errc::permissionDenied,
-                  "no right to listen on " + address.toString() + ": choose a port above 1023");
+      return detail::acceptsConnections(address.toString(), kLookTime) ? std::nullopt
+                                                                       : std::optional(address.toString());
     throw Error(Errc::unavailable,
                 "cannot listen on " + address.toString() + ": it is no address of this machine");
   }

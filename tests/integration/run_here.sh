@@ -55,7 +55,7 @@ PY
 for door in "--data $data" ""; do
   status=0
   # shellcheck disable=SC2086 # two words, or none
-  screen=$(printf '%s\n' $'$\tstty size; tty\\r' $'31 99\tsleep 100\\r' $'sleep\t\\x03' $'$\tRESIZE' $'$\tsleep 1; stty size; exit 5\\r' |
+  screen=$(printf '%s\n' $'$\tstty size; tty\\r' $'31 99\tprintf "%s%s\\\\n" he re; sleep 100\\r' $'here\t\\x03' $'$\tRESIZE' $'$\tsleep 1; stty size; exit 5\\r' |
     { if [[ -z $door ]]; then export FAIRLEAD_URL=http://$http_address FAIRLEAD_TOKEN=$token; fi
       TERM=xterm python3 "$work/typist.py" "$FAIRLEAD" $door run -a hello -- env PS1='$ ' sh -i; }) || status=$?
   printf '%s\n' "$screen" | sed 's/^/  | /'
