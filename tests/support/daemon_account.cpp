@@ -98,6 +98,10 @@ class SupervisedTrees : public sandbox::ForeignTrees {
     const Rights rights;
     return trees_->diskBytes(path);
   }
+  void giveTerminal(const base::Fd& terminal, sandbox::TreeOwner owner) override {
+    const Rights rights;
+    trees_->giveTerminal(terminal, owner);
+  }
   void unpackLayer(const base::Fd& tar, const fs::path& folder) override {
     const Rights rights;
     trees_->unpackLayer(tar, folder);

@@ -41,6 +41,7 @@ class OwnTrees : public sandbox::ForeignTrees {
     trees_->merge(changes, kept, trash);
   }
   std::uint64_t diskBytes(const std::filesystem::path& path) override { return trees_->diskBytes(path); }
+  void giveTerminal(const base::Fd&, sandbox::TreeOwner) override {}
   void unpackLayer(const base::Fd& tar, const std::filesystem::path& folder) override {
     trees_->unpackLayer(tar, folder);
   }

@@ -72,7 +72,7 @@ class ControllerTest : public ::testing::Test {
   test::OwnTrees trees_;
   testing_support::FakeEngine engine_;
   runner::AppLog log_{folder_.appLogs(), clock_};
-  sandbox::LayerStore layers_{folder_.layers(), 0};
+  sandbox::LayerStore layers_{folder_.layers(), trees_};
   PublicUrls urls_{"localhost"};
   AppLocks locks_;
   AppLimits limits_{
