@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <thread>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -31,15 +32,24 @@ constexpr std::string_view kMark = "FAIRLEAD_EXEC";
 constexpr char kNameSeparator = '+';  // in no container's id
 constexpr std::size_t kMaxConfigBytes = 4u << 20;
 constexpr int kRestWaitMs = 5'000;
+constexpr int kDoubtMs = 200;
 constexpr int kContainerWaitMs = 2'000;
 constexpr int kKilled = 128 + SIGKILL;
 constexpr int kTerminated = 128 + SIGTERM;
 
-bool hasMark(pid_t pid, const std::string& entry) {
-  const std::string environment = readOrEmpty("/proc/" + std::to_string(pid) + "/environ");
+enum class Mark { none, there, unknown };
+
+/// Unknown: in the midst of execve() a process has no environment, and some have never had one.
+Mark markIn(pid_t pid, const std::string& entry) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  const std::string environment = readOrEmpty(process + "/environ");
   for (const std::string& each : base::split(environment, '\0'))
-    if (each == entry) return true;
-  return false;
+    if (each == entry) return Mark::there;
+  if (!environment.empty()) return Mark::none;
+  const std::string stat = readOrEmpty(process + "/stat");
+  const std::size_t state = stat.rfind(") ");  // its name, before that, may be anything
+  const bool runs = state != std::string::npos && state + 2 < stat.size() && stat[state + 2] != 'Z';
+  return runs ? Mark::unknown : Mark::none;
 }
 
 std::string markOf(const std::string& name) {
@@ -72,11 +82,41 @@ void giveTo(const base::Fd& pipe, const ExecTarget& target) {
     base::throwErrno(errno, "giving a command its output");
 }
 
-/// Kills what the command has left running. What forks all the time may need several rounds.
+struct Signalled {
+  std::size_t count = 0;
+  std::size_t unknown = 0;  ///< may be the command's or not
+};
+
+Signalled signalMarked(const std::string& name, const std::vector<pid_t>& processes, int signalNumber) {
+  const std::string entry = markOf(name);
+  Signalled result;
+  for (const pid_t pid : processes) {
+    const base::Fd process = ProcessRef::of(pid).open();
+    if (!process.valid()) continue;
+    // Read with the descriptor open: it is this process's environment.
+    const Mark mark = markIn(pid, entry);
+    if (mark == Mark::unknown) ++result.unknown;
+    if (mark != Mark::there) continue;
+    signalProcess(process, signalNumber);
+    // One that is killed has an environment until it is gone.
+    if (signalNumber == SIGKILL) waitForEnd(process, kRestWaitMs);
+    ++result.count;
+  }
+  return result;
+}
+
+/// Kills what the command has left running. What forks all the time may need several rounds, and what is just
+/// becoming another program a moment; who has no environment for longer is not the command's.
 void endRest(const ExecTarget& target, const std::string& name) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kRestWaitMs);
-  while (std::chrono::steady_clock::now() < deadline)
-    if (signalExec(name, target.processes(), SIGKILL) == 0) return;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto deadline = begin + std::chrono::milliseconds(kRestWaitMs);
+  const auto doubtOver = begin + std::chrono::milliseconds(kDoubtMs);
+  while (std::chrono::steady_clock::now() < deadline) {
+    const Signalled last = signalMarked(name, target.processes(), SIGKILL);
+    if (last.count > 0) continue;
+    if (last.unknown == 0 || std::chrono::steady_clock::now() > doubtOver) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 base::Fd endedAlready() {
@@ -96,18 +136,7 @@ std::string containerOfExec(const std::string& name) {
 }
 
 std::size_t signalExec(const std::string& name, const std::vector<pid_t>& processes, int signalNumber) {
-  const std::string entry = markOf(name);
-  std::size_t count = 0;
-  for (const pid_t pid : processes) {
-    const base::Fd process = ProcessRef::of(pid).open();
-    // Read with the descriptor open: it is this process's environment.
-    if (!process.valid() || !hasMark(pid, entry)) continue;
-    signalProcess(process, signalNumber);
-    // One that is killed has an environment until it is gone.
-    if (signalNumber == SIGKILL) waitForEnd(process, kRestWaitMs);
-    ++count;
-  }
-  return count;
+  return signalMarked(name, processes, signalNumber).count;
 }
 
 std::string execProcess(const std::string& config, const ExecSpec& spec, const std::string& name) {

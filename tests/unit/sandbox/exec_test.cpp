@@ -171,6 +171,14 @@ TEST_F(ExecTest, WhatItLeavesRunningIsEndedWithIt) {
   EXPECT_THAT(processes(), Not(HasSubstr("2001")));
 }
 
+/// What is just becoming another program has no environment for that moment. These do nothing else.
+TEST_F(ExecTest, WhatItLeavesIsEndedInTheMidstOfAChange) {
+  exec("echo 'exec sh /tmp/again-2003' >/tmp/again-2003");
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(exec("for i in 1 2 3 4; do sh /tmp/again-2003 & done; exit 0").status.code, 0);
+  EXPECT_THAT(processes(), Not(HasSubstr("again-2003")));
+}
+
 TEST_F(ExecTest, ItsTimeEndsIt) {
   RunOptions options;
   options.timeout = seconds(1);
