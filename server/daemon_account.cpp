@@ -152,8 +152,10 @@ void giveDataFolder(const Config& config, const controller::DataFolder& folder,
   const Gift gift(account, static_cast<std::uint32_t>(config.userNamespaceBase), isFirst);
   for (const fs::path& parent : {folder.run(), folder.root()})
     for (const auto& entry : fs::directory_iterator(parent)) {
-      const bool isRoots =
-          entry.path() == folder.run() || (parent == folder.run() && isSupervisors(entry.path()));
+      // log/ is what starts the server's (script/server), which is root and goes by its name.
+      const bool isRoots = parent == folder.run()
+                               ? isSupervisors(entry.path())
+                               : entry.path() == folder.run() || entry.path().filename() == "log";
       if (!isRoots && entry.path() != folder.blobs()) gift.give(entry.path());
     }
   if (!isFirst || !fs::exists(folder.blobs())) return;

@@ -32,7 +32,7 @@ class DaemonAccountTest : public ::testing::Test {
     account_.uid = account_.gid = kAccount;
     for (const char* name :
          {"repos/hello.git/objects", "blobs/sha256/ab", "layers/one/etc", "cache/hello/stack/in",
-          "volumes/id/data", "keys", "run/containers/web", "run/builds/old", "run/router/live"})
+          "volumes/id/data", "keys", "log", "run/containers/web", "run/builds/old", "run/router/live"})
       fs::create_directories(data_ / name);
     for (const char* name : {"fairlead.db", "fairlead.db-wal", "repos/hello.git/HEAD", "blobs/sha256/ab/cd",
                              "keys/config_keys", "run/network.json", "layers/one/etc/passwd"})
@@ -62,7 +62,7 @@ TEST_F(DaemonAccountTest, GetsWhatIsRootsButWhatTheSupervisorKeeps) {
                            "repos/hello.git/objects", "blobs", "blobs/sha256/ab/cd", "keys/config_keys",
                            "layers", "cache/hello", "volumes/id", "run/builds", "run/router/live"})
     EXPECT_EQ(ownerOf(name), kAccount) << name;
-  for (const char* name : {"", "run", "run/containers", "run/containers/web", "run/network.json"})
+  for (const char* name : {"", "log", "run", "run/containers", "run/containers/web", "run/network.json"})
     EXPECT_EQ(ownerOf(name), 0u) << name;
   for (const char* name : {"layers/one", "layers/one/etc", "cache/hello/stack", "volumes/id/data"})
     EXPECT_EQ(ownerOf(name), kContainers + 1000) << name;
