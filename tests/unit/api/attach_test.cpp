@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "base/fd.h"
 #include "base/http_tls.h"
 #include "controller/rendezvous.h"
 #include "tests/support/test_certificates.h"
@@ -42,7 +43,8 @@ class AttachTest : public ApiTest {
 
   controller::Rendezvous rendezvous_{
       {.certificate = temp_.write("cert.pem", testing_support::kTestCertificate),
-       .key = temp_.write("key.pem", testing_support::kTestKey)},
+       .key = temp_.write("key.pem", testing_support::kTestKey),
+       .read = [](const std::filesystem::path& file) { return base::readFile(file); }},
       base::listenTcp("127.0.0.1:0", "rendezvous_listen"),
       clock_};
 };

@@ -186,6 +186,7 @@ class HostWorkTest : public RuntimeTest {
     std::ofstream(root / "logs/one.log") << "a line";
     auto wanted = settings();
     wanted.dataFolder = root;
+    wanted.runtime.folder = root / "run";  // two supervisors of one folder would remove what the other tries
     wanted.layerFolders = {"layers"};
     wanted.mountFolders = {"mounts"};
     wanted.logFolders = {"logs"};
