@@ -24,8 +24,8 @@ struct SourceRules {
 /// are absolute names and "..", hard links that lead out or to nothing, devices, fifos, and what is beyond a
 /// limit. Returns where the source begins: `folder`, or the one folder at its top when nothing else is there,
 /// as in the tarballs of hosting sites. Throws corrupt for a damaged archive, invalidArgument for what is
-/// refused, cancelled; then what is there is to be thrown away. All
-/// that is made belongs to the calling process.
+/// refused, cancelled; then what is there is to be thrown away. All that is made
+/// belongs to the calling process.
 std::filesystem::path unpackSource(ByteSource& in, const std::filesystem::path& folder,
                                    const SourceRules& rules);
 

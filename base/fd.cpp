@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace base {
 
@@ -104,20 +105,7 @@ std::size_t readSome(const Fd& fd, char* buffer, std::size_t capacity) {
 }
 
 std::string readFile(const std::filesystem::path& path, std::size_t maxBytes) {
-  const Fd fd = openFile(path, O_RDONLY);
-  std::string bytes;
-  constexpr std::size_t kStep = 64 << 10;
-  for (;;) {
-    const std::size_t used = bytes.size();
-    bytes.resize(used + kStep);
-    const std::size_t count = readSome(fd, bytes.data() + used, kStep);
-    bytes.resize(used + count);
-    if (bytes.size() > maxBytes) {
-      throw Error(Errc::invalidArgument,
-                  path.filename().string() + " is larger than " + std::to_string(maxBytes) + " bytes");
-    }
-    if (count == 0) return bytes;
-  }
+  return readRest(openFile(path, O_RDONLY), path.filename().string(), maxBytes);
 }
 
 void fsyncOrThrow(const Fd& fd, std::string_view doing) {

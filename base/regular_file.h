@@ -8,8 +8,11 @@
 
 namespace base {
 
-/// From where the descriptor stands to the end. Throws invalidArgument, with `name`, for what is no regular
-/// file or is longer than maxBytes.
+/// From where the descriptor stands to the end. Throws invalidArgument, with `name`, when that is longer than
+/// maxBytes.
+std::string readRest(const Fd& file, const std::string& name, std::size_t maxBytes);
+
+/// The same of a regular file only; anything else is invalidArgument.
 std::string readRegular(const Fd& file, const std::string& name, std::size_t maxBytes);
 
 }  // namespace base
