@@ -27,15 +27,15 @@ TreeOwners::Owner HostFiles::hostIds(TreeOwner owner) const {
   return {config_.userNamespaceBase + owner.uid, config_.userNamespaceBase + owner.gid};
 }
 
-void HostFiles::give(const fs::path& path, TreeOwner owner, ForeignTrees::Depth depth) const {
+void HostFiles::give(const fs::path& path, TreeOwner owner, Depth depth) {
   owners_.change(path, hostIds(owner), depth);
 }
 
-void HostFiles::takeBack(const fs::path& path, ForeignTrees::Depth depth) const {
+void HostFiles::takeBack(const fs::path& path, Depth depth) {
   owners_.change(path, {config_.daemonUser, config_.daemonGroup}, depth);
 }
 
-void HostFiles::takeLog(const fs::path& file) const {
+void HostFiles::takeLog(const fs::path& file) {
   // Nothing but a log: what has another name may be something else there.
   const base::Fd held = base::openFile(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   struct stat info {};
@@ -48,30 +48,37 @@ void HostFiles::takeLog(const fs::path& file) const {
     base::throwErrno(errno, "giving a log to the daemon");
 }
 
-void HostFiles::remove(const fs::path& path) const {
+void HostFiles::remove(const fs::path& path) {
   base::removeTree(path);
 }
 
-void HostFiles::merge(const fs::path& changes, const fs::path& kept, const fs::path& trash) const {
+void HostFiles::merge(const fs::path& changes, const fs::path& kept, const fs::path& trash) {
   for (const fs::path& each : {changes, kept, trash})
     owners_.check(each);
   mergeChanges(changes, kept, trash);
 }
 
-std::uint64_t HostFiles::diskBytes(const fs::path& path) const {
+std::uint64_t HostFiles::diskBytes(const fs::path& path) {
   return base::measureTree(path).diskBytes;
 }
 
-void HostFiles::giveTerminal(const base::Fd& terminal, TreeOwner owner) const {
+void HostFiles::giveTerminal(const base::Fd& terminal, TreeOwner owner) {
   owners_.changeTerminal(terminal, hostIds(owner));
 }
 
-void HostFiles::unpackLayer(const base::Fd& tar, const fs::path& folder) const {
+void HostFiles::unpackLayer(const base::Fd& tar, const fs::path& folder) {
   owners_.check(folder);
   if (!config_.unpacker.empty()) return unpackApart(config_.unpacker, config_.userNamespaceBase, tar, folder);
   base::FileSource source(base::Fd(::fcntl(tar.get(), F_DUPFD_CLOEXEC, 0)));
   base::unpackTar(source, folder, {.ownerShift = config_.userNamespaceBase, .whiteouts = true});
   base::readToEnd(source);
+}
+
+std::unique_ptr<ForeignTrees> makeForeignTrees(std::uint32_t userNamespaceBase) {
+  return std::make_unique<HostFiles>(HostFiles::Config{.userNamespaceBase = userNamespaceBase,
+                                                       .daemonUser = ::geteuid(),
+                                                       .daemonGroup = ::getegid(),
+                                                       .unpacker = {}});
 }
 
 }  // namespace sandbox

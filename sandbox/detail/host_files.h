@@ -11,9 +11,8 @@
 
 namespace sandbox {
 
-/// ForeignTrees, for the user that the daemon has. Paths are believed: PathPolicy has looked at them.
-/// Thread-safe.
-class HostFiles {
+/// For the user that the daemon has. Paths are believed: PathPolicy has looked at them.
+class HostFiles : public ForeignTrees {
  public:
   struct Config {
     std::uint32_t userNamespaceBase = 0;
@@ -25,16 +24,16 @@ class HostFiles {
 
   explicit HostFiles(Config config);
 
-  void give(const std::filesystem::path& path, TreeOwner owner, ForeignTrees::Depth depth) const;
-  void takeBack(const std::filesystem::path& path, ForeignTrees::Depth depth) const;
+  void give(const std::filesystem::path& path, TreeOwner owner, Depth depth) override;
+  void takeBack(const std::filesystem::path& path, Depth depth) override;
   /// A file that conmon has made for a container's output: this process's, since it started conmon.
-  void takeLog(const std::filesystem::path& file) const;
-  void remove(const std::filesystem::path& path) const;
+  void takeLog(const std::filesystem::path& file);
+  void remove(const std::filesystem::path& path) override;
   void merge(const std::filesystem::path& changes, const std::filesystem::path& kept,
-             const std::filesystem::path& trash) const;
-  std::uint64_t diskBytes(const std::filesystem::path& path) const;
-  void giveTerminal(const base::Fd& terminal, TreeOwner owner) const;
-  void unpackLayer(const base::Fd& tar, const std::filesystem::path& folder) const;
+             const std::filesystem::path& trash) override;
+  std::uint64_t diskBytes(const std::filesystem::path& path) override;
+  void giveTerminal(const base::Fd& terminal, TreeOwner owner) override;
+  void unpackLayer(const base::Fd& tar, const std::filesystem::path& folder) override;
 
  private:
   TreeOwners::Owner hostIds(TreeOwner owner) const;

@@ -200,7 +200,6 @@ class Caller {
     const CallWatch watch(socket_, [] {});
     RunResult result;
     result.status = programs_.run(call.name, fds_.front(), fds_.back(), watch.stop());
-    if (watch.stop().stop_requested()) result.end = RunResult::End::cancelled;
     return result;
   }
   Answer operator()(const OpenFileCall& call) {
@@ -226,7 +225,7 @@ class Caller {
 
   LocalRuntime& runtime_;
   const PathPolicy& policy_;
-  const HostFiles& files_;
+  HostFiles& files_;
   HostPrograms& programs_;
   FrameSocket& socket_;
   std::vector<base::Fd> fds_;

@@ -20,7 +20,7 @@ namespace sandbox {
 struct ServedParts {
   LocalRuntime& runtime;
   const PathPolicy& policy;
-  const HostFiles& files;
+  HostFiles& files;
   HostPrograms& programs;
 };
 
