@@ -15,12 +15,12 @@
 #include <utility>
 
 #include "base/crew.h"
-#include "base/detail/tree_walk.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/guarded.h"
 #include "base/strings.h"
 #include "base/tree_cursor.h"
+#include "base/tree_walk.h"
 
 namespace base {
 namespace {
@@ -102,7 +102,7 @@ class Walk {
       : exclude_(exclude), limits_(limits), reader_(limits, threads), cursor_(std::move(root)) {}
 
   TreeContents run() {
-    detail::walkTree(
+    walkTree(
         cursor_, [this](std::string path) { return listLevel(std::move(path)); }, [this] { return ended(); });
     return result();
   }
@@ -116,8 +116,8 @@ class Walk {
     beyond_ = beyond;
   }
 
-  detail::TreeLevel listLevel(std::string path) {
-    detail::TreeLevel level{.path = std::move(path), .folders = {}};
+  TreeLevel listLevel(std::string path) {
+    TreeLevel level{.path = std::move(path), .folders = {}};
     std::shared_ptr<const Fd> folder;
     Batch batch;
     for (FolderEntry& found : listFolder(cursor_.folder())) {

@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/detail/tree_walk.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/strings.h"
 #include "base/tree_cursor.h"
+#include "base/tree_walk.h"
 
 namespace base {
 namespace {
@@ -26,7 +26,7 @@ class Lister {
   Lister(Fd root, const std::set<std::string>& exclude) : exclude_(exclude), cursor_(std::move(root)) {}
 
   std::vector<TreeEntry> run() {
-    detail::walkTree(
+    walkTree(
         cursor_, [this](std::string path) { return listLevel(std::move(path)); }, [] { return false; });
     std::sort(entries_.begin(), entries_.end(),
               [](const TreeEntry& a, const TreeEntry& b) { return a.path < b.path; });
@@ -34,8 +34,8 @@ class Lister {
   }
 
  private:
-  detail::TreeLevel listLevel(std::string path) {
-    detail::TreeLevel level{.path = std::move(path), .folders = {}};
+  TreeLevel listLevel(std::string path) {
+    TreeLevel level{.path = std::move(path), .folders = {}};
     for (auto& name : listNames(cursor_.folder())) {
       TreeEntry entry{.path = level.path + name};
       if (exclude_.contains(entry.path)) continue;

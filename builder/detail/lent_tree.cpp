@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "base/fd.h"
-#include "base/tree_cursor.h"
+#include "base/tree_walk.h"
 
 namespace builder::detail {
 namespace {
@@ -23,30 +23,21 @@ class Opening {
   Opening(base::Fd root, std::map<std::string, unsigned>& modes) : cursor_(std::move(root)), modes_(modes) {}
 
   void run() {
-    levels_.push_back({base::listFolder(cursor_.folder()), ""});
-    while (!levels_.empty()) {
-      Level& level = levels_.back();
-      if (level.entries.empty()) {
-        levels_.pop_back();
-        if (!levels_.empty()) cursor_.leave();
-        continue;
-      }
-      const base::FolderEntry entry = std::move(level.entries.back());
-      level.entries.pop_back();
-      const std::string path = level.prefix + entry.name;
-      if (entry.type == base::FolderEntry::Type::file) open(entry.name, path, S_IRUSR);
-      if (entry.type != base::FolderEntry::Type::folder) continue;
-      open(entry.name, path, S_IRUSR | S_IXUSR);
-      cursor_.enter(entry.name);
-      levels_.push_back({base::listFolder(cursor_.folder()), path + "/"});
-    }
+    base::walkTree(
+        cursor_, [this](const std::string& path) { return openLevel(path); }, [] { return false; });
   }
 
  private:
-  struct Level {
-    std::vector<base::FolderEntry> entries;  // still to be looked at
-    std::string prefix;                      // of their paths
-  };
+  base::TreeLevel openLevel(const std::string& path) {
+    base::TreeLevel level{path, {}};
+    for (base::FolderEntry& entry : base::listFolder(cursor_.folder())) {
+      if (entry.type == base::FolderEntry::Type::file) open(entry.name, path + entry.name, S_IRUSR);
+      if (entry.type != base::FolderEntry::Type::folder) continue;
+      open(entry.name, path + entry.name, S_IRUSR | S_IXUSR);
+      level.folders.push_back(std::move(entry.name));
+    }
+    return level;
+  }
 
   void open(const std::string& name, const std::string& path, mode_t needed) {
     const int folder = cursor_.folder().get();
@@ -61,7 +52,6 @@ class Opening {
 
   base::TreeCursor cursor_;
   std::map<std::string, unsigned>& modes_;
-  std::vector<Level> levels_;
 };
 
 /// In a folder of this process's own, where nobody else renames.

@@ -17,9 +17,9 @@
 #include "base/confine.h"
 #include "base/error.h"
 #include "sandbox/detail/frame_socket.h"
+#include "sandbox/detail/oci_bundle.h"
 #include "sandbox/detail/supervisor_client.h"
 #include "sandbox/detail/supervisor_messages.h"
-#include "sandbox/detail/tree_owners.h"
 #include "sandbox/supervisor.h"
 
 namespace sandbox {
@@ -58,7 +58,7 @@ void unpackHere(FrameSocket& socket) {
   base::FileSource tar{base::Fd(kTar)};
   base::UnpackOptions options;
   options.whiteouts = true;
-  options.ids = kContainerIds;
+  options.ids = kUserNamespaceSize;
   options.capabilities = false;
   options.markOpaque = [&](const base::Fd& folder) {
     if (!socket.send(FrameKind::output, "", {folder.get()}))
@@ -73,14 +73,14 @@ void unpackHere(FrameSocket& socket) {
 void writeMap(pid_t pid, const char* name, std::uint32_t base) {
   const base::Fd file = base::openFile("/proc/" + std::to_string(pid) + "/" + name, O_WRONLY);
   // One write, or the kernel takes none of it.
-  base::writeAll(file, "0 " + std::to_string(base) + " " + std::to_string(kContainerIds) + "\n");
+  base::writeAll(file, "0 " + std::to_string(base) + " " + std::to_string(kUserNamespaceSize) + "\n");
 }
 
 /// What the worker could have made only in its folder; the xattr takes the host's root.
 void markOpaque(const std::vector<base::Fd>& fds, std::uint32_t base) {
   struct stat info {};
   if (fds.size() != 1 || ::fstat(fds.front().get(), &info) != 0 || !S_ISDIR(info.st_mode) ||
-      info.st_uid - base >= kContainerIds)
+      info.st_uid - base >= kUserNamespaceSize)
     throw Error(Errc::internal, "what unpacks layers has sent what is no folder of theirs");
   base::markOpaque(fds.front());
 }

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "sandbox/detail/container_folder.h"
-#include "sandbox/detail/tree_owners.h"
+#include "sandbox/detail/oci_bundle.h"
 #include "sandbox/detail/wire.h"
 
 namespace sandbox {
@@ -180,8 +180,8 @@ void fields(Wire&, Of<Wire, ListCall>&) {}
 
 template <typename Wire>
 void fields(Wire& wire, Of<Wire, TreeOwner>& owner) {
-  wire.number(owner.uid, std::uint32_t{0}, kContainerIds - 1);
-  wire.number(owner.gid, std::uint32_t{0}, kContainerIds - 1);
+  wire.number(owner.uid, std::uint32_t{0}, kUserNamespaceSize - 1);
+  wire.number(owner.gid, std::uint32_t{0}, kUserNamespaceSize - 1);
 }
 
 template <typename Wire>

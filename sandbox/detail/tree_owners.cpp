@@ -8,11 +8,11 @@
 #include <cerrno>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "base/tree_cursor.h"
+#include "base/tree_walk.h"
+#include "sandbox/detail/oci_bundle.h"
 
 namespace sandbox {
 namespace {
@@ -40,7 +40,7 @@ base::Fd TreeOwners::hold(int folder, const char* name) const {
   base::Fd held(::openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!held.valid() && errno == ENOENT) throw Error(Errc::notFound, shown(name) + " is not there");
   const struct stat info = statOf(held);
-  if (info.st_uid != parties_.caller && info.st_uid - parties_.containers >= kContainerIds)
+  if (info.st_uid != parties_.caller && info.st_uid - parties_.containers >= kUserNamespaceSize)
     throw Error(Errc::permissionDenied,
                 shown(name) + " belongs to the host's user " + std::to_string(info.st_uid));
   return held;
@@ -76,23 +76,15 @@ void TreeOwners::change(const std::filesystem::path& path, Owner owner, ForeignT
   changeOne(AT_FDCWD, path.c_str(), owner);
   if (depth == ForeignTrees::Depth::itself || !S_ISDIR(info.st_mode)) return;
   base::TreeCursor cursor(base::openFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  std::vector<std::vector<base::FolderEntry>> levels;
-  levels.push_back(base::listFolder(cursor.folder()));
-  for (;;) {
-    auto& entries = levels.back();
-    if (entries.empty()) {
-      levels.pop_back();
-      if (levels.empty()) return;
-      cursor.leave();
-      continue;
+  const auto changeLevel = [&](const std::string& below) {
+    base::TreeLevel level{below, {}};
+    for (base::FolderEntry& entry : base::listFolder(cursor.folder())) {
+      changeOne(cursor.folder().get(), entry.name.c_str(), owner);
+      if (entry.type == base::FolderEntry::Type::folder) level.folders.push_back(std::move(entry.name));
     }
-    const base::FolderEntry entry = std::move(entries.back());
-    entries.pop_back();
-    changeOne(cursor.folder().get(), entry.name.c_str(), owner);
-    if (entry.type != base::FolderEntry::Type::folder) continue;
-    cursor.enter(entry.name);
-    levels.push_back(base::listFolder(cursor.folder()));
-  }
+    return level;
+  };
+  base::walkTree(cursor, changeLevel, [] { return false; });
 }
 
 }  // namespace sandbox

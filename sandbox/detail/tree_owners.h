@@ -9,8 +9,6 @@
 
 namespace sandbox {
 
-inline constexpr std::uint32_t kContainerIds = 65536;
-
 /// Between a caller and the users of containers, and nobody else. Thread-safe.
 class TreeOwners {
  public:

@@ -1,4 +1,4 @@
-// The order in which a tree is walked, for those who list one.
+// The order in which a tree is walked.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 #include "base/tree_cursor.h"
 
-namespace base::detail {
+namespace base {
 
 /// A folder on the way, with those in it that are still to be visited.
 struct TreeLevel {
@@ -35,4 +35,4 @@ void walkTree(TreeCursor& cursor, const List& list, const Ended& ended) {
   }
 }
 
-}  // namespace base::detail
+}  // namespace base
