@@ -186,6 +186,8 @@ void WebClient::exchange(Session& session, const Site& site, const WebRequest& r
   if (asks) head.setExpectContinue(true);
   HTTPResponse& answer = answer_.head_;
   std::ostream& out = session.sendRequest(head);
+  // A stop while it connected found nothing to shut down; from here on abort() does.
+  if (stop_.stop_requested()) throw base::Error(base::Errc::cancelled, "cancelled");
   bool wanted = true;
   if (asks) {
     out.flush();
