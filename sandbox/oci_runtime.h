@@ -26,6 +26,9 @@ struct OciRuntimeConfig {
   /// What containers may reach on this host itself: "ADDRESS:PORT, *:PORT, ..." (TCP, *: any address of it);
   /// nothing else of it.
   std::string hostServices;
+  /// Where containers' root file systems are mounted, in a folder of the data folder's: everybody can walk to
+  /// it.
+  std::filesystem::path mountFolder = "/run";
 };
 
 /// Of a container that runs.

@@ -12,6 +12,7 @@
 #include "server/doctor.h"
 #include "server/manual.h"
 #include "server/restore.h"
+#include "server/rootless.h"
 #include "server/run_slug.h"
 #include "server/serve.h"
 #include "server/ssh_shell.h"
@@ -30,11 +31,13 @@ const std::map<std::string, std::function<int(const Words&)>>& ownPrograms() {
       {"man", server::manual},
       {"receive-pack", git::runReceivePack},
       {"restore", server::restore},
+      {"rootless-door", server::rootlessDoor},  // of serve without root
       {"run-slug", server::runSlug},
       {"serve", server::serve},
       {"ssh-keys", server::sshKeys},
       {"ssh-shell", server::sshShell},
       {"supervisor", server::supervisor},     // of serve
+      {"try-rootless", server::tryRootless},  // of doctor
       {"unpack-layer", server::unpackLayer},  // of supervisor
       {"upload-pack", git::runUploadPack},
   };

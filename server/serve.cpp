@@ -55,6 +55,7 @@
 #include "server/doctor.h"
 #include "server/host_environment.h"
 #include "server/host_table.h"
+#include "server/rootless.h"
 #include "server/supervised.h"
 #include "store/event_store.h"
 
@@ -582,9 +583,8 @@ int serve(const std::vector<std::string>& args) {
     return 0;
   }
   base::configureLogging(config.logLevel);
-  if (::geteuid() != 0)
-    throw base::Error(base::Errc::permissionDenied,
-                      "fairlead serve must run as root, since it makes containers: use sudo");
+  if (::geteuid() != 0) serveRootless(config, args);
+  adaptToRootless(config);
   return run(config);
 }
 

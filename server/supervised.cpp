@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "builder/stack_maker.h"
+#include "sandbox/rootless.h"
 #include "sandbox/supervisor.h"
 #include "server/host_table.h"
 
@@ -22,17 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSelf = "/proc/self/exe";
 
-/// This program by a name that says what it is, where that still leads to it.
-std::string ownProgram() {
-  std::error_code unknown;
-  const fs::path path = fs::read_symlink(kSelf, unknown);
-  struct stat named {};
-  struct stat running {};
-  const bool isSame = !unknown && ::stat(path.c_str(), &named) == 0 && ::stat(kSelf, &running) == 0 &&
-                      named.st_dev == running.st_dev && named.st_ino == running.st_ino;
-  return isSame ? path.string() : kSelf;
-}
-
 void endWithSupervisor() {
   base::Log("server").error(
       "the supervisor, which makes containers, has ended, and the server ends with it: start the server "
@@ -42,6 +32,16 @@ void endWithSupervisor() {
 }
 
 }  // namespace
+
+std::string ownProgram() {
+  std::error_code unknown;
+  const fs::path path = fs::read_symlink(kSelf, unknown);
+  struct stat named {};
+  struct stat running {};
+  const bool isSame = !unknown && ::stat(path.c_str(), &named) == 0 && ::stat(kSelf, &running) == 0 &&
+                      named.st_dev == running.st_dev && named.st_ino == running.st_ino;
+  return isSame ? path.string() : kSelf;
+}
 
 std::vector<fs::path> volumeFolders(const Config& config) {
   std::vector<fs::path> folders;
@@ -65,7 +65,8 @@ std::unique_ptr<sandbox::SupervisedRuntime> startRuntime(const Config& config,
                   .userNamespaceBase = static_cast<std::uint32_t>(config.userNamespaceBase),
                   .subnetPool = config.subnetPool,
                   .nameServers = config.nameServers,
-                  .hostServices = containerDoors(config)},
+                  .hostServices = containerDoors(config),
+                  .mountFolder = sandbox::rootlessUser() ? sandbox::rootlessMountFolder() : "/run"},
       .dataFolder = folder.root(),
       .layerFolders = {below(folder.layers())},
       .mountFolders = {below(folder.builds()), below(folder.oneOffs()), below(folder.caches()),

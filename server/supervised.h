@@ -21,6 +21,9 @@ std::unique_ptr<sandbox::SupervisedRuntime> startRuntime(const Config& config,
                                                          const controller::DataFolder& folder,
                                                          const base::Confinement& account);
 
+/// This program by a name that says what it is, where that still leads to it.
+std::string ownProgram();
+
 /// volume_folders, without symlinks on the way.
 std::vector<std::filesystem::path> volumeFolders(const Config& config);
 

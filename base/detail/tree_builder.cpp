@@ -15,6 +15,7 @@
 #include "base/archive.h"
 #include "base/detail/remove_at.h"
 #include "base/error.h"
+#include "base/overlay_xattr.h"
 #include "base/strings.h"
 
 namespace base::detail {
@@ -312,7 +313,7 @@ mode_t TreeBuilder::kept(mode_t mode) const noexcept {
 namespace base {
 
 void markOpaque(const Fd& folder) {
-  if (::fsetxattr(folder.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
+  if (::fsetxattr(folder.get(), opaqueXattr(), "y", 1, 0) != 0)
     throwErrno(errno, "unpacking: marking a folder opaque");
 }
 

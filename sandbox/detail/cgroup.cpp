@@ -2,8 +2,10 @@
 
 #include <linux/magic.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <string_view>
 #include <system_error>
@@ -40,6 +42,34 @@ std::uint64_t numberIn(const fs::path& file) {
   return base::parseNumber(base::trim(text), value) ? value : 0;
 }
 
+constexpr std::array kControllers{"cpu", "memory", "pids"};
+
+/// In "N:CONTROLLERS:PATH" lines; the one of v2 has no controllers. (cgroups(7))
+std::string groupIn(const std::string& membership, std::string_view controller) {
+  for (const std::string& line : base::split(membership, '\n')) {
+    const auto first = std::min(line.find(':'), line.size());
+    const auto second = std::min(line.find(':', first + 1), line.size());
+    const auto names = base::split(line.substr(std::min(first + 1, second), second - first - 1), ',');
+    if (std::find(names.begin(), names.end(), controller) != names.end() && second < line.size())
+      return line.substr(second + 1);
+  }
+  return "";
+}
+
+bool canMakeGroupsIn(const fs::path& folder) {
+  return ::access(folder.c_str(), W_OK) == 0 && ::access((folder / "cgroup.procs").c_str(), W_OK) == 0;
+}
+
+/// A group of v2 that has controllers for those below it has no processes itself.
+void moveProcessesBelow(const fs::path& group) {
+  const fs::path below = group / "fairlead-server";
+  std::error_code exists;
+  fs::create_directory(below, exists);
+  std::ifstream in(group / "cgroup.procs");
+  for (pid_t pid = 0; in >> pid;)
+    std::ofstream(below / "cgroup.procs") << pid;
+}
+
 void removeTreeOfGroups(const fs::path& folder) {
   std::error_code ignored;  // what is in use or gone already stays as it is
   for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored)) {
@@ -58,24 +88,48 @@ CgroupTree::CgroupTree(fs::path root) : root_(std::move(root)) {
   }
 }
 
+CgroupTree CgroupTree::delegated(const std::string& membership, fs::path root) {
+  CgroupTree tree(std::move(root));
+  const bool isV2 = tree.isV2();
+  const std::string group = groupIn(membership, isV2 ? "" : "memory");
+  tree.prefix_ = group == "/" ? "" : group;
+  bool isOurs = !group.empty();
+  for (const char* each : kControllers)
+    isOurs = isOurs && (isV2 || groupIn(membership, each) == group) && canMakeGroupsIn(tree.folderOf("", each));
+  if (isOurs && isV2) {
+    const fs::path folder = tree.folderOf("");
+    moveProcessesBelow(folder);
+    std::ofstream(folder / "cgroup.subtree_control") << "+cpu +memory +pids";
+    const auto given = base::split(base::trim(readOrEmpty(folder / "cgroup.subtree_control")), ' ');
+    for (const char* each : kControllers)
+      isOurs = isOurs && std::find(given.begin(), given.end(), each) != given.end();
+  }
+  if (!isOurs) tree.version_ = Version::none;
+  return tree;
+}
+
 std::string CgroupTree::describe() const {
+  const std::string where = prefix_.empty() ? "" : " below " + prefix_;
   switch (version_) {
     case Version::v2:
-      return "cgroup v2";
+      return "cgroup v2" + where;
     case Version::hybrid:
-      return "cgroup v1 (hybrid)";
+      return "cgroup v1 (hybrid)" + where;
+    case Version::none:
+      return "no cgroups";
     case Version::v1:
       break;
   }
-  return "cgroup v1";
+  return "cgroup v1" + where;
 }
 
 fs::path CgroupTree::folderOf(const std::string& path, const char* controller) const {
-  return (version_ == Version::v2 ? root_ : root_ / controller).string() + path;
+  return (version_ == Version::v2 ? root_ : root_ / controller).string() + prefix_ + path;
 }
 
 std::vector<pid_t> CgroupTree::processes(const std::string& path) const {
   std::vector<pid_t> pids;
+  if (!exists()) return pids;
   std::ifstream in(folderOf(path) / "cgroup.procs");
   for (pid_t pid = 0; in >> pid;) {
     if (pid > 0) pids.push_back(pid);
@@ -90,6 +144,7 @@ std::uint64_t CgroupTree::oomKills(const std::string& path) const {
 
 ContainerUsage CgroupTree::usage(const std::string& path) const {
   ContainerUsage usage;
+  if (!exists()) return usage;
   const fs::path memory = folderOf(path);
   const fs::path pids = folderOf(path, "pids");
   // Page cache counts against the limit, but what was not used lately goes before anything is killed.
@@ -111,6 +166,7 @@ ContainerUsage CgroupTree::usage(const std::string& path) const {
 }
 
 bool CgroupTree::countsSwap() const {
+  if (!exists()) return false;
   std::error_code ignored;
   if (version_ != Version::v2) return fs::exists(root_ / "memory/memory.memsw.limit_in_bytes", ignored);
   // The root group has no limits; any other shows whether the kernel counts swap.
@@ -121,24 +177,26 @@ bool CgroupTree::countsSwap() const {
 }
 
 void CgroupTree::adopt(const std::string& path, pid_t pid) const {
+  if (!exists()) return;
   // With v1 only these two are what a service manager looks at; the others are limits.
   const std::vector<fs::path> trees =
       version_ == Version::v2 ? std::vector{root_} : std::vector{root_ / "systemd", root_ / "unified"};
   for (const fs::path& tree : trees) {
     std::error_code ignored;
     if (!fs::exists(tree / "cgroup.procs", ignored)) continue;
-    const fs::path folder = tree.string() + path;
+    const fs::path folder = tree.string() + prefix_ + path;
     fs::create_directories(folder, ignored);
     std::ofstream(folder / "cgroup.procs") << pid;
   }
 }
 
 void CgroupTree::removeEmpty(const std::string& path) const {
-  if (version_ == Version::v2) return removeTreeOfGroups(root_.string() + path);
+  if (!exists()) return;
+  if (version_ == Version::v2) return removeTreeOfGroups(folderOf(path));
   std::error_code ignored;
   for (fs::directory_iterator entry(root_, ignored), end; entry != end; entry.increment(ignored)) {
     if (entry->is_directory(ignored) && !entry->is_symlink(ignored))
-      removeTreeOfGroups(entry->path().string() + path);
+      removeTreeOfGroups(entry->path().string() + prefix_ + path);
   }
 }
 

@@ -13,15 +13,22 @@
 namespace sandbox {
 
 /// The host's cgroup tree: v1 (a folder for each controller), hybrid (v1, and a v2 tree without controllers)
-/// or v2. Immutable, thread-safe. Paths are a container's cgroupsPath,
-/// "/group/ID". (Linux, Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.)
+/// or v2. Immutable, thread-safe. Paths are "/group/ID", below the part of the tree that is ours. (Linux, Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.)
 class CgroupTree {
  public:
   explicit CgroupTree(std::filesystem::path root = "/sys/fs/cgroup");
+  /// For who is not the host's root: below the group that this process is in, where that was delegated to its
+  /// user with cpu, memory and pids; with v2 all processes of the group are moved into one below it first.
+  /// Otherwise there are no groups. `membership` is the text of /proc/self/cgroup.
+  static CgroupTree delegated(const std::string& membership, std::filesystem::path root = "/sys/fs/cgroup");
 
-  /// "cgroup v2", "cgroup v1 (hybrid)" or "cgroup v1".
+  /// "cgroup v2", "cgroup v1 (hybrid)", "cgroup v1", with where it was delegated; "no cgroups".
   std::string describe() const;
   bool isV2() const noexcept { return version_ == Version::v2; }
+  /// False: containers are in no group of their own, and nothing limits them or counts what they take.
+  bool exists() const noexcept { return version_ != Version::none; }
+  /// For the OCI runtime: absolute, in each hierarchy.
+  std::string fullPath(const std::string& path) const { return prefix_ + path; }
   /// Processes in it; empty when it is gone.
   std::vector<pid_t> processes(const std::string& path) const;
   /// How many processes its memory limit has killed.
@@ -37,11 +44,12 @@ class CgroupTree {
   void removeEmpty(const std::string& path) const;
 
  private:
-  enum class Version { v1, hybrid, v2 };
+  enum class Version { v1, hybrid, v2, none };
   std::filesystem::path folderOf(const std::string& path, const char* controller = "memory") const;
 
   std::filesystem::path root_;
   Version version_;
+  std::string prefix_;  // the group that was delegated
 };
 
 }  // namespace sandbox

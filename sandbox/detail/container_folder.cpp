@@ -170,7 +170,7 @@ void fillFolder(const ContainerSpec& spec, const ContainerFiles& files, const Fo
   bundle.systemFiles = {{files.resolvConf(), "/etc/resolv.conf"},
                         {files.hosts(), "/etc/hosts"},
                         {files.hostname(), "/etc/hostname"}};
-  if (settings.cgroupV2) {
+  if (settings.showLimits) {
     makeFolder(files.limits(), 0700);
     for (const auto& [name, text] : limitFiles(spec.limits)) {
       const fs::path file = files.limits() / fs::path(name).filename();

@@ -23,7 +23,7 @@ struct FolderSettings {
   std::uint32_t userNamespaceBase = 0;
   std::string cgroupsPath;
   bool limitSwap = false;
-  bool cgroupV2 = false;
+  bool showLimits = false;  ///< as files, see limitFiles()
   std::string resolvConf;  ///< text
 };
 

@@ -16,10 +16,13 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/overlay_xattr.h"
 #include "base/strings.h"
 #include "base/tree_size.h"
 #include "sandbox/detail/container_exec.h"
 #include "sandbox/detail/container_folder.h"
+#include "sandbox/detail/process_group.h"
+#include "sandbox/detail/read_or_empty.h"
 #include "sandbox/detail/resolv_conf.h"
 
 namespace sandbox {
@@ -79,6 +82,8 @@ ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms pro
       }()),
       seed_(seedOf(config.folder)),
       name_("fairlead-" + seed_),
+      cgroups_(base::isHostsUserNamespace() ? CgroupTree()
+                                            : CgroupTree::delegated(readOrEmpty("/proc/self/cgroup"))),
       network_(networkConfig(config, networkPlugins, seed_)),
       leftovers_([this](const std::string& id) { removeNow(id); }) {
   makeFolder(config_.folder / "containers");
@@ -96,7 +101,7 @@ void ContainerHost::endLeftExecs() {
     try {
       const std::string name = folder.filename().string();
       const base::Fd monitor = monitorOf(ExecFiles{folder}.monitorPidFile()).open();
-      signalExec(name, cgroups_.processes(cgroupsPath(containerOfExec(name))), SIGKILL);
+      signalExec(name, processesOf(containerOfExec(name)), SIGKILL);
       // It writes the exit code down before it goes.
       if (!waitForEnd(monitor, kMonitorWaitMs)) signalProcess(monitor, SIGKILL);
       base::removeTree(folder);
@@ -108,7 +113,7 @@ void ContainerHost::endLeftExecs() {
 }
 
 ContainerFiles ContainerHost::filesOf(const std::string& id) const {
-  return {.folder = config_.folder / "containers" / id, .mountPoint = fs::path("/run") / name_ / id};
+  return {.folder = config_.folder / "containers" / id, .mountPoint = config_.mountFolder / name_ / id};
 }
 
 void ContainerHost::claim(const std::string& id) {
@@ -148,9 +153,9 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
              {.initProgram = programs_.init,
               .emptyLayer = config_.folder / "empty-layer",
               .userNamespaceBase = config_.userNamespaceBase,
-              .cgroupsPath = cgroupsPath(spec.id),
+              .cgroupsPath = cgroups_.exists() ? cgroups_.fullPath(cgroupsPath(spec.id)) : "",
               .limitSwap = cgroups_.countsSwap(),
-              .cgroupV2 = cgroups_.isV2(),
+              .showLimits = cgroups_.isV2() || !cgroups_.exists(),
               .resolvConf = spec.filter ? kGuardedResolvConf : resolver.text});
   OutputTarget placed = output;
   if (!output.logFile.empty()) placed.logFile = placeLog(output.logFile, files);
@@ -183,7 +188,7 @@ RunResult ContainerHost::exec(const std::string& id, const ExecSpec& spec, base:
                           .init = state->init,
                           .hostUid = user.st_uid,
                           .hostGid = user.st_gid,
-                          .processes = [&] { return cgroups_.processes(cgroupsPath(id)); }};
+                          .processes = [&] { return processesOf(id); }};
   return execToEnd(programs_, target, execsFolder() / newExecName(id), spec, output, options);
 }
 
@@ -197,10 +202,10 @@ void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
   const auto state = ContainerState::load(filesOf(id).state());
   const pid_t init = state ? state->init.pid : 0;
   std::map<pid_t, base::Fd> opened;
-  for (const pid_t pid : cgroups_.processes(cgroupsPath(id)))
+  for (const pid_t pid : processesOf(id))
     opened.emplace(pid, ProcessRef::of(pid).open());
   // Read again with the descriptors open: what is still in the group is what they mean.
-  const std::vector<pid_t> members = cgroups_.processes(cgroupsPath(id));
+  const std::vector<pid_t> members = processesOf(id);
   const bool initAlone = members.size() == 1;
   for (const pid_t pid : members) {
     const auto found = opened.find(pid);
@@ -208,6 +213,16 @@ void ContainerHost::signalAll(const std::string& id, int signalNumber) const {
     if (pid == init && !initAlone && signalNumber != SIGKILL) continue;
     signalProcess(found->second, signalNumber);
   }
+}
+
+std::vector<pid_t> ContainerHost::processesOf(const std::string& id) const {
+  if (cgroups_.exists()) return cgroups_.processes(cgroupsPath(id));
+  const auto state = ContainerState::load(filesOf(id).state());
+  return state ? processesBeside(state->init) : std::vector<pid_t>{};
+}
+
+ContainerUsage ContainerHost::usage(const std::string& id) const {
+  return cgroups_.exists() ? cgroups_.usage(cgroupsPath(id)) : usageOf(processesOf(id));
 }
 
 void ContainerHost::setNetworkGroups(const std::vector<NetworkGroup>& groups) {
@@ -246,7 +261,7 @@ std::uint64_t ContainerHost::unlinkedBytes(const std::string& id, dev_t device) 
   constexpr std::uint64_t kBlockBytes = 512;
   std::uint64_t bytes = 0;
   std::set<std::pair<dev_t, ino_t>> seen;
-  for (const pid_t pid : cgroups_.processes(cgroupsPath(id))) {
+  for (const pid_t pid : processesOf(id)) {
     std::error_code gone;
     for (fs::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", gone), end;
          !gone && entry != end; entry.increment(gone)) {
@@ -314,7 +329,7 @@ void ContainerHost::removeSharedIfUnused() {
   if (!present().empty()) return;
   network_.tearDown();
   cgroups_.removeEmpty("/" + name_);
-  ::rmdir((fs::path("/run") / name_).c_str());
+  ::rmdir((config_.mountFolder / name_).c_str());
 }
 
 std::string ContainerHost::describe() const {

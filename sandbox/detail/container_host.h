@@ -50,7 +50,7 @@ class ContainerHost {
   void signalAll(const std::string& id, int signalNumber) const;
   void setNetworkGroups(const std::vector<NetworkGroup>& groups);
   std::uint64_t unlinkedBytes(const std::string& id, dev_t device) const;
-  ContainerUsage usage(const std::string& id) const { return cgroups_.usage(cgroupsPath(id)); }
+  ContainerUsage usage(const std::string& id) const;
   std::uint64_t writtenBytes(const std::string& id) const;
   std::uint32_t hostId(std::uint32_t containerId) const { return config_.userNamespaceBase + containerId; }
   /// "cgroup v2, user namespace 1879048192+65536".
@@ -59,6 +59,7 @@ class ContainerHost {
  private:
   std::filesystem::path execsFolder() const { return config_.folder / "execs"; }
   std::string cgroupsPath(const std::string& id) const { return "/" + name_ + "/" + id; }
+  std::vector<pid_t> processesOf(const std::string& id) const;
   void endLeftExecs();
   void killAll(const std::string& id);
   void removeNow(const std::string& id);
@@ -68,7 +69,7 @@ class ContainerHost {
   const OciRuntimeConfig config_;
   const RuntimePrograms programs_;
   const std::string seed_;  // 8 hexadecimal digits of the data folder's hash
-  const std::string name_;  // "fairlead-<seed>": of the cgroup and of the folder in /run
+  const std::string name_;  // "fairlead-<seed>": of the cgroup and of the folder of mounts
   CgroupTree cgroups_;
   CniNetwork network_;
   // Held while an id is taken, and while the shared things go because no id is left: nobody may come in

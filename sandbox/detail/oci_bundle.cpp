@@ -1,5 +1,6 @@
 #include "sandbox/detail/oci_bundle.h"
 
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -71,7 +72,8 @@ JsonArray::Ptr mounts(const ContainerSpec& spec, const BundleSettings& settings)
   } else {
     list->add(mountEntry("/sys/fs/cgroup", "tmpfs", "tmpfs",
                          {"nosuid", "noexec", "nodev", "mode=755", "size=64k"}));
-    list->add(mountEntry("/sys/fs/cgroup/unified", "cgroup", "cgroup", treeOptions));
+    if (!settings.cgroupsPath.empty())
+      list->add(mountEntry("/sys/fs/cgroup/unified", "cgroup", "cgroup", treeOptions));
   }
   if (!mountsTmp(spec))
     list->add(mountEntry("/tmp", "tmpfs", "tmpfs",
@@ -94,7 +96,14 @@ JsonObject::Ptr resourceLimit(const char* type, std::uint64_t value) {
   return limit;
 }
 
-JsonObject::Ptr process(const ContainerSpec& spec) {
+/// No more than this process may have: raising a limit is the host's root's.
+std::uint64_t processLimit(const Limits& limits) {
+  struct rlimit own {};
+  const auto wanted = static_cast<std::uint64_t>(limits.pids);
+  return ::getrlimit(RLIMIT_NPROC, &own) == 0 ? std::min<std::uint64_t>(wanted, own.rlim_max) : wanted;
+}
+
+JsonObject::Ptr process(const ContainerSpec& spec, const BundleSettings& settings) {
   auto user = makeJsonObject();
   user->set("uid", spec.uid);
   user->set("gid", spec.gid);
@@ -115,6 +124,9 @@ JsonObject::Ptr process(const ContainerSpec& spec) {
   auto limits = makeJsonArray();
   limits->add(resourceLimit("RLIMIT_CORE", 0));
   if (spec.limits.fileBytes > 0) limits->add(resourceLimit("RLIMIT_FSIZE", spec.limits.fileBytes));
+  // Counted by user and user namespace, and so by container (Linux 5.14): the limit that there is without a
+  // group.
+  if (settings.cgroupsPath.empty()) limits->add(resourceLimit("RLIMIT_NPROC", processLimit(spec.limits)));
 
   auto object = makeJsonObject();
   object->set("terminal", false);
@@ -187,8 +199,10 @@ JsonObject::Ptr linuxPart(const ContainerSpec& spec, const BundleSettings& setti
   object->set("namespaces", namespaces);
   object->set("uidMappings", idMappings(settings.userNamespaceBase));
   object->set("gidMappings", idMappings(settings.userNamespaceBase));
-  object->set("cgroupsPath", settings.cgroupsPath);
-  object->set("resources", resources(spec.limits, settings.limitSwap));
+  if (!settings.cgroupsPath.empty()) {
+    object->set("cgroupsPath", settings.cgroupsPath);
+    object->set("resources", resources(spec.limits, settings.limitSwap));
+  }
   object->set("seccomp", seccompProfile());
   object->set("maskedPaths",
               strings({"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
@@ -221,7 +235,7 @@ std::string bundleConfig(const ContainerSpec& spec, const BundleSettings& settin
   root->set("readonly", spec.readOnlyRoot);  // what is written goes to the container's own upper layer
   auto config = makeJsonObject();
   config->set("ociVersion", "1.0.2");
-  config->set("process", process(spec));
+  config->set("process", process(spec, settings));
   config->set("root", root);
   config->set("hostname", spec.hostname.empty() ? spec.id : spec.hostname);
   config->set("mounts", mounts(spec, settings));

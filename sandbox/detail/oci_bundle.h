@@ -22,7 +22,7 @@ struct BundleSettings {
   std::filesystem::path rootfs;       ///< mount point of the overlay
   std::filesystem::path initProgram;  ///< static program on the host
   std::uint32_t userNamespaceBase = 0;
-  std::string cgroupsPath;         ///< absolute, in each hierarchy
+  std::string cgroupsPath;         ///< absolute, in each hierarchy; empty: no group, and no limits by one
   bool limitSwap = false;          ///< the kernel counts swap, so that it can be forbidden
   std::vector<Mount> systemFiles;  ///< resolv.conf, hosts, hostname
   /// Of cgroup v2, in place of the tree at /sys/fs/cgroup, which goes one folder down: see limitFiles().

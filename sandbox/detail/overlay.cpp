@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/overlay_xattr.h"
 #include "base/strings.h"
 
 namespace sandbox {
@@ -125,6 +126,7 @@ void mountOverlay(const OverlayFolders& folders) {
   std::string options =
       "lowerdir=" + lower + ",upperdir=" + heldPath(upper).native() + ",workdir=" + heldPath(work).native();
   if (folders.form == OverlayFolders::Upper::plain) options += ",redirect_dir=off,metacopy=off,index=off";
+  if (!base::isHostsUserNamespace()) options += ",userxattr";
   constexpr unsigned long kFlags = MS_NODEV | MS_NOSUID;
   // volatile (Linux 5.10): what is written does not outlive a power cut, so nobody's fsync, and no
   // unmounting, has to wait for the disk.

@@ -347,6 +347,7 @@ void fields(Wire& wire, Of<Wire, SupervisorSettings>& settings) {
   wire.text(settings.runtime.subnetPool);
   wire.text(settings.runtime.nameServers);
   wire.text(settings.runtime.hostServices);
+  wire.path(settings.runtime.mountFolder);
   wire.path(settings.dataFolder);
   texts(wire, settings.layerFolders, kMaxFolders);
   texts(wire, settings.mountFolders, kMaxFolders);
