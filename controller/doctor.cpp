@@ -20,6 +20,7 @@
 #include "base/strings.h"
 #include "base/tcp_listener.h"
 #include "controller/render.h"
+#include "sandbox/oci_runtime.h"
 
 namespace controller {
 namespace {
@@ -134,6 +135,7 @@ Finding Doctor::overlay() const {
   if (!base::findProgram("unshare") || !base::findProgram("mount"))
     return fail("overlayfs", "the programs unshare and mount are missing",
                 "install them: apt-get install util-linux mount");
+  if (!settings_.ordinaryUser.empty()) return ok("overlayfs", "the kernel has it");
   if (::geteuid() != 0) return ok("overlayfs", "the kernel has it; trying it needs root");
   const TrialFolder trial(fs::exists(settings_.data) ? settings_.data : fs::temp_directory_path());
   for (const char* each : {"lower", "upper", "work", "merged"})
@@ -171,8 +173,16 @@ Finding Doctor::cgroups() const {
 
 Finding Doctor::runtime(const DoctorMeans& means) const {
   try {
-    return ok("runtime", means.tryRuntime() + " starts containers");
+    const std::string found = means.tryRuntime() + " starts containers";
+    if (found.find(sandbox::kNoCgroups) != std::string::npos)
+      return warn("runtime", found + ", and nothing limits their memory and processors",
+                  "start the server where its user has a cgroup: systemd-run --user --scope -p Delegate=yes "
+                  "fairlead serve, or Delegate=yes in the unit of a user's service");
+    return ok("runtime", found);
   } catch (const base::Error& error) {
+    if (!settings_.ordinaryUser.empty())
+      return fail("runtime", "no container can be started: " + base::printable(error.what(), 300),
+                  "do that, or start the server as root, which it gives up");
     return fail(
         "runtime", "no container can be started: " + base::printable(error.what(), 300),
         "install the packages runc, conmon, tini and containernetworking-plugins, and run this as root");
@@ -198,6 +208,8 @@ Finding Doctor::router() const {
     return fail("router", "Caddy is missing", "install it: apt-get install caddy");
   const auto version = base::runCommand({"caddy", "version"}, {.timeout = std::chrono::seconds(10)});
   const std::string found = "Caddy " + firstLine(version.out);
+  if (!settings_.ordinaryUser.empty())
+    return ok("router", found + ", as " + settings_.ordinaryUser + " without rights");
   try {
     base::confinementOf(settings_.routerUser);
   } catch (const base::Error& error) {
@@ -209,10 +221,10 @@ Finding Doctor::router() const {
 
 Finding Doctor::daemon(const DoctorMeans& means) const {
   const bool serves = means.endpoints.has_value();
-  if (!serves && ::geteuid() != 0)
-    return fail("daemon",
-                "this user cannot make containers: serve is started as root, which it then gives up",
-                "use sudo");
+  if (!settings_.ordinaryUser.empty())
+    return ok("daemon", std::string("the server ") + (serves ? "runs" : "will run") + " as " +
+                            settings_.ordinaryUser +
+                            ", and what makes containers is root of a user namespace only");
   if (settings_.daemonUid == 0)
     return warn("daemon", "the server stays root", "set daemon_user to an account without rights");
   const std::string who = serves ? "the server runs as " : "the server will run as ";
@@ -313,9 +325,10 @@ Finding Doctor::dataFolder() const {
   struct stat info {};
   if (::stat(settings_.data.c_str(), &info) != 0)
     return ok("data", settings_.data.string() + " is not there yet: serve makes it");
-  if (info.st_uid != 0)
-    return fail("data", settings_.data.string() + " belongs to another user than root",
-                "chown root: " + base::shellQuote(settings_.data.string()));
+  const std::string owner = settings_.ordinaryUser.empty() ? "root" : settings_.ordinaryUser;
+  if (info.st_uid != (settings_.ordinaryUser.empty() ? 0 : ::geteuid()))
+    return fail("data", settings_.data.string() + " belongs to another user than " + owner,
+                "chown " + owner + ": " + base::shellQuote(settings_.data.string()));
   // In its server's group it is sticky, and the group makes its own files in it.
   constexpr unsigned kGroupWrites = 0020;
   const bool isShared = (info.st_mode & S_ISVTX) != 0 && info.st_gid == settings_.daemonGid;
@@ -330,7 +343,8 @@ Finding Doctor::dataFolder() const {
       return fail("data", std::string(each) + " holds secrets, and others may use it",
                   "chmod go= " + base::shellQuote(file.string()));
   }
-  return ok("data", settings_.data.string() + " belongs to root" + (isShared ? " and the server" : " alone"));
+  return ok("data",
+            settings_.data.string() + " belongs to " + owner + (isShared ? " and the server" : " alone"));
 }
 
 std::vector<Finding> Doctor::examine(const DoctorMeans& means) const {

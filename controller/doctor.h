@@ -38,6 +38,8 @@ struct DoctorSettings {
   std::string daemonUser = "fairlead";
   std::uint32_t daemonUid = 0;
   std::uint32_t daemonGid = 0;
+  /// Whose server it is or will be when it is not root's; empty otherwise.
+  std::string ordinaryUser{};
   std::filesystem::path proc = "/proc";
   std::filesystem::path sys = "/sys";
 };

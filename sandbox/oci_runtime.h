@@ -5,12 +5,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "sandbox/container.h"
 
 namespace sandbox {
+
+/// In the description of a runtime whose containers are not limited.
+inline constexpr std::string_view kNoCgroups = "no cgroups";
 
 struct OciRuntimeConfig {
   std::filesystem::path folder;  ///< DIR/run: bundles, runtime state, conmon's exit files, network leases

@@ -40,8 +40,9 @@ void requirePrograms() {
   for (const auto& [program, package] :
        {std::pair{"newuidmap", "uidmap"}, std::pair{"getsubids", "uidmap"}, std::pair{"pasta", "passt"}})
     if (!base::findProgram(program))
-      throw Error(Errc::unavailable, std::string(program) + ", which a server without root needs, is missing: "
-                                                            "install the package " +
+      throw Error(Errc::unavailable, std::string(program) +
+                                         ", which a server without root needs, is missing: "
+                                         "install the package " +
                                          package);
   constexpr const char* kTunnel = "/dev/net/tun";
   if (::access(kTunnel, R_OK | W_OK) != 0)
@@ -71,7 +72,8 @@ base::Fd connectTo(const fs::path& folder) {
   const sockaddr_un name = nameIn(held);
   base::Fd socket = makeSocket();
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0) return socket;
-  if (errno != ENOENT && errno != ECONNREFUSED) base::throwErrno(errno, "going to the door of the namespaces");
+  if (errno != ENOENT && errno != ECONNREFUSED)
+    base::throwErrno(errno, "going to the door of the namespaces");
   return base::Fd();
 }
 
@@ -174,7 +176,8 @@ std::vector<std::string> openRootless(const RootlessSettings& settings) {
     connection = connectTo(settings.folder);
   }
   FrameSocket socket(std::move(connection));
-  std::vector<std::string> addresses = base::split(ask(socket, {.word = "list", .addresses = {}}).bytes, '\n');
+  std::vector<std::string> addresses =
+      base::split(ask(socket, {.word = "list", .addresses = {}}).bytes, '\n');
   std::erase(addresses, "");
   return addresses;
 }

@@ -1,5 +1,5 @@
-// What the server of an ordinary user runs in: namespaces of its own, with the host ids that /etc/subuid gives
-// that user. (docs/ARCHITECTURE.md, "Without root".)
+// What the server of an ordinary user runs in: namespaces of its own, with the host ids that /etc/subuid
+// gives that user. (docs/ARCHITECTURE.md, "Without root".)
 #pragma once
 
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 #include "server/doctor.h"
-#include "server/daemon_account.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,12 +9,16 @@
 #include <iostream>
 
 #include "base/atomic_file.h"
+#include "base/child_process.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "cli/cli.h"
 #include "controller/data_folder.h"
 #include "sandbox/oci_runtime.h"
+#include "sandbox/rootless.h"
 #include "server/daemon_account.h"
+#include "server/supervised.h"
 
 namespace server {
 namespace {
@@ -28,6 +32,16 @@ std::string tryRuntime(const Config& config, const base::Clock& clock) {
     ~Folder() { base::removeTree(path); }
   };
   const Folder folder;
+  if (::geteuid() != 0) {
+    const auto tried = base::runCommand({ownProgram(), "try-rootless", folder.path.string()});
+    if (tried.status.ok()) return std::string(base::trim(tried.out));
+    const std::string_view said = base::trim(tried.err);
+    constexpr std::string_view kUs = "fairlead: ";
+    const auto ours = said.rfind(kUs);
+    throw base::Error(base::Errc::unavailable, ours == std::string_view::npos
+                                                   ? tried.status.describe()
+                                                   : std::string(said.substr(ours + kUs.size())));
+  }
   return sandbox::makeOciRuntime({.folder = folder.path,
                                   .runtime = config.containerRuntime,
                                   .userNamespaceBase = static_cast<std::uint32_t>(config.userNamespaceBase),
@@ -36,6 +50,11 @@ std::string tryRuntime(const Config& config, const base::Clock& clock) {
                                   .hostServices = ""},
                                  clock)
       ->describe();
+}
+
+std::string accountName(uid_t uid) {
+  const passwd* entry = ::getpwuid(uid);
+  return entry != nullptr ? entry->pw_name : "the user " + std::to_string(uid);
 }
 
 }  // namespace
@@ -53,6 +72,8 @@ controller::DoctorSettings doctorSettings(const Config& config) {
   settings.daemonUser = config.daemonUser;
   settings.daemonUid = daemon.uid;
   settings.daemonGid = daemon.gid;
+  if (const auto user = sandbox::rootlessUser(); user || ::geteuid() != 0)
+    settings.ordinaryUser = accountName(user.value_or(::geteuid()));
   if (!config.routerHttpsListen.empty())
     settings.listeners.emplace_back("router_https_listen", config.routerHttpsListen);
   if (!config.httpsListen.empty()) settings.listeners.emplace_back("https_listen", config.httpsListen);

@@ -39,9 +39,12 @@ sandbox::RootlessSettings settingsOf(const Config& config) {
 std::vector<std::pair<std::string, std::string>> listenersOf(const Config& config,
                                                              const std::vector<std::string>& open) {
   std::vector<std::pair<std::string, std::string>> listeners{
-      {"ssh_listen", config.sshListen},       {"http_listen", config.httpListen},
-      {"https_listen", config.httpsListen},   {"router_listen", config.routerListen},
-      {"router_https_listen", config.routerHttpsListen}, {"rendezvous_listen", config.rendezvousListen}};
+      {"ssh_listen", config.sshListen},
+      {"http_listen", config.httpListen},
+      {"https_listen", config.httpsListen},
+      {"router_listen", config.routerListen},
+      {"router_https_listen", config.routerHttpsListen},
+      {"rendezvous_listen", config.rendezvousListen}};
   std::erase_if(listeners, [](const auto& each) { return each.second.empty(); });
   std::vector<base::TcpListener> held;  // all at once, or two could get one port
   for (auto& [setting, address] : listeners) {

@@ -9,8 +9,9 @@
 namespace server {
 
 /// For serve, by an ordinary user: makes the namespaces that the server runs in, or finds those of the server
-/// before, and becomes `fairlead serve` in them, with the same words (`args`) and the ports that port 0 stands
-/// for. Returns only by an exception: unavailable with what is missing, conflict when a server runs already.
+/// before, and becomes `fairlead serve` in them, with the same words (`args`) and the ports that port 0
+/// stands for. Returns only by an exception: unavailable with what is missing, conflict when a server runs
+/// already.
 [[noreturn]] void serveRootless(const Config& config, const std::vector<std::string>& args);
 
 /// What settings mean in there: ids are those of the namespace, and no account but the user's own is known.

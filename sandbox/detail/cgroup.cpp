@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "base/strings.h"
 #include "sandbox/detail/read_or_empty.h"
+#include "sandbox/oci_runtime.h"
 
 namespace sandbox {
 namespace {
@@ -44,16 +46,26 @@ std::uint64_t numberIn(const fs::path& file) {
 
 constexpr std::array kControllers{"cpu", "memory", "pids"};
 
-/// In "N:CONTROLLERS:PATH" lines; the one of v2 has no controllers. (cgroups(7))
-std::string groupIn(const std::string& membership, std::string_view controller) {
-  for (const std::string& line : base::split(membership, '\n')) {
-    const auto first = std::min(line.find(':'), line.size());
-    const auto second = std::min(line.find(':', first + 1), line.size());
-    const auto names = base::split(line.substr(std::min(first + 1, second), second - first - 1), ',');
-    if (std::find(names.begin(), names.end(), controller) != names.end() && second < line.size())
-      return line.substr(second + 1);
+/// A line of /proc/self/cgroup: "N:CONTROLLERS:PATH", where v2's has no controllers. (cgroups(7))
+struct Membership {
+  std::vector<std::string> controllers;  // "name=systemd" is "systemd"
+  std::string group;
+};
+
+std::vector<Membership> parseMemberships(const std::string& text) {
+  constexpr std::string_view kNamed = "name=";
+  std::vector<Membership> all;
+  for (const std::string& line : base::split(text, '\n')) {
+    const auto first = line.find(':');
+    const auto second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    Membership each{{}, line.substr(second + 1)};
+    for (std::string& name : base::split(line.substr(first + 1, second - first - 1), ','))
+      if (!name.empty())
+        each.controllers.push_back(name.starts_with(kNamed) ? name.substr(kNamed.size()) : name);
+    all.push_back(std::move(each));
   }
-  return "";
+  return all;
 }
 
 bool canMakeGroupsIn(const fs::path& folder) {
@@ -91,11 +103,19 @@ CgroupTree::CgroupTree(fs::path root) : root_(std::move(root)) {
 CgroupTree CgroupTree::delegated(const std::string& membership, fs::path root) {
   CgroupTree tree(std::move(root));
   const bool isV2 = tree.isV2();
-  const std::string group = groupIn(membership, isV2 ? "" : "memory");
-  tree.prefix_ = group == "/" ? "" : group;
-  bool isOurs = !group.empty();
+  // The OCI runtimes make a container's group in each of v1's hierarchies, so that all have to be ours.
+  std::set<std::string> ours;
+  bool isOurs = true;
+  for (const Membership& each : parseMemberships(membership)) {
+    if (each.controllers.empty() != isV2) continue;
+    if (ours.empty()) tree.prefix_ = each.group == "/" ? "" : each.group;
+    isOurs = isOurs && (each.group == "/" ? "" : each.group) == tree.prefix_ &&
+             canMakeGroupsIn(tree.folderOf("", isV2 ? "" : each.controllers.front().c_str()));
+    ours.insert(each.controllers.begin(), each.controllers.end());
+    if (isV2) ours.insert(kControllers.begin(), kControllers.end());  // asked for below
+  }
   for (const char* each : kControllers)
-    isOurs = isOurs && (isV2 || groupIn(membership, each) == group) && canMakeGroupsIn(tree.folderOf("", each));
+    isOurs = isOurs && ours.contains(each);
   if (isOurs && isV2) {
     const fs::path folder = tree.folderOf("");
     moveProcessesBelow(folder);
@@ -116,7 +136,7 @@ std::string CgroupTree::describe() const {
     case Version::hybrid:
       return "cgroup v1 (hybrid)" + where;
     case Version::none:
-      return "no cgroups";
+      return std::string(kNoCgroups);
     case Version::v1:
       break;
   }

@@ -13,13 +13,15 @@
 namespace sandbox {
 
 /// The host's cgroup tree: v1 (a folder for each controller), hybrid (v1, and a v2 tree without controllers)
-/// or v2. Immutable, thread-safe. Paths are "/group/ID", below the part of the tree that is ours. (Linux, Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.)
+/// or v2. Immutable, thread-safe. Paths are "/group/ID", below the part of the tree that is ours. (Linux,
+/// Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.)
 class CgroupTree {
  public:
   explicit CgroupTree(std::filesystem::path root = "/sys/fs/cgroup");
   /// For who is not the host's root: below the group that this process is in, where that was delegated to its
-  /// user with cpu, memory and pids; with v2 all processes of the group are moved into one below it first.
-  /// Otherwise there are no groups. `membership` is the text of /proc/self/cgroup.
+  /// user with cpu, memory and pids (with v1: in every hierarchy); with v2 all processes of the group are
+  /// moved into one below it first. Otherwise there are no groups. `membership` is the text of
+  /// /proc/self/cgroup.
   static CgroupTree delegated(const std::string& membership, std::filesystem::path root = "/sys/fs/cgroup");
 
   /// "cgroup v2", "cgroup v1 (hybrid)", "cgroup v1", with where it was delegated; "no cgroups".

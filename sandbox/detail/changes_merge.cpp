@@ -16,8 +16,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/overlay_xattr.h"
 #include "base/fd.h"
+#include "base/overlay_xattr.h"
 #include "base/tree_cursor.h"
 
 namespace sandbox {
@@ -47,8 +47,7 @@ bool isWhiteout(const struct stat& info) {
 bool isOpaque(const Fd& parent, const std::string& name) {
   const Fd folder = base::openAt(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   std::array<char, 2> value{};
-  return ::fgetxattr(folder.get(), base::opaqueXattr(), value.data(), value.size()) == 1 &&
-         value[0] == 'y';
+  return ::fgetxattr(folder.get(), base::opaqueXattr(), value.data(), value.size()) == 1 && value[0] == 'y';
 }
 
 class Merge {

@@ -24,7 +24,7 @@ struct FolderSettings {
   std::string cgroupsPath;
   bool limitSwap = false;
   bool showLimits = false;  ///< as files, see limitFiles()
-  std::string resolvConf;  ///< text
+  std::string resolvConf;   ///< text
 };
 
 /// Fills the folder, which exists and is empty: generated files, overlay, mount targets, config.json. What a
@@ -38,8 +38,8 @@ std::filesystem::path placeLog(const std::filesystem::path& logFile, const Conta
 /// Adds the container's own name to its hosts file, which may be mounted already.
 void addHostsEntry(const ContainerFiles& files, const std::string& address, const std::string& hostname);
 
-/// In place of those that it was given before: lines of the form "ADDRESS\tNAME...\n". The file stays the same
-/// one.
+/// In place of those that it was given before: lines of the form "ADDRESS\tNAME...\n". The file stays the
+/// same one.
 void setHostsEntries(const ContainerFiles& files, const std::string& lines);
 
 /// Unmounts everything; fine when nothing is mounted.

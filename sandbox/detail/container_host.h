@@ -75,9 +75,9 @@ class ContainerHost {
   // Held while an id is taken, and while the shared things go because no id is left: nobody may come in
   // between.
   std::mutex idsMutex_;
-  std::mutex groupsMutex_;  // one set of groups after the other
+  std::mutex groupsMutex_;                           // one set of groups after the other
   std::map<std::string, std::string> hostsEntries_;  // by container; guarded by groupsMutex_
-  Leftovers leftovers_;  // last: it uses what is above
+  Leftovers leftovers_;                              // last: it uses what is above
 };
 
 }  // namespace sandbox

@@ -125,8 +125,10 @@ void mountOverlay(const OverlayFolders& folders) {
   const Fd work = openFolder(folders.work);
   std::string options =
       "lowerdir=" + lower + ",upperdir=" + heldPath(upper).native() + ",workdir=" + heldPath(work).native();
-  if (folders.form == OverlayFolders::Upper::plain) options += ",redirect_dir=off,metacopy=off,index=off";
-  if (!base::isHostsUserNamespace()) options += ",userxattr";
+  const bool isHosts = base::isHostsUserNamespace();
+  if (!isHosts) options += ",userxattr";  // neither redirects nor metacopies, nor takes a word about them
+  if (folders.form == OverlayFolders::Upper::plain)
+    options += isHosts ? ",redirect_dir=off,metacopy=off,index=off" : ",index=off";
   constexpr unsigned long kFlags = MS_NODEV | MS_NOSUID;
   // volatile (Linux 5.10): what is written does not outlive a power cut, so nobody's fsync, and no
   // unmounting, has to wait for the disk.

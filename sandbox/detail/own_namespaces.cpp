@@ -76,9 +76,8 @@ void must(bool worked, const char* doing) {
 /// The host's shows the host's network.
 void mountSys() {
   constexpr const char* kDoing = "mounting a /sys for a network of one's own";
-  const base::Fd groups(
-      static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, "/sys/fs/cgroup",
-                                 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)));
+  const base::Fd groups(static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, "/sys/fs/cgroup",
+                                                   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)));
   must(groups.valid(), kDoing);
   must(::mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0, kDoing);
   must(::syscall(SYS_move_mount, groups.get(), "", AT_FDCWD, "/sys/fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH) == 0,
@@ -86,8 +85,9 @@ void mountSys() {
 }
 
 void mountContainersFolder() {
-  must(::mount("tmpfs", rootlessMountFolder().c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m") == 0,
-       "mounting a folder for containers");
+  must(
+      ::mount("tmpfs", rootlessMountFolder().c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m") == 0,
+      "mounting a folder for containers");
 }
 
 /// A name server on the host's loopback is not to be reached from another network.
@@ -98,7 +98,8 @@ void mountNameServers(const std::string& configured) {
   if (missing) return;
   const fs::path file = rootlessMountFolder() / ".resolv.conf";
   base::writeAll(base::openFile(file, O_WRONLY | O_CREAT | O_EXCL, 0644), hostResolvConf(configured).text);
-  must(::mount(file.c_str(), place.c_str(), nullptr, MS_BIND, nullptr) == 0, "mounting a list of name servers");
+  must(::mount(file.c_str(), place.c_str(), nullptr, MS_BIND, nullptr) == 0,
+       "mounting a list of name servers");
 }
 
 /// pasta (Debian 12's) acknowledges a first segment by one without the ACK flag. Connection tracking calls it
@@ -196,8 +197,7 @@ void OwnNamespaces::await(char word) const {
   std::array<char, 512> buffer{};
   while (said != wanted) {
     const std::size_t count = base::readSome(in_, buffer.data(), buffer.size());
-    if (count == 0)
-      throw Error(Errc::unavailable, said.empty() ? "what makes namespaces was killed" : said);
+    if (count == 0) throw Error(Errc::unavailable, said.empty() ? "what makes namespaces was killed" : said);
     said.append(buffer.data(), count);
   }
 }

@@ -21,9 +21,10 @@ struct IdRange {
 /// empty.
 std::vector<IdRange> enoughIds(const std::string& text);
 
-/// With the calling user as root, and its subordinate ids from 1 on; with this machine's mounts, but a /sys of
-/// their own, an empty folder where containers are mounted, and name servers that can be reached from there;
-/// with a network that has nothing yet. A process in them, which does nothing, lives as long as the object.
+/// With the calling user as root, and its subordinate ids from 1 on; with this machine's mounts, but a /sys
+/// of their own, an empty folder where containers are mounted, and name servers that can be reached from
+/// there; with a network that has nothing yet. A process in them, which does nothing, lives as long as the
+/// object.
 class OwnNamespaces {
  public:
   /// The calling process has one thread and stays where it is. Throws unavailable with what is missing, and

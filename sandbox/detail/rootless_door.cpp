@@ -30,6 +30,8 @@ namespace fs = std::filesystem;
 
 constexpr int kEndWaitMs = 5'000;
 constexpr int kLookEveryMs = 2'000;  // whether somebody is left
+constexpr int kLookSoonMs = 50;      // just after a server's end
+constexpr int kSoonLooks = 40;
 constexpr int kClientWaitS = 10;
 constexpr const char* kProgram = "pasta";
 
@@ -38,7 +40,8 @@ ProcessRef networkOf(const DoorFiles& files) {
   std::uint64_t pid = 0;
   if (!base::parseNumber(base::trim(readOrEmpty(files.networkPid())), pid)) return {};
   const ProcessRef process = ProcessRef::of(static_cast<pid_t>(pid));
-  return commandLineOf(process).find(files.networkPid().string()) == std::string::npos ? ProcessRef{} : process;
+  return commandLineOf(process).find(files.networkPid().string()) == std::string::npos ? ProcessRef{}
+                                                                                       : process;
 }
 
 /// The line that says why; the others are about what it goes on with.
@@ -77,8 +80,8 @@ std::string forwardingOf(const std::string& address) {
 void OutsideNetwork::forward(const OwnNamespaces& namespaces, const std::vector<std::string>& addresses) {
   if (!waitForEnd(process_, 0) && addresses == addresses_) return;
   end();
-  std::vector<std::string> command{kProgram, "--config-net", "--no-map-gw", "-T", "none",
-                                   "-U", "none", "-u", "none"};
+  std::vector<std::string> command{kProgram, "--config-net", "--no-map-gw", "-T",  "none",
+                                   "-U",     "none",         "-u",          "none"};
   for (const std::string& address : addresses)
     command.insert(command.end(), {"-t", forwardingOf(address)});
   if (addresses.empty()) command.insert(command.end(), {"-t", "none"});
@@ -89,8 +92,9 @@ void OutsideNetwork::forward(const OwnNamespaces& namespaces, const std::vector<
   const ProcessRef started = networkOf(files_);
   if (!output.status.ok() || started.pid == 0) {
     const std::string reason = reasonIn(output.err + "\n" + readOrEmpty(files_.networkLog()));
-    throw Error(Errc::unavailable, "pasta, which is the network of a server without root, does not start: " +
-                                       base::printable(reason.empty() ? output.status.describe() : reason, 300));
+    throw Error(Errc::unavailable,
+                "pasta, which is the network of a server without root, does not start: " +
+                    base::printable(reason.empty() ? output.status.describe() : reason, 300));
   }
   process_ = started.open();
   pid_ = started.pid;
@@ -178,13 +182,23 @@ void Door::restoreNetwork() {
 }
 
 void Door::serve() {
+  int soon = 0;
   while (true) {
     std::array<pollfd, 3> entries{
         {{listener_.get(), POLLIN, 0}, {network_.process().get(), POLLIN, 0}, {server_.get(), POLLIN, 0}}};
-    const int count = ::poll(entries.data(), entries.size(), server_.valid() ? -1 : kLookEveryMs);
+    const int count = ::poll(entries.data(), entries.size(),
+                             server_.valid() ? -1
+                             : soon > 0      ? kLookSoonMs
+                                             : kLookEveryMs);
     if (count < 0 && errno != EINTR) base::throwErrno(errno, "waiting at the door");
-    if (count == 0 && (!namespaces_ || !isInhabited(namespaces_->user(), {namespaces_->pid(), network_.pid()}))) break;
-    if (entries[2].revents != 0) server_.reset();
+    if (count == 0 &&
+        (!namespaces_ || !isInhabited(namespaces_->user(), {namespaces_->pid(), network_.pid()})))
+      break;
+    if (count == 0 && soon > 0) --soon;
+    if (entries[2].revents != 0) {
+      server_.reset();
+      soon = kSoonLooks;
+    }
     if (entries[1].revents != 0) restoreNetwork();
     if (entries[0].revents == 0) continue;
     base::Fd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));

@@ -82,6 +82,7 @@ TEST(OciBundle, ShowsLimitsWhereProgramsLookForThem) {
                                                 {"cpu.max", "150000 100000\n"}}));
   EXPECT_EQ(limitFiles({.memoryBytes = 1}).at("cpu.max"), "max 100000\n");
   BundleSettings settings;
+  settings.cgroupsPath = "/group";
   const std::string file = "/sys/fs/cgroup/memory/memory.limit_in_bytes";
   settings.limitFiles = {{"/data/limit", file, true}};
   const auto config = base::parseJsonObject(bundleConfig(webProcess(), settings), "config.json");
