@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -20,19 +19,27 @@ constexpr std::chrono::seconds kTellEvery{10};
 
 }  // namespace
 
-/// One drain: its queue and its two threads.
+/// One drain: its place in the log, and its thread.
 class LogDrains::Worker {
  public:
-  /// Has every line that is written from here on.
-  Worker(const LogDrainsConfig& config, runner::AppLog& log, store::AppName app,
-         std::unique_ptr<DrainConnection> connection)
-      : config_(config), log_(log), connection_(std::move(connection)), app_(std::move(app)) {
-    openLog();
-    sender_ = std::jthread([this](const std::stop_token& stop) {
+  /// Goes on where it was, or, as a new one, has every line that is written from here on.
+  Worker(const LogDrainsConfig& config, runner::AppLog& log, DrainMarks& marks, std::int64_t drain,
+         store::AppName app, std::unique_ptr<DrainConnection> connection)
+      : config_(config),
+        log_(log),
+        marks_(marks),
+        drain_(drain),
+        connection_(std::move(connection)),
+        app_(std::move(app)) {
+    try {
+      openLog();
+    } catch (const std::exception& failure) {  // the thread tries it again
+      notRead(failure);
+    }
+    thread_ = std::jthread([this](const std::stop_token& stop) {
       ::pthread_setname_np(::pthread_self(), "drain");
-      send(stop);
+      work(stop);
     });
-    startFollowing();
   }
 
   store::AppName app() const {
@@ -42,60 +49,36 @@ class LogDrains::Worker {
 
   /// The app's files have been moved: goes on in them, with what waits and what was counted.
   void rename(const store::AppName& app) {
-    follower_ = {};  // joined
-    {
-      const std::lock_guard lock(mutex_);
-      app_ = app;
-    }
-    if (place_) place_->rename(app);
-    startFollowing();
+    const std::lock_guard lock(mutex_);
+    app_ = app;
   }
 
   DrainStatus status() const {
     const std::lock_guard lock(mutex_);
-    return statusNow();
+    return status_;
   }
 
   bool await(const std::function<bool(const DrainStatus&)>& wanted, std::chrono::milliseconds atMost) const {
     std::unique_lock lock(mutex_);
-    return counted_.wait_for(lock, atMost, [&] { return wanted(statusNow()); });
+    return counted_.wait_for(lock, atMost, [&] { return wanted(status_); });
   }
 
  private:
-  /// With mutex_ held.
-  DrainStatus statusNow() const {
-    DrainStatus status = status_;
-    status.waiting = queue_.size();
-    return status;
+  void openLog() {
+    const auto sent = marks_.of(drain_);
+    place_ = std::make_unique<runner::AppLog::Follower>(
+        log_, app(), runner::LogQuery{.lines = 0, .process = "", .source = "", .after = sent});
+    next_ = place_->next();
+    if (!sent) marks_.set(drain_, next_ - 1);
   }
 
-  void startFollowing() {
-    follower_ = std::jthread([this](const std::stop_token& stop) {
-      ::pthread_setname_np(::pthread_self(), "drain-follow");
-      while (!stop.stop_requested())
-        follow(stop);
-    });
+  void notRead(const std::exception& failure) const {
+    base::Log("drain").error("log not read", {{"app", app().str()}, {"error", failure.what()}});
   }
 
-  /// False when the log cannot be read, which is tried again.
-  bool openLog() noexcept {
-    try {
-      place_ = std::make_unique<runner::AppLog::Follower>(
-          log_, app(), runner::LogQuery{.lines = 0, .process = "", .source = ""});
-    } catch (const std::exception& failure) {
-      base::Log("drain").error("log not read", {{"app", app().str()}, {"error", failure.what()}});
-    }
-    return place_ != nullptr;
-  }
-
-  void follow(const std::stop_token& stop) {
-    try {
-      if (place_ || openLog()) return place_->run([this](const runner::LogLine& line) { add(line); }, stop);
-    } catch (const std::exception& failure) {  // the top of a thread: it goes on where it was
-      base::Log("drain").error("log not read", {{"app", app().str()}, {"error", failure.what()}});
-    }
+  void pause(const std::stop_token& stop, std::chrono::milliseconds time) const {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, stop, config_.retryFirst, [] { return false; });
+    counted_.wait_for(lock, stop, time, [] { return false; });
   }
 
   /// Into the app's log, if that can be written: a full disk ends no thread.
@@ -107,57 +90,72 @@ class LogDrains::Worker {
     }
   }
 
-  void add(const runner::LogLine& line) {
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.push_back(line);
-      queuedBytes_ += line.text.size();
-      while (queue_.size() > config_.queueMaxLines || queuedBytes_ > config_.queueMaxBytes) {
-        queuedBytes_ -= queue_.front().text.size();
-        queue_.pop_front();
-        ++status_.dropped;
-      }
-    }
-    changed_.notify_one();
-    counted_.notify_all();
-  }
-
-  void send(const std::stop_token& stop) {
-    std::chrono::milliseconds pause = config_.retryFirst;
+  void work(const std::stop_token& stop) {
+    std::chrono::milliseconds wait = config_.retryFirst;
     while (!stop.stop_requested()) {
+      marks_.keepWhenDue();
       tellDrops();
-      if (batch_.empty() && !fill(stop)) continue;
+      if (!read(stop) || batch_.empty()) continue;
       try {
         connection_->send(batch_);
         succeeded();
-        pause = config_.retryFirst;
+        wait = config_.retryFirst;
       } catch (const std::exception& failure) {  // the top of a worker's job: it is tried again
         if (failed(base::publicMessage(failure)))
           tell("lines cannot be sent, and wait: " + base::publicMessage(failure));
-        std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, stop, pause, [] { return false; });
-        pause = std::min(2 * pause, config_.retryLast);
+        pause(stop, wait);
+        wait = std::min(2 * wait, config_.retryLast);
       }
     }
   }
 
-  /// Waits for lines, and a moment for more.
-  bool fill(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    constexpr std::chrono::seconds kLook{1};
-    if (!changed_.wait_for(lock, stop, kLook, [&] { return !queue_.empty(); })) return false;
-    changed_.wait_for(lock, stop, config_.batchWait, [&] { return queue_.size() >= config_.batchMaxLines; });
-    while (!queue_.empty() && batch_.size() < config_.batchMaxLines) {
-      queuedBytes_ -= queue_.front().text.size();
-      batch_.push_back(std::move(queue_.front()));
-      queue_.pop_front();
+  /// Fills the batch, unless it waits to be sent again; false when the log cannot be read.
+  bool read(const std::stop_token& stop) {
+    try {
+      if (!place_) openLog();
+      place_->rename(app());
+      if (batch_.empty()) fill(stop);
+      count();
+      return true;
+    } catch (const std::exception& failure) {  // the top of a worker's job: it goes on where it was
+      notRead(failure);
     }
-    return !batch_.empty();
+    pause(stop, config_.retryFirst);
+    return false;
+  }
+
+  /// With what there is, and a moment for more; waits a while when there is nothing.
+  void fill(const std::stop_token& stop) {
+    takeMore();
+    if (batch_.empty()) return pause(stop, config_.lookEvery);
+    if (batch_.size() >= config_.batchMaxLines) return;
+    pause(stop, config_.batchWait);
+    takeMore();
+  }
+
+  void takeMore() {
+    std::uint64_t lost = 0;
+    for (runner::LogLine& line : place_->take(config_.batchMaxLines - batch_.size())) {
+      lost += line.number - std::min(line.number, next_);
+      next_ = line.number + 1;
+      batch_.push_back(std::move(line));
+    }
+    const std::lock_guard lock(mutex_);
+    status_.dropped += lost;
+  }
+
+  void count() {
+    const std::uint64_t waiting = place_->waiting() + batch_.size();
+    const std::lock_guard lock(mutex_);
+    status_.waiting = waiting;
+    counted_.notify_all();
   }
 
   void succeeded() {
+    marks_.set(drain_, batch_.back().number);
     const std::lock_guard lock(mutex_);
     status_.sent += batch_.size();
+    status_.waiting -= std::min<std::uint64_t>(status_.waiting, batch_.size());
     status_.failure.clear();
     batch_.clear();
     counted_.notify_all();
@@ -182,33 +180,40 @@ class LogDrains::Worker {
       told_ = status_.dropped;
       nextTelling_ = now + kTellEvery;
     }
-    tell(std::to_string(lost) + " lines were dropped: the receiver is too slow");
+    tell(std::to_string(lost) +
+         " lines were dropped: the log did not hold them until the receiver took them");
   }
 
   const LogDrainsConfig& config_;
   runner::AppLog& log_;
+  DrainMarks& marks_;
+  const std::int64_t drain_;
   const std::unique_ptr<DrainConnection> connection_;
   mutable std::mutex mutex_;
   store::AppName app_;  // guarded by mutex_, as what follows
-  std::condition_variable_any changed_;
-  mutable std::condition_variable_any counted_;  // for await()
-  std::deque<runner::LogLine> queue_;
-  std::size_t queuedBytes_ = 0;
-  std::vector<runner::LogLine> batch_;  // the sender's
+  mutable std::condition_variable_any counted_;
   DrainStatus status_;
   std::uint64_t told_ = 0;
   std::chrono::steady_clock::time_point nextTelling_;
-  std::unique_ptr<runner::AppLog::Follower> place_;  // the follower's
-  std::jthread sender_;
-  std::jthread follower_;  // last: it ends first
+  std::unique_ptr<runner::AppLog::Follower> place_;  // the thread's, as what follows
+  std::uint64_t next_ = 1;                           // number of the line that comes next
+  std::vector<runner::LogLine> batch_;
+  std::jthread thread_;  // last: it ends first
 };
 
 LogDrains::LogDrains(LogDrainsConfig config, store::ReleaseStore& store, runner::AppLog& log, Connect connect)
-    : config_(config), store_(store), log_(log), connect_(std::move(connect)) {
+    : config_(config),
+      store_(store),
+      log_(log),
+      connect_(std::move(connect)),
+      marks_(store, config.keepEvery) {
   refresh();
 }
 
-LogDrains::~LogDrains() = default;
+LogDrains::~LogDrains() {
+  workers_.clear();
+  marks_.keep();
+}
 
 void LogDrains::refresh() {
   const std::lock_guard one(refreshing_);
@@ -227,14 +232,18 @@ void LogDrains::refresh() {
     const auto found = now.find(drain.id);
     const store::AppName app = store_.getApp(drain.app).name;
     if (found == now.end()) {
-      wanted[drain.id] = std::make_shared<Worker>(config_, log_, app, connect_(drain));
+      wanted[drain.id] = std::make_shared<Worker>(config_, log_, marks_, drain.id, app, connect_(drain));
       continue;
     }
     if (found->second->app() != app) found->second->rename(app);
     wanted[drain.id] = found->second;
   }
-  const std::lock_guard lock(mutex_);
-  workers_.swap(wanted);
+  {
+    const std::lock_guard lock(mutex_);
+    workers_.swap(wanted);
+  }
+  // A kill from here on takes no line of a new one.
+  marks_.keep();
 }
 
 DrainStatus LogDrains::status(std::int64_t drain) const {

@@ -10,31 +10,33 @@
 #include <string>
 
 #include "controller/drain_connection.h"
+#include "controller/drain_marks.h"
 #include "runner/app_log.h"
 #include "store/drain_store.h"
 
 namespace controller {
 
 struct LogDrainsConfig {
-  std::size_t queueMaxLines = 10'000;    ///< of one drain; beyond it the oldest go
-  std::size_t queueMaxBytes = 4u << 20;  ///< the same in bytes
   std::size_t batchMaxLines = 500;
-  std::chrono::milliseconds batchWait{500};  ///< for more lines to go with the first
+  std::chrono::milliseconds batchWait{500};   ///< for more lines to go with the first
+  std::chrono::milliseconds lookEvery{100};   ///< for new lines
+  std::chrono::milliseconds keepEvery{1000};  ///< that it is written down how far drains are
   std::chrono::milliseconds retryFirst{1'000};
   std::chrono::milliseconds retryLast{60'000};
 };
 
 struct DrainStatus {
   std::uint64_t sent = 0;     ///< lines, since the daemon's start
-  std::uint64_t dropped = 0;  ///< lines that found no room
-  std::size_t waiting = 0;
-  std::string failure;  ///< of the last attempt; empty when it went well
+  std::uint64_t dropped = 0;  ///< lines that the log had no longer when their turn came; since then, too
+  std::uint64_t waiting = 0;  ///< lines of the log that have not gone yet
+  std::string failure;        ///< of the last attempt; empty when it went well
 };
 
-/// Two threads for each drain: one follows the app's log into a bounded queue, one sends. A drain gets every
-/// line from the moment on at which refresh() returns with it, also of an app that gets another name. Nobody
-/// waits for a receiver: what finds no room is dropped, counted, and told in the app's log and to the
-/// receiver. Lines that were written while the daemon did not run are not sent. Thread-safe.
+/// One thread for each drain, which reads the app's log as fast as its receiver takes it. A drain gets every
+/// line from the moment on at which refresh() first returns with it, also of an app that gets another name,
+/// and over daemons: at least once, and those of the last moments before a kill may come twice. Nobody waits
+/// for a receiver: what waits is the log itself, and what that has no longer when its turn comes is counted,
+/// and told in the app's log and so to the receiver. Thread-safe.
 class LogDrains {
  public:
   /// Connects to a drain; for tests another.
@@ -57,6 +59,7 @@ class LogDrains {
   store::ReleaseStore& store_;
   runner::AppLog& log_;
   const Connect connect_;
+  DrainMarks marks_;
   std::mutex refreshing_;  // held for one refresh, which waits for threads to end
   mutable std::mutex mutex_;
   std::map<std::int64_t, std::shared_ptr<Worker>>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -111,7 +112,8 @@ AppLog::Follower::Follower(const AppLog& log, const store::AppName& app, const L
       stream_(log.stream(app)),
       place_(std::make_unique<detail::LogPlace>()) {
   if (query.after) {
-    place_->next = *query.after + 1;
+    // A power cut may have taken the log's end: the lines that come there now have numbers that were read.
+    place_->next = std::min(*query.after, stream_->snapshot().next - 1) + 1;
     return;
   }
   collectForReader(*stream_);
@@ -121,7 +123,7 @@ AppLog::Follower::Follower(const AppLog& log, const store::AppName& app, const L
 AppLog::Follower::~Follower() = default;
 
 /// In steps that can be repeated: none loses a line when it fails.
-void AppLog::Follower::take() {
+void AppLog::Follower::look() {
   if (found_.empty()) {
     collectForReader(*stream_);
     const detail::LogSnapshot snapshot = stream_->snapshot();
@@ -143,13 +145,31 @@ void AppLog::Follower::give(const std::function<void(const LogLine&)>& sink) {
   }
 }
 
+std::vector<LogLine> AppLog::Follower::take(std::size_t atMost) {
+  if (waiting_.empty()) look();
+  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(atMost, waiting_.size()));
+  std::vector<LogLine> taken(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+  waiting_.erase(waiting_.begin(), end);
+  return taken;
+}
+
+std::uint64_t AppLog::Follower::waiting() const {
+  const std::uint64_t end = stream_->snapshot().next;
+  return end - std::min(end, next());
+}
+
+std::uint64_t AppLog::Follower::next() const {
+  if (!waiting_.empty()) return waiting_.front().number;
+  return found_.empty() ? place_->next : found_.front().number;
+}
+
 void AppLog::Follower::run(const std::function<void(const LogLine&)>& sink, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
-  take();
+  look();
   give(sink);
   while (!stop.stop_requested()) {
-    take();
+    look();
     if (!waiting_.empty()) {
       give(sink);
       continue;

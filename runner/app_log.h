@@ -117,8 +117,9 @@ class AppLog {
       streams_;  // shared: by two names in a rename, and with followers that outlive an app
 };
 
-/// A place in an app's log: what read() gave when it was made, and every line from then on, once. One thread
-/// at a time; the log outlives it.
+/// A place in an app's log: what read() gave when it was made, and every line from then on, once. Behind a
+/// line that the log has not (LogQuery::after), it begins at the log's end. One thread at a time; the log
+/// outlives it.
 class AppLog::Follower {
  public:
   Follower(const AppLog& log, const store::AppName& app, const LogQuery& query);
@@ -129,11 +130,17 @@ class AppLog::Follower {
   /// Gives lines until stop is requested, new ones within 250 ms. `sink` throws to end it; the next call goes
   /// on behind the line that it was given last.
   void run(const std::function<void(const LogLine&)>& sink, const std::stop_token& stop);
+  /// What there is now, at most `atMost` lines and about a MiB of them; nothing when there is nothing new.
+  std::vector<LogLine> take(std::size_t atMost);
+  /// How many lines the log has behind what was given, of any source and process.
+  std::uint64_t waiting() const;
+  /// The number of the first of them, which is the next line's when there is none.
+  std::uint64_t next() const;
   /// The app has another name (AppLog::beginRename()).
   void rename(const store::AppName& app) { app_ = app; }
 
  private:
-  void take();
+  void look();
   void give(const std::function<void(const LogLine&)>& sink);
 
   const AppLog& log_;

@@ -84,4 +84,24 @@ std::vector<Drain> DrainStore::all() {
   });
 }
 
+DrainStore::Marks DrainStore::marks() {
+  return store_.state_->read([](Connection& connection) {
+    Marks marks;
+    Rows rows = connection.query("SELECT drain, sent FROM drain_marks");
+    while (rows.next())
+      marks.emplace(rows.integer(0), static_cast<std::uint64_t>(rows.integer(1)));
+    return marks;
+  });
+}
+
+void DrainStore::keepMarks(const Marks& marks) {
+  store_.state_->write([&](Connection& connection) {
+    for (const auto& [drain, sent] : marks)
+      connection.execute(
+          "INSERT INTO drain_marks (drain, sent) SELECT id, ?2 FROM drains WHERE id = ?1 "
+          "ON CONFLICT (drain) DO UPDATE SET sent = excluded.sent",
+          drain, static_cast<std::int64_t>(sent));
+  });
+}
+
 }  // namespace store

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,13 @@ class DrainStore {
   void remove(std::int64_t id);
   std::vector<Drain> ofApp(AppId app);  ///< in the order in which they came
   std::vector<Drain> all();
+
+  /// By drain: the number of the newest line of its app's log that went there.
+  using Marks = std::map<std::int64_t, std::uint64_t>;
+  /// Of those that have one.
+  Marks marks();
+  /// Those of drains that are no longer there are passed over.
+  void keepMarks(const Marks& marks);
 
  private:
   ReleaseStore& store_;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The lines of an app's log go to syslog receivers, over TCP and TLS, and to an HTTP receiver in batches; one that is away gets them later, one
-# that takes nothing slows nobody, and what is dropped is counted and told.
+# The lines of an app's log go to syslog receivers, over TCP and TLS, and to an HTTP receiver in batches; one that is away gets them later, and so
+# does what is written while the server does not run; one that takes nothing slows nobody, and what the log holds no longer is counted and told.
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -57,10 +57,12 @@ receive() {
   wait_until 10 "the $1 receiver" test -e "$receivers/$1.port"
   port=$(cat "$receivers/$1.port")
 }
-story_cleanup() { ((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null; }
+story_cleanup() {
+  for each in "${pids[@]}"; do [[ -z $each ]] || kill "$each" 2>/dev/null; done
+}
 
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost' -keyout "$receivers/key.pem" -out "$receivers/cert.pem" 2>/dev/null
-printf 'ca_bundle = %s\ndrains_max = 4\ndrains_local_receivers = allowed\n' "$receivers/cert.pem" >>"$work/fairlead.conf"
+printf 'ca_bundle = %s\ndrains_max = 4\ndrains_local_receivers = allowed\napp_log_max_bytes = 2M\n' "$receivers/cert.pem" >>"$work/fairlead.conf"
 start_server
 deploy_web_app hello one
 
@@ -104,10 +106,19 @@ receive tcp "$tcp_port"
 wait_until 40 "the line that waited" grep -q 'while it was away 2' "$receivers/tcp"
 
 note "one that takes nothing slows nobody, and what is dropped is told"
-fairlead run --detached -a hello sh -c 'i=0; while [ $i -lt 400 ]; do head -c 30000 /dev/zero | tr "\0" x; echo; i=$((i+1)); done; echo the last line' >/dev/null
+fairlead run --detached -a hello sh -c 'i=0; while [ $i -lt 400 ]; do head -c 15000 /dev/urandom | od -An -v -tx1 -w15000; i=$((i+1)); done; echo the last line' >/dev/null
 wait_until 60 "the last line elsewhere" grep -q 'the last line' "$receivers/tcp"
+waits() { (($(fairlead drains -a hello --json | jq '.[3].waiting') > 0)); }
+wait_until 30 "lines wait for it" waits
+kill "${pids[-1]}"
+wait "${pids[-1]}" 2>/dev/null || true
+hanging_port=$port
+pids[-1]=
+receive plain "$hanging_port"
 dropped() { (($(fairlead drains -a hello --json | jq '.[3].dropped') > 0)); }
-wait_until 60 "drops are counted" dropped
+wait_until 120 "drops are counted" dropped
+wait_until 60 "the last line there, too" grep -q 'the last line' "$receivers/plain"
+wait_until 60 "the drops are told" grep -q 'lines were dropped' "$receivers/plain"
 
 note "removed, and over a restart"
 fairlead drains:remove "$(fairlead drains -a hello --json | jq -r '.[3].token')" -a hello >/dev/null
@@ -118,3 +129,21 @@ sleep 1
 fairlead run --detached -a hello echo 'after the restart' >/dev/null
 wait_until 20 "the line after the restart" grep -q 'after the restart' "$receivers/http"
 ! grep -q 'after the restart' "$receivers/tcp" || fail "the removed drain got a line"
+
+note "what is written while the server does not run comes later: each line once after a stop, and none is missing after a kill"
+# shellcheck disable=SC2016 # for the app's shell
+count_script='i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "counted NAME $i"; sleep 0.02; done'
+# over HOW: while a one-off process counts, the server goes in that way, and comes back
+over() {
+  fairlead run --detached -a hello sh -c "${count_script/NAME/$1}" >/dev/null
+  wait_until 20 "the count begins" grep -q "counted $1 5\$" "$receivers/http"
+  "$2"
+  sleep 2
+  start_server
+  wait_until 60 "the count's end" grep -q "counted $1 400\$" "$receivers/http"
+}
+counted() { grep -ao "counted $1 [0-9]*\$" "$receivers/http" | cut -d' ' -f3; }
+over stop stop_server
+assert_eq "$(counted stop | tr '\n' ' ')" "$(seq 400 | tr '\n' ' ')" "what came over a stop"
+over kill kill9_server
+assert_eq "$(counted kill | sort -nu | tr '\n' ' ')" "$(seq 400 | tr '\n' ' ')" "what came over a kill"

@@ -6,6 +6,8 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <thread>
 
 #include "base/error.h"
 #include "tests/unit/controller/controller_test.h"
@@ -70,13 +72,15 @@ class LogDrainsTest : public ControllerTest {
   store::Drain addDrain(const std::string& url = "syslog://a.b:514") {
     return store::DrainStore(store_).add(app_.id, url, 100);
   }
-  std::unique_ptr<LogDrains> drains(std::size_t maxLines = 1000) {
+  std::unique_ptr<LogDrains> drains() { return drains(log_); }
+  std::unique_ptr<LogDrains> drains(runner::AppLog& log) {
     return std::make_unique<LogDrains>(
-        LogDrainsConfig{.queueMaxLines = maxLines,
-                        .batchWait = std::chrono::milliseconds(1),
+        LogDrainsConfig{.batchWait = std::chrono::milliseconds(1),
+                        .lookEvery = std::chrono::milliseconds(2),
+                        .keepEvery = std::chrono::milliseconds(1),
                         .retryFirst = std::chrono::milliseconds(5),
                         .retryLast = std::chrono::milliseconds(20)},
-        store_, log_, [this](const store::Drain& drain) {
+        store_, log, [this](const store::Drain& drain) {
           return std::make_unique<Connection>(drain.url.find("other") == std::string::npos ? receiver_
                                                                                            : other_);
         });
@@ -123,9 +127,9 @@ TEST_F(LogDrainsTest, GoesOnWhereItWasWhenTheAppGetsAnotherName) {
   const auto drains = this->drains();
   receiver_.become(Receiver::Mode::refuses);
   say("waits");
-  // What the drain itself says of the failure is written under the old name, too.
+  // What the drain itself says of the failure is written under the old name, too, and waits like the line.
   ASSERT_TRUE(drains->await(
-      drain.id, [](const DrainStatus& status) { return status.failure == "no" && status.waiting == 1; },
+      drain.id, [](const DrainStatus& status) { return status.failure == "no" && status.waiting == 2; },
       kDeadline));
   const store::AppName name = store::AppName::parse("renamed");
   say("under the old name");
@@ -170,17 +174,92 @@ TEST_F(LogDrainsTest, SendsAgainWhatWasRefusedAndTells) {
   EXPECT_TRUE(receiver_.waitFor("lines cannot be sent"));
 }
 
-TEST_F(LogDrainsTest, DropsTheOldestOfASlowOneCountsAndTells) {
+TEST_F(LogDrainsTest, ASlowOneGetsWhatTheLogHolds) {
   const store::Drain drain = addDrain();
-  const auto drains = this->drains(10);
+  const auto drains = this->drains();
   receiver_.become(Receiver::Mode::hangs);
-  for (int i = 0; i < 100; ++i)
-    say("line " + std::to_string(i));
-  EXPECT_TRUE(drains->await(
-      drain.id, [](const DrainStatus& status) { return status.dropped >= 80; }, kDeadline));
+  constexpr int kLines = 2'000;
+  for (int i = 0; i < kLines; ++i)
+    say(std::to_string(i));
   receiver_.become(Receiver::Mode::takes);
-  EXPECT_TRUE(receiver_.waitFor("line 99"));
-  EXPECT_TRUE(receiver_.waitFor("lines were dropped"));
+  ASSERT_TRUE(receiver_.waitFor(std::to_string(kLines - 1)));
+  const auto texts = receiver_.texts();
+  ASSERT_EQ(texts.size(), static_cast<std::size_t>(kLines));
+  for (int i = 0; i < kLines; ++i)
+    EXPECT_EQ(texts[static_cast<std::size_t>(i)], std::to_string(i));
+  EXPECT_EQ(drains->status(drain.id).dropped, 0u);
+}
+
+TEST_F(LogDrainsTest, WhatTheLogHoldsNoLongerIsCountedAndTold) {
+  const store::Drain drain = addDrain();
+  runner::AppLog small(folder_.appLogs(), clock_, {.maxBytes = 256u << 10});
+  const auto write = [&](int from, int to) {
+    std::mt19937_64 random(static_cast<std::uint64_t>(from));
+    for (int i = from; i < to; ++i) {
+      std::string noise;  // which does not compress
+      while (noise.size() < 4'000)
+        noise += std::to_string(random());
+      small.append(app_.name, "test", "line " + std::to_string(i) + ": " + noise);
+    }
+    small.trim(app_.name);
+  };
+  {
+    const auto drains = this->drains(small);
+    write(0, 10);
+    ASSERT_TRUE(receiver_.waitFor("line 9:"));
+  }
+  write(10, 300);
+  const std::uint64_t oldest = small.read(app_.name, {.lines = 100'000}).front().number;
+  ASSERT_GT(oldest, 11u);
+  const auto drains = this->drains(small);
+  ASSERT_TRUE(receiver_.waitFor("line 299:"));
+  EXPECT_TRUE(receiver_.waitFor(std::to_string(oldest - 11) + " lines were dropped"));
+  EXPECT_EQ(drains->status(drain.id).dropped, oldest - 11);
+}
+
+TEST_F(LogDrainsTest, GoesOnWhereItWasBeforeARestart) {
+  const store::Drain drain = addDrain();
+  auto drains = this->drains();
+  say("sent");
+  ASSERT_TRUE(receiver_.waitFor("sent"));
+  receiver_.become(Receiver::Mode::refuses);
+  say("refused");
+  ASSERT_TRUE(awaitFailure(*drains, drain));
+  drains.reset();
+  say("while there was nobody");
+  receiver_.become(Receiver::Mode::takes);
+  drains = this->drains();
+  say("later");
+  ASSERT_TRUE(receiver_.waitFor("later"));
+  EXPECT_THAT(receiver_.texts(),
+              ElementsAre("sent", "refused", HasSubstr("cannot be sent"), "while there was nobody", "later"));
+}
+
+TEST_F(LogDrainsTest, WhereItIsIsWrittenDownWhileItRuns) {
+  const store::Drain drain = addDrain();
+  say("before it");
+  const auto drains = this->drains();
+  // At once for a new one: its beginning must not be a later one after a kill.
+  EXPECT_EQ(store::DrainStore(store_).marks().at(drain.id), 1u);
+  say("second");
+  say("third");
+  ASSERT_TRUE(drains->await(
+      drain.id, [](const DrainStatus& status) { return status.sent == 2; }, kDeadline));
+  const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+  while (store::DrainStore(store_).marks().at(drain.id) != 3 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_EQ(store::DrainStore(store_).marks().at(drain.id), 3u);
+}
+
+TEST_F(LogDrainsTest, GoesOnAtTheEndOfALogThatIsShorterThanWhatItSent) {
+  const store::Drain drain = addDrain();
+  say("of a log that a restore did not bring back");
+  store::DrainStore(store_).keepMarks({{drain.id, 1'000}});
+  const auto drains = this->drains();
+  say("of the new one");
+  ASSERT_TRUE(receiver_.waitFor("of the new one"));
+  EXPECT_THAT(receiver_.texts(), ElementsAre("of the new one"));
+  EXPECT_EQ(drains->status(drain.id).dropped, 0u);
 }
 
 TEST_F(LogDrainsTest, FollowsTheDatabase) {

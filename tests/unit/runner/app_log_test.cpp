@@ -223,6 +223,28 @@ TEST_F(AppLogTest, AFollowerLosesNothingWhenSecretsCannotBeRead) {
   EXPECT_THAT(next(place, 1), ElementsAre("kept"));
 }
 
+TEST_F(AppLogTest, AFollowerGivesWhatIsThereWithoutWaiting) {
+  add("web.1", 1, "old");
+  AppLog::Follower place(log_, app_, {.lines = 0});
+  EXPECT_TRUE(place.take(10).empty());
+  for (int i = 2; i <= 4; ++i)
+    add("web.1", i, std::to_string(i));
+  EXPECT_THAT(texts(place.take(2)), ElementsAre("2", "3"));
+  EXPECT_EQ(place.next(), 4u);
+  EXPECT_EQ(place.waiting(), 1u);
+  EXPECT_THAT(texts(place.take(2)), ElementsAre("4"));
+  EXPECT_EQ(place.waiting(), 0u);
+  EXPECT_EQ(place.next(), 5u);
+}
+
+TEST_F(AppLogTest, AFollowerBehindTheLogsEndBeginsThere) {
+  add("web.1", 1, "old");
+  EXPECT_EQ(log_.read(app_, {}).size(), 1u);
+  AppLog::Follower place(log_, app_, {.lines = 0, .process = "", .source = "", .after = 700});
+  add("web.1", 2, "with a number that was another line's");
+  EXPECT_THAT(texts(place.take(2)), ElementsAre("with a number that was another line's"));
+}
+
 TEST_F(AppLogTest, AFollowerMovesWithTheApp) {
   add("web.1", 1, "old");
   AppLog::Follower place(log_, app_, {.lines = 0});

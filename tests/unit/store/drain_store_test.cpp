@@ -111,6 +111,46 @@ TEST_F(DrainStoreTest, OneThatCannotBeReadIsThereToBeRemoved) {
   EXPECT_TRUE(again.all().empty());
 }
 
+TEST_F(DrainStoreTest, KeepsHowFarTheyAre) {
+  const App app = makeApp();
+  DrainStore drains(*store_);
+  const std::int64_t first = drains.add(app.id, kUrl, 10).id;
+  const std::int64_t second = drains.add(app.id, "syslog://a.b:514", 10).id;
+  EXPECT_TRUE(drains.marks().empty());
+  drains.keepMarks({{first, 7}, {second, 1}});
+  drains.keepMarks({{first, 9}, {second + 1, 3}});
+  reopen();
+  DrainStore again(*store_);
+  EXPECT_EQ(again.marks(), (DrainStore::Marks{{first, 9}, {second, 1}})) << "one that is not there has none";
+  again.remove(first);
+  EXPECT_EQ(again.marks(), (DrainStore::Marks{{second, 1}}));
+  store_->destroyApp(app.id);
+  EXPECT_TRUE(again.marks().empty());
+}
+
+TEST_F(DrainStoreTest, ThoseOfAnOlderDatabaseHaveNoMark) {
+  const std::filesystem::path older = folder_ / "older.db";
+  {
+    constexpr std::size_t kBefore = 21;
+    const std::ofstream made(older);
+    detail::Connection connection(older);
+    for (std::size_t i = 0; i < kBefore; ++i)
+      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    connection.runScript(
+        "DROP TRIGGER event_apps_insert; DROP TRIGGER event_drains_insert;"  // their functions are ours
+        "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
+        "VALUES (1, 'a', 'hello', 'one', 'ada', 1, 0);"
+        "INSERT INTO drains (id, uuid, app, url, token, created_at) VALUES (5, 'u', 1, 'x', 'd.u', 0);"
+        "PRAGMA user_version = 21");
+  }
+  ReleaseStore store(older, clock_);
+  DrainStore drains(store);
+  ASSERT_EQ(drains.all().size(), 1u);
+  EXPECT_TRUE(drains.marks().empty());
+  drains.keepMarks({{5, 2}});
+  EXPECT_EQ(drains.marks(), (DrainStore::Marks{{5, 2}}));
+}
+
 TEST_F(DrainStoreTest, ThoseOfAnOlderDatabaseAreSealedWhenItIsOpened) {
   const std::filesystem::path older = folder_ / "older.db";
   {
