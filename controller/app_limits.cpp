@@ -142,8 +142,8 @@ LimitValues parseLimits(const std::string& text) {
   return values;
 }
 
-AppLimits::AppLimits(LimitValues defaults, LimitValues maxima)
-    : defaults_(std::move(defaults)), maxima_(std::move(maxima)) {
+AppLimits::AppLimits(LimitValues defaults, LimitValues maxima, store::CronLimits cron)
+    : defaults_(std::move(defaults)), maxima_(std::move(maxima)), cron_(cron) {
   for (const AppLimit& limit : kAppLimits)
     CHECK(defaults_.contains(std::string(limit.name)));
   for (const AppLimit& limit : kProcessLimits)

@@ -10,6 +10,7 @@
 
 #include "builder/builder.h"
 #include "runner/engine.h"
+#include "store/cron_entry.h"
 
 namespace controller {
 
@@ -65,7 +66,7 @@ class AppLimits {
  public:
   /// Holds a value for each of kAppLimits and kProcessLimits in `defaults`; `maxima` only where an app may go
   /// beyond it.
-  AppLimits(LimitValues defaults, LimitValues maxima);
+  AppLimits(LimitValues defaults, LimitValues maxima, store::CronLimits cron = {});
 
   std::uint64_t standard(const AppLimit& limit) const { return defaults_.at(std::string(limit.name)); }
   /// Of an app's own value; 0: none.
@@ -85,12 +86,15 @@ class AppLimits {
   std::map<std::string, runner::ProcessSize> ownSizes(const std::map<std::string, std::string>& settings,
                                                       const store::ProcessTypes& types) const;
   std::uint64_t logBytes(const std::map<std::string, std::string>& settings) const;
+  /// The same for every app.
+  const store::CronLimits& cron() const noexcept { return cron_; }
 
  private:
   std::uint64_t effective(const AppLimit& limit, const std::optional<std::string>& own) const;
 
   LimitValues defaults_;
   LimitValues maxima_;
+  store::CronLimits cron_;
 };
 
 }  // namespace controller

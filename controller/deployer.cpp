@@ -244,9 +244,7 @@ std::shared_ptr<const base::Fd> Deployer::fetchTarball(BuildRun& run, const std:
 void Deployer::readAppJson(BuildRun& run, Source& source) {
   const auto appJson = builder::readAppJson(source.tree.folder);
   if (!appJson) return;
-  source.checks = store::checksText(appJson->healthchecks);
-  store::requireCronWithin(config_.cron, appJson->cron, "app.json: cron");
-  source.cron = store::cronText(appJson->cron);
+  source.settings = slugSettings(*appJson, config_.cron);
   const store::Release current = parts_.store.currentRelease(run.app().id);
   if (current.slug) return;
   for (const auto& [name, wanted] : appJson->env) {
@@ -341,8 +339,8 @@ gitd::PushOutcome Deployer::release(BuildRun& run, const Source& source, const b
                                .layers = built.layers,
                                .processTypes = built.processTypes,
                                .defaultConfig = built.defaultConfig,
-                               .checks = source.checks,
-                               .cron = source.cron});
+                               .checks = source.settings.checks,
+                               .cron = source.settings.cron});
   const store::Release release = parts_.releases.create(app, {.description = describe(run),
                                                               .user = run.build().user,
                                                               .slug = slug.id,

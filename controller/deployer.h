@@ -15,6 +15,7 @@
 #include "controller/data_folder.h"
 #include "controller/public_urls.h"
 #include "controller/releases.h"
+#include "controller/slug_settings.h"
 #include "controller/source_tree.h"
 #include "controller/stack_service.h"
 #include "sandbox/layer_store.h"
@@ -82,8 +83,7 @@ class Deployer {
     SourceTree tree;
     store::ConfigVars firstConfig;  // what app.json gives an app at its first deploy
     store::Formation firstFormation;
-    std::string checks;  // of app.json, at every deploy
-    std::string cron;    // the same
+    SlugSettings settings;  // of app.json, at every deploy
   };
   void readAppJson(BuildRun& run, Source& source);
   SourceTree obtainTree(BuildRun& run, const std::filesystem::path& folder);

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "controller/body_intake.h"
 #include "controller/render.h"
+#include "controller/slug_settings.h"
 #include "controller/source_request.h"
 #include "store/acting.h"
 
@@ -127,13 +128,18 @@ store::Slug SlugUpload::finish(std::stop_token stop) {
                     .maxBytes = limits_.slugExpandedBytes,
                     .maxDepth = config_.maxDepth,
                     .stop = stop});
+  SlugSettings settings;
+  if (const auto appJson = builder::readAppJson(tree))
+    settings = slugSettings(*appJson, parts_.limits.cron());
   auto packed = parts_.builder.packFolder(tree, limits_, stop);
   if (const auto* failed = std::get_if<builder::BuildFailed>(&packed))
     throw Error(Errc::invalidArgument, failed->reason);
   if (std::holds_alternative<builder::BuildCancelled>(packed))
     throw Error(Errc::cancelled, "the client went away");
-  store::Slug slug =
-      store::PendingSlugStore(parts_.store).fill(pending_.uuid, std::get<std::vector<store::Layer>>(packed));
+  store::Slug slug = store::PendingSlugStore(parts_.store)
+                         .fill(pending_.uuid, {.layers = std::get<std::vector<store::Layer>>(packed),
+                                               .checks = settings.checks,
+                                               .cron = settings.cron});
   base::Log("controller").info("slug uploaded", {{"slug", slug.uuid}, {"user", pending_.user}});
   return slug;
 }

@@ -402,7 +402,8 @@ controller::AppLimits appLimits(const Config& config) {
            {"slug_max_bytes", config.slugMaxBytes},
            {"slug_max_expanded_bytes", config.slugMaxExpandedBytes},
            {"slug_max_files", config.slugMaxFiles}},
-          config.appLimitsMax};
+          config.appLimitsMax,
+          config.cron.limits};
 }
 
 }  // namespace server

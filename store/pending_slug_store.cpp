@@ -74,7 +74,7 @@ std::optional<PendingSlug> PendingSlugStore::find(const std::string& uuid) {
   return found;
 }
 
-Slug PendingSlugStore::fill(const std::string& uuid, const std::vector<Layer>& layers) {
+Slug PendingSlugStore::fill(const std::string& uuid, const SlugContent& content) {
   return store_.state_->write([&](Connection& connection) {
     const auto pending = select(connection, uuid);
     if (!pending)
@@ -85,10 +85,12 @@ Slug PendingSlugStore::fill(const std::string& uuid, const std::vector<Layer>& l
                                     .commit = pending->commit,
                                     .stack = pending->stack,
                                     .buildpack = pending->buildpack,
-                                    .layers = layers,
+                                    .layers = content.layers,
                                     .processTypes = pending->processTypes,
                                     .defaultConfig = {},
-                                    .commitDescription = pending->commitDescription},
+                                    .commitDescription = pending->commitDescription,
+                                    .checks = content.checks,
+                                    .cron = content.cron},
                                    store_.state_->clock.now());
     // After the slug: the event of an upload is told by its row.
     connection.execute("DELETE FROM pending_slugs WHERE uuid = ?1", uuid);

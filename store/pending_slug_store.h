@@ -26,6 +26,13 @@ struct PendingSlug {
   Time expiresAt;       ///< after this it takes no content, and is removed
 };
 
+/// What came.
+struct SlugContent {
+  std::vector<Layer> layers;  ///< in the blob store
+  std::string checks = {};    ///< Slug::checks
+  std::string cron = {};      ///< Slug::cron
+};
+
 /// Their rows. One whose time is over is not found. Thread-safe; the ReleaseStore outlives it.
 class PendingSlugStore {
  public:
@@ -39,9 +46,9 @@ class PendingSlugStore {
   /// app that is gone.
   PendingSlug announce(const PendingSlug& slug, std::size_t max);
   std::optional<PendingSlug> find(const std::string& uuid);  ///< of any app
-  /// Makes it a slug, in one transaction, durable when it returns: its layers are in the blob store. Also
-  /// when its time has just ended. Throws notFound when it is not there any more.
-  Slug fill(const std::string& uuid, const std::vector<Layer>& layers);
+  /// Makes it a slug, in one transaction, durable when it returns. Also when its time has just ended. Throws
+  /// notFound when it is not there any more.
+  Slug fill(const std::string& uuid, const SlugContent& content);
 
  private:
   ReleaseStore& store_;

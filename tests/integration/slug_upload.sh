@@ -54,6 +54,28 @@ again=$(announce)
 assert_eq "$(put "$(jq -r .blob.url <<<"$again")" "$work/back.tgz")" 200 "the download, sent"
 assert_eq "$(api GET "/apps/hello/slugs/$(jq -r .id <<<"$again")" | jq -r .checksum)" "$(jq -r .checksum <<<"$download")" "the same slug"
 
+note "checks and cron of its app.json count"
+mkdir -p "$work/timed"
+cp -a "$work/made/app" "$work/timed/"
+echo '{"cron": [{"schedule": "0 3 * * *", "command": "./clean"}], "healthchecks": {"web": [{"type": "startup", "path": "/?asked"}]}}' >"$work/timed/app/app.json"
+printf '#!/bin/sh\necho cleaned\n' >"$work/timed/app/clean"
+chmod 755 "$work/timed/app/clean"
+tar -czf "$work/timed.tgz" -C "$work/timed" ./app
+slug=$(announce)
+assert_eq "$(put "$(jq -r .blob.url <<<"$slug")" "$work/timed.tgz")" 200 "the upload: $(cat "$work/tmp/answer")"
+timed=$(release_slug "$(jq -r .id <<<"$slug")" | jq -r .version)
+assert_contains "$(fairlead cron -a hello)" "./clean" "cron"
+assert_contains "$(fairlead checks -a hello)" "GET /?asked" "checks"
+fairlead cron:run 1 -a hello >/dev/null
+cleaned() { [[ $(fairlead logs -a hello --ps cron.1) == *cleaned* ]]; }
+wait_until 20 "its cron's line" cleaned
+echo '{"cron": [{"schedule": "0 25 * * *", "command": "./clean"}]}' >"$work/timed/app/app.json"
+tar -czf "$work/timed.tgz" -C "$work/timed" ./app
+assert_eq "$(put "$(announce | jq -r .blob.url)" "$work/timed.tgz")" 422 "a wrong app.json"
+assert_contains "$(cat "$work/tmp/answer")" "app.json: cron[0]" "its refusal"
+fairlead rollback "v$((timed - 1))" -a hello >/dev/null
+assert_lacks "$(fairlead cron -a hello)" "./clean" "cron after a rollback"
+
 note "its image, by a client of registries"
 skopeo copy --quiet --src-tls-verify=false "docker://$http_address/hello:v2" "oci:$work/image:v2"
 manifest=$(jq -r '.manifests[0].digest' "$work/image/index.json")

@@ -5,6 +5,7 @@
 #include "base/archive.h"
 #include "base/error.h"
 #include "base/gzip.h"
+#include "controller/slug_settings.h"
 #include "store/event_store.h"
 #include "tests/support/byte_streams.h"
 #include "tests/support/failure_of.h"
@@ -148,6 +149,36 @@ TEST_F(SlugUploadsTest, WhatIsNoSlugIsRefusedInASentence) {
   for (int i = 0; i < 20; ++i)
     longPath += "/" + std::string(200, 'p');
   expectRefused(gzipped(goodTar().pax("path", longPath).add({.name = "x"}).bytes()), "There is a path of");
+}
+
+TEST_F(SlugUploadsTest, TakesChecksAndCronAlongAsABuiltOneDoes) {
+  const std::string appJson =
+      R"({"cron": [{"schedule": "@daily", "command": "bin/clean"}],
+          "healthchecks": {"web": [{"type": "startup", "path": "/health"}]}})";
+  const store::Slug slug =
+      put(announce(), gzipped(goodTar().add({.name = "./app/app.json", .content = appJson}).bytes()));
+  const auto wanted = slugSettings(builder::parseAppJson(appJson), {});
+  EXPECT_NE(wanted.cron, "");
+  EXPECT_EQ(slug.cron, wanted.cron);
+  EXPECT_EQ(slug.checks, wanted.checks);
+  EXPECT_EQ(store_.getSlug(slug.id).cron, wanted.cron);
+  EXPECT_EQ(store_.getSlug(slug.id).checks, wanted.checks);
+  const store::Slug none = put(announce(), gzipped(goodTar().bytes()));
+  EXPECT_EQ(none.cron + none.checks, "");
+}
+
+TEST_F(SlugUploadsTest, AnAppJsonThatIsWrongIsRefused) {
+  const auto with = [](const std::string& appJson) {
+    return gzipped(goodTar().add({.name = "./app/app.json", .content = appJson}).bytes());
+  };
+  expectRefused(with("{"), "app.json");
+  expectRefused(with(R"({"cron": [{"schedule": "61 * * * *", "command": "a"}]})"),
+                "app.json: cron[0]: the schedule \"61 * * * *\"");
+  std::string many;
+  for (int i = 0; i < 21; ++i)
+    many += (many.empty() ? "" : ",") + std::string(R"({"schedule": "@daily", "command": ")") +
+            std::to_string(i) + "\"}";
+  expectRefused(with(R"({"cron": [)" + many + "]}"), "cron_max");
 }
 
 TEST_F(SlugUploadsTest, TheAppsLimitsHold) {

@@ -58,7 +58,7 @@ TEST_F(PendingSlugStoreTest, IsNoSlugUntilItIsFilled) {
   EXPECT_FALSE(store_->findSlug(announced.uuid));
   EXPECT_TRUE(store_->slugs(app.id, 10).empty());
 
-  const Slug slug = pending_.fill(announced.uuid, {layerOf("a"), layerOf("b")});
+  const Slug slug = pending_.fill(announced.uuid, {{layerOf("a"), layerOf("b")}});
   EXPECT_EQ(slug.uuid, announced.uuid);
   EXPECT_EQ(rows(), 0);
   EXPECT_FALSE(pending_.find(announced.uuid));
@@ -71,7 +71,7 @@ TEST_F(PendingSlugStoreTest, IsNoSlugUntilItIsFilled) {
   EXPECT_EQ(kept->stack, "debian-12");
   EXPECT_EQ(kept->processTypes, announced.processTypes);
   EXPECT_EQ(kept->sizeBytes, layerOf("a").blob.sizeBytes + layerOf("b").blob.sizeBytes);
-  EXPECT_EQ(codeOf([&] { pending_.fill(announced.uuid, {layerOf("a")}); }), Errc::notFound);
+  EXPECT_EQ(codeOf([&] { pending_.fill(announced.uuid, {{layerOf("a")}}); }), Errc::notFound);
 }
 
 TEST_F(PendingSlugStoreTest, NamesTheSettingAtTheLimit) {
@@ -115,7 +115,7 @@ TEST_F(PendingSlugStoreTest, WhatCameInTimeIsTakenAfterIt) {
   const App app = makeApp();
   const PendingSlug announced = pending_.announce(wish(app), 10);
   clock_.advance(std::chrono::hours(1) + std::chrono::minutes(5));
-  EXPECT_EQ(pending_.fill(announced.uuid, {layerOf("a")}).uuid, announced.uuid);
+  EXPECT_EQ(pending_.fill(announced.uuid, {{layerOf("a")}}).uuid, announced.uuid);
 }
 
 TEST_F(PendingSlugStoreTest, IsTold) {
@@ -124,7 +124,7 @@ TEST_F(PendingSlugStoreTest, IsTold) {
   const PendingSlug announced = pending_.announce(wish(app), 10);
   EXPECT_EQ(events.newest(app.id, 1).at(0).kind, "slug.create");
   EXPECT_THAT(events.newest(app.id, 1).at(0).sentence, HasSubstr(announced.uuid));
-  pending_.fill(announced.uuid, {layerOf("a")});
+  pending_.fill(announced.uuid, {{layerOf("a")}});
   const Event uploaded = events.newest(app.id, 1).at(0);
   EXPECT_EQ(uploaded.kind, "slug.upload");
   EXPECT_THAT(uploaded.sentence, HasSubstr(announced.uuid));
@@ -142,7 +142,7 @@ TEST_F(PendingSlugStoreTest, AKillLeavesItPendingOrFilled) {
   for (int step = 1; killed && !filled; ++step) {
     killed = testing_support::runAndKill(step, [&] {
                ReleaseStore store(file(), clock_);
-               PendingSlugStore(store).fill(announced.uuid, {layerOf("a")});
+               PendingSlugStore(store).fill(announced.uuid, {{layerOf("a")}});
                return 0;
              }).killed;
     ReleaseStore store(file(), clock_);
@@ -178,7 +178,7 @@ TEST_F(PendingSlugStoreTest, AnOlderDatabaseTakesThem) {
   EXPECT_EQ(slugs[0].commitDescription, "");
   PendingSlugStore pending(store);
   const PendingSlug announced = pending.announce(wish(store.getApp(1)), 1);
-  EXPECT_EQ(pending.fill(announced.uuid, {layerOf("a")}).commitDescription, "Fix");
+  EXPECT_EQ(pending.fill(announced.uuid, {{layerOf("a")}}).commitDescription, "Fix");
 }
 
 }  // namespace
