@@ -19,6 +19,7 @@ std::string faultOf(std::string_view type, std::string_view command) {
   const std::string shown = base::printable(type);
   if (!isProcessType(type))
     return "names the process type '" + shown + "'; use letters, digits, - and _, at most 63";
+  if (isReservedType(type)) return reservedFault(type);
   if (command.empty()) return "gives no command for " + shown;
   if (command.find('\0') != command.npos) return "has a NUL byte";
   return "";
@@ -45,6 +46,16 @@ bool isProcessType(std::string_view name) noexcept {
   return !name.empty() && name.size() <= kMaxLength && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
   });
+}
+
+bool isReservedType(std::string_view name) noexcept {
+  return name == "run" || name == "cron";
+}
+
+std::string reservedFault(std::string_view type) {
+  const std::string name(type);
+  return "names the process type '" + name + "', but " + name + ".1 is what a process of fairlead " +
+         (name == "run" ? "run" : "cron, from app.json,") + " is called: choose another name";
 }
 
 std::variant<store::ProcessTypes, ProcfileError> readProcfile(std::string_view text) {

@@ -391,6 +391,8 @@ BuildRun::Stopped BuildRun::discoverProcessTypes() {
   printTypes("Procfile declares types", declared);
   store::ProcessTypes defaults = std::move(result_.processTypes);
   std::erase_if(defaults, [&](const auto& type) { return declared.contains(type.first); });
+  for (const auto& [type, command] : defaults)
+    if (isReservedType(type)) return BuildFailed{"The buildpack " + reservedFault(type)};
   if (!defaults.empty()) printTypes("Default types for buildpack", defaults);
   result_.processTypes = std::move(declared);
   result_.processTypes.merge(defaults);

@@ -21,5 +21,9 @@ constexpr std::size_t kProcfileMaxBytes = 64 * 1024;
 
 /// [A-Za-z0-9_-]{1,63}
 bool isProcessType(std::string_view name) noexcept;
+/// One-off processes and those of cron are called so, in ps and in the log.
+bool isReservedType(std::string_view name) noexcept;
+/// The second half of the sentence that refuses such a type.
+std::string reservedFault(std::string_view type);
 
 }  // namespace builder::detail

@@ -53,6 +53,12 @@ TEST(Procfile, RefusesWithTheLinesNumber) {
       {": a\n", "Procfile line 1 names the process type ''; use letters, digits, - and _, at most 63"},
       {"../x: a\n",
        "Procfile line 1 names the process type '../x'; use letters, digits, - and _, at most 63"},
+      {"web: a\ncron: b\n",
+       "Procfile line 2 names the process type 'cron', but cron.1 is what a process of fairlead cron, from "
+       "app.json, is called: choose another name"},
+      {"run: b\n",
+       "Procfile line 1 names the process type 'run', but run.1 is what a process of fairlead run is called: "
+       "choose another name"},
       {"<<<<<<< HEAD\nweb: a\n", "Procfile line 1 has a merge conflict marker"},
       {"web: a\n=======\n", "Procfile line 2 has a merge conflict marker"},
       {std::string("web: a\0b\n", 9), "Procfile line 1 has a NUL byte"},

@@ -199,6 +199,7 @@ TEST_F(SlugUploadsTest, IsAnnouncedAsAProcfileSays) {
     return std::string(failure.what());
   };
   EXPECT_THAT(refusalOf(R"({"process_types": {"we b": "x"}})"), HasSubstr("use letters, digits, - and _"));
+  EXPECT_THAT(refusalOf(R"({"process_types": {"cron": "x"}})"), HasSubstr("choose another name"));
   EXPECT_THAT(refusalOf(R"({"process_types": {"web": " "}})"), HasSubstr("gives no command for web"));
   EXPECT_THAT(refusalOf(R"({"process_types": {"web": "a\nb"}})"), HasSubstr("a line break"));
   EXPECT_THAT(refusalOf(R"({"process_types": {"web": "a\u0000b"}})"), HasSubstr("NUL"));
