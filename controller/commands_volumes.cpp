@@ -18,7 +18,8 @@ base::JsonArray::Ptr volumesJson(const Invocation& call, const store::App& app) 
     object->set("read_only", volume.readOnly);
     object->set("source", volume.source ? Poco::Dynamic::Var(volume.source->string()) : Poco::Dynamic::Var());
     if (!volume.source)
-      object->set("bytes", call.parts.trees.diskBytes(call.parts.folder.volumes(app.uuid) / volume.name));
+      object->set("bytes", call.parts.trees.diskBytes(call.parts.folder.volumes(app.uuid) / volume.name,
+                                                      call.io.stop));
     json->add(object);
   }
   return json;
@@ -64,8 +65,9 @@ int remove(const Invocation& call) {
   const std::string& name = call.args[0];
   if (call.option("confirm") != name)
     throw base::Error(base::Errc::invalidArgument,
-                      "what is in the volume is lost then: type fairlead volumes:remove " + base::printable(name) +
-                          " --confirm " + base::printable(name) + " -a " + app.name.str());
+                      "what is in the volume is lost then: type fairlead volumes:remove " +
+                          base::printable(name) + " --confirm " + base::printable(name) + " -a " +
+                          app.name.str());
   const runner::LaunchResult result = removeVolume(call.parts, app, name, call.caller.user);
   return reportLaunch(call, app, result, volumesJson(call, app), "Removed " + name + " and what was in it\n");
 }
@@ -74,7 +76,13 @@ int remove(const Invocation& call) {
 
 std::vector<CommandSpec> volumeCommands() {
   return {
-      {"volumes", "-a APP", "list the folders that outlive an app's processes", 0, 0, {}, listVolumes,
+      {"volumes",
+       "-a APP",
+       "list the folders that outlive an app's processes",
+       0,
+       0,
+       {},
+       listVolumes,
        Action::viewApp},
       {"volumes:add",
        "NAME:PATH [--read-only] [--from FOLDER] -a APP",
@@ -84,7 +92,13 @@ std::vector<CommandSpec> volumeCommands() {
        {"read-only", "from="},
        add,
        Action::manageApp},
-      {"volumes:remove", "NAME --confirm NAME -a APP", "take it away, with what is in it", 1, 1, {"confirm="}, remove,
+      {"volumes:remove",
+       "NAME --confirm NAME -a APP",
+       "take it away, with what is in it",
+       1,
+       1,
+       {"confirm="},
+       remove,
        Action::manageApp},
   };
 }

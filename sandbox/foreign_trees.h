@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <stop_token>
 
 #include "base/fd.h"
 
@@ -40,8 +41,9 @@ class ForeignTrees {
   /// Documentation/filesystems/overlayfs.rst: whiteouts and opaque directories.)
   virtual void merge(const std::filesystem::path& changes, const std::filesystem::path& kept,
                      const std::filesystem::path& trash) = 0;
-  /// What a tree takes on the disk, as base::measureTree() has it.
-  virtual std::uint64_t diskBytes(const std::filesystem::path& path) = 0;
+  /// What a tree takes on the disk, as base::measureTree() has it; a stop ends it early, with what it has
+  /// counted by then.
+  virtual std::uint64_t diskBytes(const std::filesystem::path& path, std::stop_token stop) = 0;
   /// A terminal of the caller's, by the end that a program has.
   virtual void giveTerminal(const base::Fd& terminal, TreeOwner owner) = 0;
   /// Unpacks an image's layer (a tar, compressed or not, read to its end) in the empty folder `folder`, with

@@ -133,7 +133,7 @@ class RemoteRuntime : public SupervisedRuntime {
   }
 
   RunResult run(const ContainerSpec& spec, base::ByteSink& output, const RunOptions& options) override {
-    return client_.attached(RunCall{tidy(spec), timesOf(options)}, {}, output, options);
+    return client_.attached<RunResult>(RunCall{tidy(spec), timesOf(options)}, {}, output, options);
   }
   RunningContainer start(const ContainerSpec& spec, const fs::path& logFile) override {
     CHECK(!spec.filter);  // it would end with the supervisor
@@ -146,13 +146,13 @@ class RemoteRuntime : public SupervisedRuntime {
     std::vector<int> fds;
     for (const base::Fd* fd : {spec.input, spec.terminal})
       if (fd != nullptr) fds.push_back(fd->get());
-    return client_.attached(ExecCall{.id = id,
-                                     .argv = spec.argv,
-                                     .environment = spec.environment,
-                                     .hasInput = spec.input != nullptr,
-                                     .hasTerminal = spec.terminal != nullptr,
-                                     .times = timesOf(options)},
-                            fds, output, options);
+    return client_.attached<RunResult>(ExecCall{.id = id,
+                                                .argv = spec.argv,
+                                                .environment = spec.environment,
+                                                .hasInput = spec.input != nullptr,
+                                                .hasTerminal = spec.terminal != nullptr,
+                                                .times = timesOf(options)},
+                                       fds, output, options);
   }
   std::optional<ContainerStatus> status(const std::string& id) override;
   void signal(const std::string& id, int signalNumber) override {

@@ -73,7 +73,7 @@ void DiskWatch::work(const std::stop_token& stop) {
     lock.unlock();
     std::optional<std::string> exceeded;
     try {
-      exceeded = look(running);
+      exceeded = look(running, stop);
     } catch (const std::exception& error) {
       // The top of a worker's job. A build that moves its folders about is looked at again a moment later.
       base::Log("builder").debug("build folder not measured", {{"why", error.what()}});
@@ -89,7 +89,7 @@ void DiskWatch::work(const std::stop_token& stop) {
   }
 }
 
-std::optional<std::string> DiskWatch::look(const Running& running) {
+std::optional<std::string> DiskWatch::look(const Running& running, const std::stop_token& stop) {
   const struct statvfs state = stateOf(folders_.watched);
   const std::uint64_t left = freeBytes(state);
   if (left < limits_.minFreeBytes)
@@ -100,21 +100,21 @@ std::optional<std::string> DiskWatch::look(const Running& running) {
   // Others write and remove beside it: what went says when to look, not what was used.
   const std::uint64_t gone = freeThen_ > left ? freeThen_ - left : 0;
   if (Steady::now() < nextMeasure_ && usedBytes_ + gone <= limits_.maxBytes) return std::nullopt;
-  usedBytes_ = measure(running);
+  usedBytes_ = measure(running, stop);
   if (usedBytes_ <= limits_.maxBytes) return std::nullopt;
   return "it wrote more than " + base::formatBytes(limits_.maxBytes) +
          " to its folders (setting build_disk_bytes)";
 }
 
-std::uint64_t DiskWatch::measure(const Running& running) {
+std::uint64_t DiskWatch::measure(const Running& running, const std::stop_token& stop) {
   freeThen_ = freeBytes(stateOf(folders_.watched));
   const auto start = Steady::now();
   nextMeasure_ = start + kShortestPause;  // also when it throws
   struct stat info {};
   if (::stat(folders_.watched.c_str(), &info) != 0) base::throwErrno(errno, "measuring a build's folder");
   std::uint64_t bytes =
-      trees_.diskBytes(folders_.watched) + (running.unseen ? running.unseen(info.st_dev) : 0);
-  if (std::filesystem::is_directory(folders_.beside)) bytes += trees_.diskBytes(folders_.beside);
+      trees_.diskBytes(folders_.watched, stop) + (running.unseen ? running.unseen(info.st_dev) : 0);
+  if (std::filesystem::is_directory(folders_.beside)) bytes += trees_.diskBytes(folders_.beside, stop);
   const auto cost = std::chrono::duration_cast<milliseconds>(Steady::now() - start);
   nextMeasure_ = Steady::now() + std::clamp(cost * kPausePerCost, kShortestPause, kLongestPause);
   return bytes;

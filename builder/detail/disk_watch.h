@@ -21,7 +21,7 @@ namespace builder::detail {
 /// Measures a build's folder while its phases run, on a thread of its own ("build-disk"), and ends the phase
 /// that goes beyond a limit. Needs no quotas: it asks the file system five times a second how much is free,
 /// and measures the folder when what went could be too much, else now and then. So a limit is exceeded by
-/// what can be written in a fraction of a second. Thread-safe.
+/// what can be written in a fraction of a second. A measuring under way ends with the watch. Thread-safe.
 class DiskWatch {
  public:
   struct Limits {
@@ -59,8 +59,8 @@ class DiskWatch {
     std::stop_source end;
     std::function<std::uint64_t(dev_t)> unseen;
   };
-  std::optional<std::string> look(const Running& running);
-  std::uint64_t measure(const Running& running);
+  std::optional<std::string> look(const Running& running, const std::stop_token& stop);
+  std::uint64_t measure(const Running& running, const std::stop_token& stop);
 
   const Folders folders_;
   sandbox::ForeignTrees& trees_;

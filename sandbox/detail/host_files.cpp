@@ -58,8 +58,8 @@ void HostFiles::merge(const fs::path& changes, const fs::path& kept, const fs::p
   mergeChanges(changes, kept, trash);
 }
 
-std::uint64_t HostFiles::diskBytes(const fs::path& path) {
-  return base::measureTree(path).diskBytes;
+std::uint64_t HostFiles::diskBytes(const fs::path& path, std::stop_token stop) {
+  return base::measureTree(path, {.stop = std::move(stop)}).diskBytes;
 }
 
 void HostFiles::giveTerminal(const base::Fd& terminal, TreeOwner owner) {

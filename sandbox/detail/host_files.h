@@ -31,7 +31,7 @@ class HostFiles : public ForeignTrees {
   void remove(const std::filesystem::path& path) override;
   void merge(const std::filesystem::path& changes, const std::filesystem::path& kept,
              const std::filesystem::path& trash) override;
-  std::uint64_t diskBytes(const std::filesystem::path& path) override;
+  std::uint64_t diskBytes(const std::filesystem::path& path, std::stop_token stop) override;
   void giveTerminal(const base::Fd& terminal, TreeOwner owner) override;
   void unpackLayer(const base::Fd& tar, const std::filesystem::path& folder) override;
 

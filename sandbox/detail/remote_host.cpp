@@ -42,8 +42,11 @@ void RemoteTrees::merge(const fs::path& changes, const fs::path& kept, const fs:
   client_.ask<Done>(MergeCall{tidyPath(changes), tidyPath(kept), tidyPath(trash)});
 }
 
-std::uint64_t RemoteTrees::diskBytes(const fs::path& path) {
-  return client_.ask<BytesAnswer>(DiskBytesCall{tidyPath(path)}).bytes;
+std::uint64_t RemoteTrees::diskBytes(const fs::path& path, std::stop_token stop) {
+  base::DiscardSink none;
+  RunOptions options;
+  options.stop = std::move(stop);
+  return client_.attached<BytesAnswer>(DiskBytesCall{tidyPath(path)}, {}, none, options).bytes;
 }
 
 void RemoteTrees::giveTerminal(const base::Fd& terminal, TreeOwner owner) {
@@ -69,7 +72,7 @@ base::ExitStatus RemotePrograms::run(const std::string& name, const base::Fd& ou
   base::DiscardSink none;
   RunOptions options;
   options.stop = std::move(stop);
-  return client_.attached(RunProgramCall{name}, {output.get(), log.get()}, none, options).status;
+  return client_.attached<RunResult>(RunProgramCall{name}, {output.get(), log.get()}, none, options).status;
 }
 
 base::Fd RemotePrograms::openFile(const fs::path& path) {

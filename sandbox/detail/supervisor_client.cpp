@@ -111,12 +111,11 @@ Answer SupervisorClient::askFor(const Call& call, const std::vector<int>& sent,
   return answerOrThrow(std::move(answer));
 }
 
-RunResult SupervisorClient::attached(const Call& call, const std::vector<int>& sent, base::ByteSink& output,
-                                     const RunOptions& options) {
+Answer SupervisorClient::follow(const Call& call, const std::vector<int>& sent, base::ByteSink& output,
+                                const RunOptions& options) {
   FrameSocket socket = connect();
   socket.send(FrameKind::call, encodeCall(call), sent);
-  return std::get<RunResult>(
-      answerOrThrow(decodeAnswer(AttachedCall(socket, output, options).await().bytes)));
+  return answerOrThrow(decodeAnswer(AttachedCall(socket, output, options).await().bytes));
 }
 
 void SupervisorClient::end() {

@@ -28,8 +28,13 @@ class SupervisorClient {
     return std::get<Wanted>(askFor(call, sent, none));
   }
   /// A call that is watched to its end: output goes to `output`, a stop is passed on.
-  RunResult attached(const Call& call, const std::vector<int>& sent, base::ByteSink& output,
-                     const RunOptions& options);
+  Answer follow(const Call& call, const std::vector<int>& sent, base::ByteSink& output,
+                const RunOptions& options);
+  template <typename Wanted>
+  Wanted attached(const Call& call, const std::vector<int>& sent, base::ByteSink& output,
+                  const RunOptions& options) {
+    return std::get<Wanted>(follow(call, sent, output, options));
+  }
   /// No more calls: the supervisor is told to end.
   void end();
 

@@ -175,7 +175,10 @@ class Caller {
     return files_.merge(changes.path, kept.path, trash.path), Done{};
   }
   Answer operator()(const DiskBytesCall& call) {
-    return BytesAnswer{files_.diskBytes(policy_.holdTree(call.path).path)};
+    isLast_ = true;
+    const HeldPath tree = policy_.holdTree(call.path);
+    const CallWatch watch(socket_, [] {});
+    return BytesAnswer{files_.diskBytes(tree.path, watch.stop())};
   }
   Answer operator()(const GiveTerminalCall& call) {
     requireFds(1);

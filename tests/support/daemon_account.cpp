@@ -94,9 +94,9 @@ class SupervisedTrees : public sandbox::ForeignTrees {
     const Rights rights;
     trees_->merge(changes, kept, trash);
   }
-  std::uint64_t diskBytes(const fs::path& path) override {
+  std::uint64_t diskBytes(const fs::path& path, std::stop_token stop) override {
     const Rights rights;
-    return trees_->diskBytes(path);
+    return trees_->diskBytes(path, std::move(stop));
   }
   void giveTerminal(const base::Fd& terminal, sandbox::TreeOwner owner) override {
     const Rights rights;

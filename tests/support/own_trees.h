@@ -40,7 +40,9 @@ class OwnTrees : public sandbox::ForeignTrees {
              const std::filesystem::path& trash) override {
     trees_->merge(changes, kept, trash);
   }
-  std::uint64_t diskBytes(const std::filesystem::path& path) override { return trees_->diskBytes(path); }
+  std::uint64_t diskBytes(const std::filesystem::path& path, std::stop_token stop) override {
+    return trees_->diskBytes(path, std::move(stop));
+  }
   void giveTerminal(const base::Fd&, sandbox::TreeOwner) override {}
   void unpackLayer(const base::Fd& tar, const std::filesystem::path& folder) override {
     trees_->unpackLayer(tar, folder);

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <condition_variable>
+#include <mutex>
+
 #include "builder/detail/disk_watch.h"
 #include "builder/detail/proxy_hosts.h"
 #include "builder/detail/slug_tree.h"
@@ -58,6 +61,44 @@ TEST(DiskWatch, KeepsTheServersDiskFromFilling) {
     EXPECT_TRUE(endsSoon(end));
   }
   EXPECT_THAT(watch.verdict().value_or(""), HasSubstr("setting disk_min_free_bytes"));
+}
+
+/// A tree that takes as long to measure as nobody stops it.
+class EndlessTrees : public test::OwnTrees {
+ public:
+  std::uint64_t diskBytes(const std::filesystem::path&, std::stop_token stop) override {
+    std::unique_lock lock(mutex_);
+    begun_ = true;
+    changed_.notify_all();
+    stopped_ = !changed_.wait_for(lock, stop, std::chrono::seconds(20), [] { return false; }) &&
+               stop.stop_requested();
+    return 0;
+  }
+  bool awaitBegin() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return begun_; });
+  }
+  bool stopped() {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool begun_ = false;
+  bool stopped_ = false;
+};
+
+TEST(DiskWatch, AMeasuringUnderWayEndsWithIt) {
+  const testing_support::TempFolder folder;
+  EndlessTrees trees;
+  {
+    DiskWatch watch({.watched = folder.path()}, trees, {.maxBytes = 8u << 20, .minFreeBytes = 0});
+    const DiskWatch::Phase phase(watch, std::stop_source(), nullptr);
+    ASSERT_TRUE(trees.awaitBegin());
+  }
+  EXPECT_TRUE(trees.stopped()) << "the build's end waited for it";
 }
 
 std::optional<BuildStop> refused(const testing_support::TempFolder& folder, const BuildLimits& limits) {
