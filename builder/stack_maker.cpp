@@ -54,8 +54,8 @@ std::string sourcesText(const StackRecipe& recipe) {
   std::string text;
   for (const auto& source : sources)
     text += source.line() + "\n";
-  constexpr std::size_t kMaxInput = 60'000;  // see sandbox::HostProgram
-  if (text.size() > kMaxInput) throw Error(Errc::invalidArgument, "the lists in /etc/apt are too long");
+  if (text.size() > sandbox::kHostProgramInputBytes)
+    throw Error(Errc::invalidArgument, "the lists in /etc/apt are too long");
   return text;
 }
 

@@ -54,7 +54,6 @@ class DataFolder {
   std::filesystem::path oneOffs() const { return root_ / "run" / "one-offs"; }
   std::filesystem::path processes() const { return root_ / "run" / "processes"; }
   std::filesystem::path router() const { return root_ / "run" / "router"; }
-  std::filesystem::path containers() const { return root_ / "run" / "containers"; }
 
  private:
   std::filesystem::path root_;

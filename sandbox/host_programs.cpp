@@ -20,14 +20,13 @@ namespace {
 using base::Errc;
 using base::Error;
 
-constexpr std::size_t kMaxInput = 60'000;  // a pipe holds it
 constexpr auto kStopGrace = std::chrono::seconds(10);
 
 /// The read end of a pipe that holds the whole text already.
 base::Fd textPipe(std::string_view text) {
-  if (text.size() > kMaxInput)
+  if (text.size() > kHostProgramInputBytes)
     throw Error(Errc::invalidArgument,
-                "the input of a program is longer than " + std::to_string(kMaxInput) + " bytes");
+                "the input of a program is longer than " + std::to_string(kHostProgramInputBytes) + " bytes");
   auto [readEnd, writeEnd] = base::makePipe();
   base::writeAll(writeEnd, text);
   return std::move(readEnd);

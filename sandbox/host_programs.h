@@ -16,12 +16,15 @@
 
 namespace sandbox {
 
+/// What a program can be given on stdin: as much as a pipe holds.
+inline constexpr std::size_t kHostProgramInputBytes = 60'000;
+
 /// One that may be started, and how: all of it is decided here, and who asks says only the name.
 struct HostProgram {
   std::vector<std::string> argv;
   std::vector<std::string> environment;  ///< "K=V", all of it
   std::string workingDirectory = "/";
-  std::string input;               ///< given on stdin; at most 60,000 bytes
+  std::string input;               ///< given on stdin; at most kHostProgramInputBytes
   std::optional<uid_t> user = {};  ///< what it becomes: then signal() refuses processes of others
 };
 
