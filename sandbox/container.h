@@ -121,6 +121,9 @@ struct ContainerStatus {
   bool unattended = false;  ///< it runs, but what takes its output and would tell its exit code was killed
 };
 
+/// How many ids a container has; on the host these follow each other.
+inline constexpr std::uint32_t kUserNamespaceSize = 65536;
+
 /// A container, and the names by which the others of its group know it.
 struct NetworkPeer {
   std::string id;

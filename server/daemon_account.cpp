@@ -18,13 +18,13 @@
 #include "base/strings.h"
 #include "base/tree_cursor.h"
 #include "runner/router_program.h"
+#include "sandbox/container.h"
 
 namespace server {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kContainerIds = 65536;
 constexpr std::string_view kDefaultName = "fairlead";
 constexpr const char* kDoing = "giving the data folder to the daemon's account";
 /// What the daemon has in run/; all else in there is the supervisor's.
@@ -70,7 +70,7 @@ class Gift {
       if (errno == ENOENT) return false;
       base::throwErrno(errno, kDoing);
     }
-    if (info.st_uid - containers_ < kContainerIds) return false;
+    if (info.st_uid - containers_ < sandbox::kUserNamespaceSize) return false;
     // What has another name may lie elsewhere, too.
     const bool isAnothersToo = !isFirst_ && !S_ISDIR(info.st_mode) && info.st_nlink > 1;
     if (info.st_uid == 0 && !isAnothersToo &&
@@ -124,7 +124,7 @@ base::Confinement daemonAccount(const Config& config) {
     if (config.daemonUser != kDefaultName)
       throw base::Error(base::Errc::invalidArgument,
                         std::string(missing.what()) + ": make it, or correct daemon_user");
-    account.uid = account.gid = static_cast<uid_t>(config.userNamespaceBase) + kContainerIds;
+    account.uid = account.gid = static_cast<uid_t>(config.userNamespaceBase) + sandbox::kUserNamespaceSize;
     base::Log("server").info("this machine has no account fairlead: the daemon runs as a number",
                              {{"user", account.uid}});
   }

@@ -11,8 +11,6 @@
 
 namespace sandbox {
 
-constexpr std::uint32_t kUserNamespaceSize = 65536;
-
 /// Where the init is seen in the container: below /dev, which is a tmpfs of its own, so that no layer has to
 /// hold a place for it.
 constexpr const char* kInitPath = "/dev/init";
