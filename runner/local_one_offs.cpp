@@ -326,6 +326,7 @@ class LocalOneOffs : public OneOffRunner {
     const detail::Slot slot{wanted.type, place.index()};
     sandbox::ContainerSpec spec = detail::makeSpec(deployment, slot, std::move(layers), engine_);
     spec.id = place.container();
+    spec.networkGroup = deployment.app.str();  // as the engine calls it
     if (wanted.memoryBytes > 0) spec.limits.memoryBytes = wanted.memoryBytes;
     if (wanted.cpus > 0) spec.limits.cpus = wanted.cpus;
     spec.argv = {"/fairlead/start"};

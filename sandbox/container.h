@@ -72,6 +72,9 @@ struct ContainerSpec {
   std::vector<Mount> mounts;
   Limits limits;
   bool network = true;  ///< an interface on the bridge with a way out; false: loopback only
+  /// Its NetworkGroup, from before its first instruction to its end, without a name there; empty: only those
+  /// that name it.
+  std::string networkGroup;
   /// With a network: all that it reaches. Without: names are refused and told (RunOptions::onRefusedHost).
   /// Only for run().
   std::optional<NetworkFilter> filter;
@@ -130,7 +133,12 @@ struct NetworkPeer {
   std::vector<std::string> names;
   bool operator==(const NetworkPeer&) const = default;
 };
-using NetworkGroup = std::vector<NetworkPeer>;
+/// Containers that reach each other: these, and those whose ContainerSpec::networkGroup is `name`.
+struct NetworkGroup {
+  std::string name;
+  std::vector<NetworkPeer> peers;
+  bool operator==(const NetworkGroup&) const = default;
+};
 
 /// What a container's processes take, and what its limits have refused them so far.
 struct ContainerUsage {
@@ -179,7 +187,8 @@ class ContainerRuntime {
   virtual std::vector<std::string> list() = 0;
 
   /// Containers of a group reach each other, at every port and by the names in /etc/hosts; all others do not.
-  /// In place of what was said before; unknown ids are left out. About 10 ms.
+  /// In place of what was said before, but for those that their specs have put there; unknown ids are left
+  /// out. About 10 ms.
   virtual void setNetworkGroups(const std::vector<NetworkGroup>& groups) = 0;
   /// All 0 for an unknown id; what it has refused can still be read when its processes have ended.
   virtual ContainerUsage usage(const std::string& id) = 0;

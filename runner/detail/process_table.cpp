@@ -109,11 +109,11 @@ std::vector<sandbox::NetworkGroup> ProcessTable::networkGroups() const {
       const std::string end = "." + process.app.str() + ".internal";
       peer.names = {process.name(), process.type, process.name() + end, process.type + end};
     }
-    groups[process.app].push_back(std::move(peer));
+    groups[process.app].peers.push_back(std::move(peer));
   }
   std::vector<sandbox::NetworkGroup> list;
   for (auto& [app, group] : groups)
-    list.push_back(std::move(group));
+    list.push_back({.name = app.str(), .peers = std::move(group.peers)});
   return list;
 }
 

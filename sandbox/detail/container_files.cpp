@@ -30,6 +30,7 @@ void ContainerState::save(const std::filesystem::path& file) const {
   object->set("init", toObject(init));
   object->set("monitor", toObject(monitor));
   object->set("address", address);
+  object->set("networkGroup", networkGroup);
   object->set("startedAtMs", static_cast<std::int64_t>(startedAt.time_since_epoch().count()));
   // Whole for every reader, but not synced: the containers do not survive a power cut either.
   const std::filesystem::path aside = file.string() + ".tmp";
@@ -45,6 +46,7 @@ std::optional<ContainerState> ContainerState::load(const std::filesystem::path& 
   state.init = toProcess(object->getObject("init"));
   state.monitor = toProcess(object->getObject("monitor"));
   state.address = base::jsonString(object, "address");
+  state.networkGroup = base::jsonString(object, "networkGroup");
   state.startedAt = base::Time(std::chrono::milliseconds(object->getValue<std::int64_t>("startedAtMs")));
   return state;
 }

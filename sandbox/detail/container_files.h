@@ -45,6 +45,7 @@ struct ContainerState {
   ProcessRef monitor;
   std::string address;
   base::Time startedAt;
+  std::string networkGroup = {};  ///< ContainerSpec::networkGroup
 
   void save(const std::filesystem::path& file) const;
   /// nullopt when there is no such file, or an empty one.

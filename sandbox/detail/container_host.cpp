@@ -91,6 +91,10 @@ ContainerHost::ContainerHost(const OciRuntimeConfig& config, RuntimePrograms pro
   makeFolder(programs_.runtimeRoot);
   makeFolder(execsFolder());
   endLeftExecs();
+  for (const std::string& id : present()) {
+    const auto state = ContainerState::load(filesOf(id).state());
+    if (state && !state->networkGroup.empty()) joined_[id] = state->networkGroup;
+  }
 }
 
 /// Those of a daemon that was killed: nobody reads what they say any more. What cannot be removed is left to
@@ -165,9 +169,11 @@ ContainerState ContainerHost::create(const ContainerSpec& spec, const OutputTarg
   if (spec.network) {
     state.address = network_.attach(spec.id, created.init.pid);
     addHostsEntry(files, state.address, spec.hostname.empty() ? spec.id : spec.hostname);
+    state.networkGroup = spec.networkGroup;
   }
   giveOutputTo(created.init, hostId(spec.uid), hostId(spec.gid));
   state.save(files.state());
+  if (!state.networkGroup.empty()) join(spec.id, state.networkGroup);
   return state;
 }
 
@@ -227,9 +233,33 @@ ContainerUsage ContainerHost::usage(const std::string& id) const {
 
 void ContainerHost::setNetworkGroups(const std::vector<NetworkGroup>& groups) {
   const std::lock_guard lock(groupsMutex_);
+  groups_ = groups;
+  connectGroups();
+}
+
+void ContainerHost::join(const std::string& id, const std::string& group) {
+  const std::lock_guard lock(groupsMutex_);
+  joined_[id] = group;
+  connectGroups();
+}
+
+/// Before its address is another's.
+void ContainerHost::leave(const std::string& id) {
+  const std::lock_guard lock(groupsMutex_);
+  if (joined_.erase(id) != 0) connectGroups();
+}
+
+/// With groupsMutex_ held. Until somebody has said which groups there are, they stay as they were.
+void ContainerHost::connectGroups() {
+  if (!groups_) return;
+  std::map<std::string, std::vector<NetworkPeer>> groups;
+  for (const NetworkGroup& group : *groups_)
+    groups[group.name] = group.peers;
+  for (const auto& [id, group] : joined_)
+    groups[group].push_back({.id = id, .names = {}});
   std::vector<std::vector<std::string>> addresses;
   std::map<std::string, std::string> entries;
-  for (const NetworkGroup& group : groups) {
+  for (const auto& [name, group] : groups) {
     std::vector<std::string> members;
     std::string lines;
     for (const NetworkPeer& peer : group) {
@@ -319,6 +349,7 @@ void ContainerHost::removeNow(const std::string& id) {
     deleteContainer(programs_, id);
   }
   cgroups_.removeEmpty(cgroupsPath(id));
+  leave(id);
   network_.detach(id);
   discardFolder(filesOf(id));
   removeSharedIfUnused();

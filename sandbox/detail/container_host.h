@@ -64,6 +64,9 @@ class ContainerHost {
   void killAll(const std::string& id);
   void removeNow(const std::string& id);
   void removeSharedIfUnused();
+  void join(const std::string& id, const std::string& group);
+  void leave(const std::string& id);
+  void connectGroups();
   std::vector<std::string> present() const;
 
   const OciRuntimeConfig config_;
@@ -75,8 +78,10 @@ class ContainerHost {
   // Held while an id is taken, and while the shared things go because no id is left: nobody may come in
   // between.
   std::mutex idsMutex_;
-  std::mutex groupsMutex_;                           // one set of groups after the other
-  std::map<std::string, std::string> hostsEntries_;  // by container; guarded by groupsMutex_
+  std::mutex groupsMutex_;                           // one set of groups after the other; guards what follows
+  std::optional<std::vector<NetworkGroup>> groups_;  // as they were said; nullopt: not yet
+  std::map<std::string, std::string> joined_;        // containers whose specs name a group: that
+  std::map<std::string, std::string> hostsEntries_;  // by container
   Leftovers leftovers_;                              // last: it uses what is above
 };
 

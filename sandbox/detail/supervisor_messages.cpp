@@ -120,6 +120,7 @@ void fields(Wire& wire, Of<Wire, ContainerSpec>& spec) {
   wire.list(spec.mounts, kMaxMounts, [&](auto& mount) { fields(wire, mount); });
   fields(wire, spec.limits);
   wire.flag(spec.network);
+  wire.text(spec.networkGroup, kMaxName);
   wire.optional(spec.filter, [&](auto& filter) { fields(wire, filter); });
   wire.flag(spec.readOnlyRoot);
 }
@@ -168,7 +169,8 @@ void fields(Wire& wire, Of<Wire, UnlinkedCall>& call) {
 template <typename Wire>
 void fields(Wire& wire, Of<Wire, GroupsCall>& call) {
   wire.list(call.groups, kMaxContainers, [&](auto& group) {
-    wire.list(group, kMaxContainers, [&](auto& peer) {
+    wire.text(group.name, kMaxName);
+    wire.list(group.peers, kMaxContainers, [&](auto& peer) {
       id(wire, peer.id);
       wire.list(peer.names, kMaxFolders, [&](auto& name) { wire.text(name, kMaxName); });
     });

@@ -599,8 +599,7 @@ TEST_F(LocalEngineTest, ProcessThatHasLostItsLogIsReplaced) {
   runtime_.loseMonitor(runtime_.idOf("web.1"));
   EXPECT_TRUE(eventually([&] { return engine_->processes(app_).at(0).restarts == 1; }));
   EXPECT_TRUE(settlesAt({"web.1"}, 2));
-  EXPECT_EQ(engine_->processes(app_).at(0).lastExit,
-            "was replaced: conmon, which keeps its log, was killed");
+  EXPECT_EQ(engine_->processes(app_).at(0).lastExit, "was replaced: conmon, which keeps its log, was killed");
 }
 
 TEST_F(LocalEngineTest, ChecksOfRunningProcessesCountAtOnce) {
@@ -618,20 +617,23 @@ TEST_F(LocalEngineTest, ChecksOfRunningProcessesCountAtOnce) {
 TEST_F(LocalEngineTest, ProcessesOfAnAppAreConnected) {
   mustDeploy(2, {{"web", 1}, {"worker", 1}});
   const sandbox::NetworkGroup wanted{
-      {runtime_.idOf("web.1"), {"web.1", "web", "web.1.hello.internal", "web.hello.internal"}},
-      {runtime_.idOf("worker.1"), {"worker.1", "worker", "worker.1.hello.internal", "worker.hello.internal"}}};
+      .name = "hello",
+      .peers = {{runtime_.idOf("web.1"), {"web.1", "web", "web.1.hello.internal", "web.hello.internal"}},
+                {runtime_.idOf("worker.1"),
+                 {"worker.1", "worker", "worker.1.hello.internal", "worker.hello.internal"}}}};
   const auto connected = [&] {
     auto groups = runtime_.networkGroups();
     for (auto& group : groups)
-      std::sort(group.begin(), group.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+      std::sort(group.peers.begin(), group.peers.end(),
+                [](const auto& a, const auto& b) { return a.id < b.id; });
     return groups;
   };
   EXPECT_TRUE(eventually([&] { return connected() == std::vector<sandbox::NetworkGroup>{wanted}; }));
   runtime_.crash("worker.1", 1);
   EXPECT_TRUE(eventually([&] {
     const auto groups = connected();
-    return groups.size() == 1 && groups[0].size() == 2 && groups[0][0] == wanted[0] &&
-           groups[0][1].id != wanted[1].id && groups[0][1].names == wanted[1].names;
+    return groups.size() == 1 && groups[0].peers.size() == 2 && groups[0].peers[0] == wanted.peers[0] &&
+           groups[0].peers[1].id != wanted.peers[1].id && groups[0].peers[1].names == wanted.peers[1].names;
   }));
   engine_->remove(app_);
   EXPECT_TRUE(eventually([&] { return connected().empty(); }));

@@ -127,6 +127,7 @@ TEST_F(LocalOneOffsTest, HasTheReleasesEnvironmentAndItsOwn) {
   EXPECT_THAT(spec.environment, Contains(Pair("B", "3")));
   EXPECT_THAT(spec.environment, Contains(Pair("DYNO", "run.1")));
   EXPECT_THAT(spec.id, ::testing::StartsWith("hello.run.1."));
+  EXPECT_EQ(spec.networkGroup, "hello");
   EXPECT_EQ(spec.argv.back(), "db:migrate");
 }
 

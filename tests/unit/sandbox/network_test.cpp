@@ -101,8 +101,9 @@ TEST_F(NetworkTest, ThoseOfAGroupReachEachOtherByName) {
   };
   const std::string ask = "while :; do nc -w 1 web.1 8080 </dev/null; echo asked; sleep 0.05; done 2>&1";
   const std::string friendly = start("friend.log", ask);
-  const std::string stranger = start("stranger.log", "while :; do nc -w 1 " + server.address +
-                                                         " 8080 </dev/null; echo asked; sleep 0.05; done 2>&1");
+  const std::string stranger =
+      start("stranger.log",
+            "while :; do nc -w 1 " + server.address + " 8080 </dev/null; echo asked; sleep 0.05; done 2>&1");
   const auto logHas = [&](const char* name, const std::string& text, std::size_t from) {
     for (int i = 0; i < 1000; ++i) {
       const std::string log = base::readFile(folder_->path() / name);
@@ -114,7 +115,8 @@ TEST_F(NetworkTest, ThoseOfAGroupReachEachOtherByName) {
   const auto sizeOf = [&](const char* name) { return base::readFile(folder_->path() / name).size(); };
   ASSERT_TRUE(logHas("friend.log", "asked", 0));
   EXPECT_EQ(base::readFile(folder_->path() / "friend.log").find("hello"), std::string::npos);
-  runtime_->setNetworkGroups({{{server.id, {"web.1", "web"}}, {friendly, {}}}, {{stranger, {"other"}}}});
+  runtime_->setNetworkGroups(
+      {{"one", {{server.id, {"web.1", "web"}}, {friendly, {}}}}, {"two", {{stranger, {"other"}}}}});
   EXPECT_TRUE(logHas("friend.log", "hello", 0));
   ASSERT_TRUE(logHas("stranger.log", "asked", sizeOf("stranger.log")));
   EXPECT_EQ(base::readFile(folder_->path() / "stranger.log").find("hello"), std::string::npos);
@@ -126,6 +128,40 @@ TEST_F(NetworkTest, ThoseOfAGroupReachEachOtherByName) {
   EXPECT_EQ(base::readFile(folder_->path() / "friend.log").find("hello", from), std::string::npos);
   for (const std::string& id : {server.id, friendly, stranger})
     runtime_->remove(id);
+}
+
+TEST_F(NetworkTest, OneThatNamesItsGroupIsInItFromItsFirstInstructionToItsEnd) {
+  const RunningContainer server = startServer();
+  const std::vector<sandbox::NetworkGroup> groups{{"one", {{server.id, {"web.1"}}}}};
+  runtime_->setNetworkGroups(groups);
+  ContainerSpec spec = networked("nc -w 5 web.1 8080 </dev/null");
+  spec.networkGroup = "one";
+  run(spec);
+  EXPECT_THAT(output_, HasSubstr("hello"));
+  // Of another group, or none.
+  for (const char* group : {"two", ""}) {
+    ContainerSpec other = networked("nc -w 2 " + server.address + " 8080 </dev/null; cat /etc/hosts");
+    other.networkGroup = group;
+    run(other);
+    EXPECT_THAT(output_, ::testing::Not(HasSubstr("hello"))) << group;
+    EXPECT_THAT(output_, ::testing::Not(HasSubstr("web.1"))) << group;
+  }
+  // It stays when the groups are said anew, also by another object for the same folder.
+  ContainerSpec lasting = networked("while :; do nc -w 1 web.1 8080 </dev/null; sleep 0.05; done 2>&1");
+  lasting.networkGroup = "one";
+  const std::string id = runtime_->start(lasting, folder_->path() / "lasting.log").id;
+  const auto another = anotherRuntime();
+  another->setNetworkGroups(groups);
+  const auto from = base::readFile(folder_->path() / "lasting.log").size();
+  const auto answered = [&] {
+    return base::readFile(folder_->path() / "lasting.log").find("hello", from) != std::string::npos;
+  };
+  for (int i = 0; i < 1000 && !answered(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(answered());
+  another->remove(id);
+  another->remove(server.id);
+  runtime_->setNetworkGroups({});
 }
 
 TEST_F(NetworkTest, TheHostsOwnAddressesAndMetadataAreRefusedAtOnce) {

@@ -31,6 +31,7 @@ inline sandbox::ContainerSpec sampleSpec() {
                  .fileBytes = 1u << 21};
   spec.filter =
       sandbox::NetworkFilter{{{.name = "*.example.org", .port = 443}, {.name = "192.0.2.1", .port = 0}}};
+  spec.networkGroup = "hello";
   spec.readOnlyRoot = true;
   return spec;
 }
@@ -55,7 +56,7 @@ inline std::vector<sandbox::Call> sampleCalls() {
           sandbox::ResumeCall{"sample-1"},
           sandbox::RemoveCall{"sample-1"},
           sandbox::ListCall{},
-          sandbox::GroupsCall{{{{"sample-1", {"web", "web-1"}}, {"sample-2", {}}}, {}}},
+          sandbox::GroupsCall{{{"one", {{"sample-1", {"web", "web-1"}}, {"sample-2", {}}}}, {}}},
           sandbox::UsageCall{"sample-1"},
           sandbox::WrittenCall{"sample-1"},
           sandbox::UnlinkedCall{"sample-1", 0x801},
