@@ -42,15 +42,28 @@ void requireNoBuild(const CommandParts& parts, const store::App& app) {
                                       " is under way: wait for it, or cancel it with fairlead builds:cancel");
 }
 
-/// What runs comes up under the new name beside the old; nothing is changed when it does not.
-void launchAs(const CommandParts& parts, const store::App& renamed) {
-  const auto deployment = parts.releases.deployment(renamed, parts.store.currentRelease(renamed.id));
-  if (!deployment) return;
-  const runner::LaunchResult result = parts.engine.deploy(*deployment, [](std::string_view) {}, {});
-  if (!std::holds_alternative<runner::LaunchFailed>(result)) return;
+/// One-off processes are known by the app's name: their logs, limits and ends are told under it.
+std::string oneOffInTheWay(const CommandParts& parts, const store::App& app) {
+  if (parts.oneOffs == nullptr) return "";
+  const auto running = parts.oneOffs->processes(app.name);
+  if (running.empty()) return "";
+  const std::string& name = running.front().name;
+  return name + " of " + app.name.str() + " runs: wait for its end, or end it with fairlead run:stop " +
+         name + ", and rename again";
+}
+
+/// What runs comes up under the new name beside the old; nothing is changed when it does not, or when a
+/// one-off process has begun meanwhile.
+void launchAs(const CommandParts& parts, const store::App& app, const store::App& renamed) {
+  runner::LaunchResult result = runner::Launched{};
+  if (const auto deployment = parts.releases.deployment(renamed, parts.store.currentRelease(renamed.id)))
+    result = parts.engine.deploy(*deployment, [](std::string_view) {}, {});
+  const std::string inTheWay = oneOffInTheWay(parts, app);
+  if (!std::holds_alternative<runner::LaunchFailed>(result) && inTheWay.empty()) return;
   parts.engine.remove(renamed.name);
   parts.appLog.remove(renamed.name);
   requireLaunched(result);
+  throw Error(Errc::conflict, inTheWay);
 }
 
 }  // namespace
@@ -63,10 +76,12 @@ store::App renameApp(const CommandParts& parts, const std::string& user, const s
   const auto lease = parts.locks.lock(app.id);
   parts.store.requireNameIsFree(name);
   requireNoBuild(parts, app);
+  if (const std::string inTheWay = oneOffInTheWay(parts, app); !inTheWay.empty())
+    throw Error(Errc::conflict, inTheWay);
   store::App renamed = parts.store.getApp(app.id);
   renamed.name = name;
   parts.appLog.beginRename(app.name, name);
-  launchAs(parts, renamed);
+  launchAs(parts, app, renamed);
   parts.store.renameApp(app.id, name);
   moveFolders(parts.folder, parts.trees, app.name, name);
   tellRoutes(parts, renamed);

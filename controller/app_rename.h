@@ -11,7 +11,7 @@ namespace controller {
 /// the old processes go. A kill before the transaction leaves the old name, one after it is made good by
 /// finishRenames(). Who pushes meanwhile is told to push again. Returns the app as it is then. Throws
 /// invalidArgument for a name that none may have, alreadyExists for one that is taken, conflict while a build
-/// is under way or when the processes do not come up.
+/// or a one-off process is under way, or when the processes do not come up.
 store::App renameApp(const CommandParts& parts, const std::string& user, const store::App& app,
                      const std::string& newName);
 

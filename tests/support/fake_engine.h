@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -19,6 +20,10 @@ class FakeEngine : public runner::Engine {
     const std::lock_guard lock(mutex_);
     failures_.push_back(std::move(failure));
   }
+  /// Called in each deploy(), without a lock. Set before that.
+  void onDeploy(std::function<void(const runner::Deployment&)> meanwhile) {
+    meanwhile_ = std::move(meanwhile);
+  }
   std::vector<runner::Deployment> deployments() const {
     const std::lock_guard lock(mutex_);
     return deployments_;
@@ -30,6 +35,7 @@ class FakeEngine : public runner::Engine {
 
   runner::LaunchResult deploy(const runner::Deployment& deployment,
                               const std::function<void(std::string_view)>&, std::stop_token) override {
+    if (meanwhile_) meanwhile_(deployment);
     const std::lock_guard lock(mutex_);
     deployments_.push_back(deployment);
     if (failures_.empty()) return runner::Launched{};
@@ -88,6 +94,7 @@ class FakeEngine : public runner::Engine {
   void stopAll() override {}
 
  private:
+  std::function<void(const runner::Deployment&)> meanwhile_;
   mutable std::mutex mutex_;
   std::vector<runner::Deployment> deployments_;
   std::deque<runner::LaunchFailed> failures_;

@@ -100,6 +100,7 @@ std::vector<Call> everyCall() {
       {"ps:stop", {"web.1", "-a", "hello"}},
       {"run", {"--detached", "-a", "hello", "sleep", "1000"}},
       {"run:stop", {"run.1", "-a", "hello"}},
+      {"run:stop", {"cron.1", "-a", "hello"}},  // in the way of apps:rename
       {"logs", {"-a", "hello"}},
       {"rebase", {"--plan", "-a", "hello"}},
       {"gc", {"--plan"}},

@@ -268,14 +268,29 @@ TEST_F(CronTest, TheNextDaemonKnowsWhatTheLastOneLeft) {
   EXPECT_EQ(history()[1], "cron.2 failed ended");
 }
 
-TEST_F(CronTest, ARunOfARenamedAppEndsUnderTheNameThatItHas) {
+TEST_F(CronTest, AnAppIsNotRenamedUnderARun) {
   deploy({kEveryMinute});
   roundIn(minutes(1));
-  EXPECT_EQ(run({"apps:rename", "goodbye", "-a", "hello"}).code, 0);
+  const auto refused = run({"apps:rename", "goodbye", "-a", "hello"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err,
+              HasSubstr("cron.1 of hello runs: wait for its end, or end it with fairlead run:stop"));
+  EXPECT_EQ(app().name.str(), "hello");
   end("cron.1");
+  EXPECT_EQ(run({"apps:rename", "goodbye", "-a", "hello"}).code, 0);
   EXPECT_THAT(history("goodbye"), ElementsAre("cron.1 succeeded"));
   roundIn(minutes(1));
   EXPECT_EQ(oneOffs_.asked().at(1).deployment.app.str(), "goodbye");
+}
+
+TEST_F(CronTest, ARunThatBeginsWhileItsAppIsRenamedUndoesThat) {
+  deploy({kEveryMinute});
+  engine_.onDeploy([&](const runner::Deployment& deployment) {
+    if (deployment.app.str() == "goodbye") roundIn(minutes(1));
+  });
+  EXPECT_EQ(run({"apps:rename", "goodbye", "-a", "hello"}).code, 1);
+  EXPECT_EQ(app().name.str(), "hello");
+  EXPECT_THAT(engine_.removed(), ElementsAre("goodbye"));
 }
 
 /// Somebody destroys the app while its run begins.
