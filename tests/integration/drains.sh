@@ -62,7 +62,7 @@ story_cleanup() {
 }
 
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext 'subjectAltName=DNS:localhost' -keyout "$receivers/key.pem" -out "$receivers/cert.pem" 2>/dev/null
-printf 'ca_bundle = %s\ndrains_max = 4\ndrains_local_receivers = allowed\napp_log_max_bytes = 2M\n' "$receivers/cert.pem" >>"$work/fairlead.conf"
+printf 'ca_bundle = %s\ndrains_max = 4\ndrains_local_receivers = allowed\napp_log_max_bytes = 2097152\n' "$receivers/cert.pem" >>"$work/fairlead.conf"
 start_server
 deploy_web_app hello one
 
