@@ -128,7 +128,7 @@ assert_eq "$(put "$(jq -r .blob.url <<<"$bad")" "$work/large")" 422 "too large"
 assert_contains "$(cat "$work/tmp/answer")" "slug_max_bytes" "too large"
 fairlead limits:unset slug_max_bytes -a hello >/dev/null
 no_files
-assert_eq "$(api GET /apps/hello/slugs | jq length)" 2 "slugs"
+assert_eq "$(api GET /apps/hello/slugs | jq length)" 3 "slugs"
 
 note "a kill -9 while it is sent leaves it waiting, and it can be sent again"
 mkfifo "$work/slow"
