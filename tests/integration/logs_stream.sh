@@ -58,6 +58,8 @@ wait_until 30 "the log is cut" small
 assert_contains "$(fairlead logs -a hello --ps run -n 3)" 'the end of it' "the log"
 
 note "under another name"
+no_one_off() { [[ $(fairlead ps -a hello) != *run.* ]]; }
+wait_until 20 "the flood's process has ended" no_one_off
 fairlead apps:rename there -a hello >/dev/null
 assert_contains "$(fairlead logs -a there -n 1000)" 'the end of it' "the log"
 assert_contains "$(fairlead logs -a there -n 1000)" 'renamed from hello' "the log"

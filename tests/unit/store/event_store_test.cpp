@@ -65,6 +65,7 @@ const std::set<std::string> kParts{
     "packed_trees",
     "cron_marks",  // what ran is told by cron:history
     "cron_runs",
+    "drain_marks",  // how far lines were sent: once a second, by nobody
     "gc_queue",
     "repositories",
     "manifests",
