@@ -175,6 +175,16 @@ bool readRequest(Scanner& json, AccessLine& line) {
   });
 }
 
+/// See accessLogNotes(). Lines of an earlier version have headers in their place.
+void takeNotes(std::string_view notes, AccessLine& line) {
+  const std::size_t first = notes.find(' ');
+  const std::size_t second = notes.find(' ', first == std::string_view::npos ? first : first + 1);
+  if (second == std::string_view::npos) return;
+  line.backend = notes.substr(0, first);
+  line.requestId = notes.substr(first + 1, second - first - 1);
+  line.forwarded = notes.substr(second + 1);
+}
+
 bool isPlain(std::string_view text) {
   return !text.empty() && text.find_first_not_of(
                               "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -210,9 +220,21 @@ base::JsonObject::Ptr accessLogOfServer() {
   return logs;
 }
 
-base::JsonArray::Ptr accessLogNames() {
+CaddyValue accessLogNotes() {
+  // The one placeholder that Caddy itself puts into a line, for servers that know their users.
+  const char* const notes =
+      "{http.reverse_proxy.upstream.hostport} {http.request.header.X-Request-Id} "
+      "{http.request.header.X-Forwarded-For}";
+  return object({{"handler", "map"},
+                 {"source", ""},
+                 {"destinations", array({"{http.auth.user.id}"})},
+                 {"mappings", array({})},
+                 {"defaults", array({notes})}});
+}
+
+base::JsonArray::Ptr namesOfRequests() {
   auto names = base::makeJsonArray();
-  names->add(std::string("http.log.access.") + kLogger);
+  names->add(std::string("http"));
   return names;
 }
 
@@ -223,17 +245,24 @@ base::JsonObject::Ptr accessLogWriter() {
   file->set("roll_size_mb", 64);
   file->set("roll_keep", 1);
   file->set("roll_gzip", false);
-  auto encoder = base::makeJsonObject();
-  encoder->set("format", "json");
+  // Without the headers, which are most of a line: what is wanted of them is in the notes.
+  const CaddyValue left = object({{"filter", "delete"}});
+  const CaddyValue encoder = object(
+      {{"format", "filter"},
+       {"wrap", object({{"format", "json"}})},
+       {"fields", object({{"request>headers", left}, {"request>tls", left}, {"resp_headers", left}})}});
+  auto names = base::makeJsonArray();
+  names->add(std::string("http.log.access.") + kLogger);
   auto log = base::makeJsonObject();
   log->set("writer", file);
   log->set("encoder", encoder);
-  log->set("include", accessLogNames());
+  log->set("include", names);
   return log;
 }
 
 std::optional<AccessLine> parseAccessLine(std::string_view text) {
   AccessLine line;
+  std::string notes;
   Scanner json(text);
   std::string answered;
   double time = -1, size = 0, status = -1;
@@ -243,6 +272,7 @@ std::optional<AccessLine> parseAccessLine(std::string_view text) {
     if (key == "size") return json.number(size);
     if (key == "status") return json.number(status);
     if (key == "request") return readRequest(json, line);
+    if (key == "user_id") return json.string(notes);
     if (key != "resp_headers") return json.skip();
     return json.object(
         [&](const std::string& name) { return readHeader(json, name, "X-Request-Id", answered); });
@@ -258,6 +288,7 @@ std::optional<AccessLine> parseAccessLine(std::string_view text) {
   line.status = static_cast<int>(status);
   line.bytes = static_cast<std::uint64_t>(size);
   if (!answered.empty()) line.requestId = answered;
+  takeNotes(notes, line);
   return line;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "runner/detail/caddy_json.h"
 #include "runner/detail/cri_log.h"
 
 namespace runner::detail {
@@ -19,8 +20,11 @@ inline constexpr const char* kAccessSpool = "access.log";
 base::JsonObject::Ptr accessLogOfServer();
 /// A member of "logging.logs": the file.
 base::JsonObject::Ptr accessLogWriter();
-/// What the log of Caddy itself leaves out.
-base::JsonArray::Ptr accessLogNames();
+/// A handler, before all others: what a line has beside what Caddy puts there itself.
+CaddyValue accessLogNotes();
+/// What the log of Caddy itself leaves out: all that has to do with single requests. Each log that such a
+/// message could go to costs every request, whether it has one or not.
+base::JsonArray::Ptr namesOfRequests();
 
 /// One request, when its answer has ended.
 struct AccessLine {
@@ -30,7 +34,8 @@ struct AccessLine {
   std::string host;  ///< as the client wrote it
   std::string remote;
   std::string forwarded;  ///< X-Forwarded-For as it came, or empty
-  std::string requestId;  ///< X-Request-Id of the answer, else of the request, or empty
+  std::string requestId;  ///< what the request is called, or empty
+  std::string backend;    ///< HOST:PORT of the process that was asked (last), or empty
   std::string protocol;
   double seconds = 0;
   int status = 0;

@@ -1,6 +1,8 @@
 #include "runner/detail/caddy_config.h"
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "runner/detail/caddy_access_log.h"
 #include "runner/detail/caddy_json.h"
@@ -15,6 +17,8 @@ using Value = CaddyValue;
 
 /// Of one process. Caddy's 32 would have it connect anew again and again under more clients than that.
 constexpr int kIdleBackends = 512;
+/// How long a request looks for a process that takes it.
+constexpr const char* kTryFor = "2s";
 
 std::string backendVariable(int index) {
   return "{fairlead.backend" + std::to_string(index) + "}";
@@ -23,7 +27,8 @@ std::string backendVariable(int index) {
 /// Connecting takes no time on one machine, but for a process whose network went with it: the next one is
 /// tried then while there is time for that. flush_interval is left alone: Caddy flushes event streams and
 /// chunked answers at once anyway, and with -1 it would no longer end a request at the backend when the
-/// client goes away.
+/// client goes away. Compression is the app's matter: Caddy would ask it for gzip, and unpack that, where the
+/// client asked for nothing.
 Value proxy(const char* tryFor) {
   auto upstreams = base::makeJsonArray();
   for (int i = 0; i < RouteFiles::kPerSlot; ++i)
@@ -31,23 +36,30 @@ Value proxy(const char* tryFor) {
   const Value keepAlive = object({{"idle_timeout", std::to_string(kIdleBackendS) + "s"},
                                   {"probe_interval", "30s"},
                                   {"max_idle_conns_per_host", kIdleBackends}});
-  return object(
-      {{"handler", "reverse_proxy"},
-       {"transport", object({{"protocol", "http"}, {"dial_timeout", "1s"}, {"keep_alive", keepAlive}})},
-       {"upstreams", Value(upstreams)},
-       // Else it would stand there twice when the process names it, too.
-       {"headers", object({{"response", object({{"delete", array({"X-Request-Id"})}})}})},
-       {"load_balancing", object({{"selection_policy", object({{"policy", "round_robin"}})},
-                                  {"try_duration", tryFor},
-                                  {"try_interval", "100ms"}})}});
+  return object({{"handler", "reverse_proxy"},
+                 {"transport", object({{"protocol", "http"},
+                                       {"dial_timeout", "1s"},
+                                       {"keep_alive", keepAlive},
+                                       {"compression", false}})},
+                 {"upstreams", Value(upstreams)},
+                 // Else it would stand there twice when the process names it, too.
+                 {"headers", object({{"response", object({{"delete", array({"X-Request-Id"})}})}})},
+                 {"load_balancing", object({{"selection_policy", object({{"policy", "round_robin"}})},
+                                            {"try_duration", tryFor},
+                                            {"try_interval", "100ms"}})}});
 }
 
 /// Matches when the host has a set of backends, an empty one too. Three times the same: see
-/// RouteFiles::publish().
+/// RouteFiles::publish(). Then as an earlier version had it, for the routes that its daemon has left, until
+/// this one writes its own.
 Value hasRoute() {
-  const char* const own = "/{http.request.host}/{fairlead.slot}-*";
-  const char* const wildcard = "/_wildcard.{fairlead.parent}/{fairlead.slot}-*";
-  return object({{"root", "live"}, {"try_files", array({own, own, own, wildcard, wildcard, wildcard})}});
+  const std::string own = "/{http.request.host}/{fairlead.slot}";
+  const std::string wildcard = "/_wildcard.{fairlead.parent}/{fairlead.slot}";
+  auto files = base::makeJsonArray();
+  for (const std::string& set : {own, wildcard})
+    for (const char* name : {"/*", "/*", "/*", "-*"})
+      files->add(set + name);
+  return object({{"root", "live"}, {"try_files", Value(files)}});
 }
 
 /// Passes the request to one of the backends that hasRoute() found, or says why there is none.
@@ -61,7 +73,7 @@ Value passOn(const char* tryFor) {
         object({{"match", array({object({{"vars", state}})})}, {"handle", array({answerWith(*page)})}}));
   }
   // What a set is named that is no list of backends, see slotNames().
-  const std::string pattern = "/[0-9a-f]-(" + states + ")-([^/,]*)$";
+  const std::string pattern = "/[0-9a-f][/-](" + states + ")-([^/,]*)$";
   const Value names = object(
       {{"handler", "map"},
        {"source", "{http.matchers.file.relative}"},
@@ -90,44 +102,47 @@ Value lowerHost() {
        {"handle", array({object({{"handler", "headers"}, {"request", object({{"replace", replace}})}})})}});
 }
 
-/// {fairlead.parent} is the host without its first label, {fairlead.slot} is a random hexadecimal digit,
-/// {fairlead.backendN} come out of the name that the matcher found,
-/// {fairlead.request_id} is what the request is called.
-Value variables() {
+Value mapping(const char* pattern, const char* output) {
+  return object({{"input_regexp", pattern}, {"outputs", array({output})}});
+}
+
+/// {fairlead.slot} is a random hexadecimal digit, {fairlead.backendN} come out of the name that the matcher
+/// found, {fairlead.request_id} is what the request is called. Each is worked out where it is used, every
+/// time.
+std::vector<Value> variables() {
   auto names = base::makeJsonArray();
   auto outputs = base::makeJsonArray();
-  std::string pattern = "/[0-9a-f]-";
+  std::string pattern = "^/[^/]+/[0-9a-f][/-]";
   for (int i = 0; i < RouteFiles::kPerSlot; ++i) {
     names->add(backendVariable(i));
     outputs->add("${" + std::to_string(i + 1) + "}");
     pattern += i == 0 ? "([^/,]+)" : ",([^/,]+)";
   }
-  const Value slot =
-      object({{"handler", "map"},
-              {"source", "{http.request.uuid}"},
-              {"destinations", array({"{fairlead.slot}"})},
-              {"mappings", array({object({{"input_regexp", "^(.)"}, {"outputs", array({"${1}"})}})})}});
-  // What stands behind the first dot: "*.example.com" is looked for by it.
-  const Value parent = object(
-      {{"handler", "map"},
-       {"source", "{http.request.host}"},
-       {"destinations", array({"{fairlead.parent}"})},
-       {"mappings", array({object({{"input_regexp", "^[^.]+[.](.+)$"}, {"outputs", array({"${1}"})}})})}});
+  const Value slot = object({{"handler", "map"},
+                             {"source", "{http.request.uuid}"},
+                             {"destinations", array({"{fairlead.slot}"})},
+                             {"mappings", array({mapping("^(.)", "${1}")})}});
   // A client's own one is kept, so that a request can be followed through several servers, when it is long
   // enough to be told from another's, and nothing that a log or a header could choke on.
-  const Value requestId =
-      object({{"handler", "map"},
-              {"source", "{http.request.header.X-Request-Id}"},
-              {"destinations", array({"{fairlead.request_id}"})},
-              {"mappings",
-               array({object({{"input_regexp", "^([A-Za-z0-9-]{20,200})$"}, {"outputs", array({"${1}"})}})})},
-              {"defaults", array({"{http.request.uuid}"})}});
+  const Value requestId = object({{"handler", "map"},
+                                  {"source", "{http.request.header.X-Request-Id}"},
+                                  {"destinations", array({"{fairlead.request_id}"})},
+                                  {"mappings", array({mapping("^([A-Za-z0-9-]{20,200})$", "${1}")})},
+                                  {"defaults", array({"{http.request.uuid}"})}});
   const Value backends =
       object({{"handler", "map"},
               {"source", "{http.matchers.file.relative}"},
               {"destinations", Value(names)},
               {"mappings", array({object({{"input_regexp", pattern + "$"}, {"outputs", Value(outputs)}})})}});
-  return object({{"handle", array({slot, parent, backends, requestId})}});
+  return {requestId, slot, backends};
+}
+
+/// {fairlead.parent} is what stands behind the first dot of the host: "*.example.com" is looked for by it.
+Value parent() {
+  return object({{"handle", array({object({{"handler", "map"},
+                                           {"source", "{http.request.host}"},
+                                           {"destinations", array({"{fairlead.parent}"})},
+                                           {"mappings", array({mapping("^[^.]+[.](.+)$", "${1}")})}})})}});
 }
 
 /// What a process is told about the request beside X-Forwarded-For, -Proto and -Host, which are Caddy's own.
@@ -135,18 +150,43 @@ Value requestHeaders(const std::string& listen) {
   const Value request =
       object({{"set", object({{"X-Request-Id", array({"{fairlead.request_id}"})},
                               {"X-Forwarded-Port", array({listen.substr(listen.rfind(':') + 1)})}})}});
-  const Value answer = object({{"set", object({{"X-Request-Id", array({"{fairlead.request_id}"})}})}});
-  return object(
-      {{"handle", array({object({{"handler", "headers"}, {"request", request}, {"response", answer}})})}});
+  // The request has it by now.
+  const Value answer =
+      object({{"set", object({{"X-Request-Id", array({"{http.request.header.X-Request-Id}"})}})}});
+  return object({{"handler", "headers"}, {"request", request}, {"response", answer}});
 }
 
-/// `answer` is the handler for hosts that have an app.
-Value appServer(const std::string& listen, const Value& answer) {
-  const Value routes = array({lowerHost(), variables(), requestHeaders(listen),
-                              object({{"match", array({object({{"file", hasRoute()}})})},
-                                      {"handle", array({answer})},
-                                      {"terminal", true}}),
-                              object({{"handle", array({answerWith(unknownPage())})}})});
+/// Comes before everything else.
+Value everyRequest(const std::string& listen) {
+  auto handlers = base::makeJsonArray();
+  for (const Value& variable : variables())
+    handlers->add(variable);
+  handlers->add(accessLogNotes());
+  handlers->add(requestHeaders(listen));
+  return object({{"handle", Value(handlers)}});
+}
+
+/// Most requests are for the host of an app that runs, written in small letters: those need one look at one
+/// folder with one file. What this does not find is looked for again, by all the rules.
+Value shortWay() {
+  const Value found =
+      object({{"root", "live"}, {"try_files", array({"/{http.request.host}/{fairlead.slot}/*:*"})}});
+  return object({{"match", array({object({{"file", found}})})},
+                 {"handle", array({proxy(kTryFor)})},
+                 {"terminal", true}});
+}
+
+/// `redirect`: the handler for hosts that have an app, in place of the app.
+Value appServer(const std::string& listen, const std::optional<Value>& redirect = std::nullopt) {
+  auto routes = base::makeJsonArray();
+  routes->add(everyRequest(listen));
+  if (!redirect) routes->add(shortWay());
+  routes->add(lowerHost());
+  routes->add(parent());
+  routes->add(object({{"match", array({object({{"file", hasRoute()}})})},
+                      {"handle", array({redirect ? *redirect : passOn(kTryFor)})},
+                      {"terminal", true}}));
+  routes->add(object({{"handle", array({answerWith(unknownPage())})}}));
   // A process that went away while a request waited for it: what can be repeated is tried on the backends of
   // now.
   const Value repeatable = object({{"method", array({"GET", "HEAD"})},
@@ -159,7 +199,7 @@ Value appServer(const std::string& listen, const Value& answer) {
                  {"automatic_https", object({{"disable", true}})},
                  {"read_header_timeout", "30s"},
                  {"logs", Value(accessLogOfServer())},
-                 {"routes", routes},
+                 {"routes", Value(routes)},
                  {"errors", object({{"routes", errors}})}});
 }
 
@@ -178,7 +218,7 @@ Value daemonServer(const TlsListener& tls) {
 
 /// The same over TLS. Without HTTP/3: nobody asked for a UDP port to be opened.
 Value appTlsServer(const std::string& listen) {
-  const Value server = appServer(listen, passOn("2s"));
+  const Value server = appServer(listen);
   auto members = server.extract<base::JsonObject::Ptr>();
   members->set("protocols", array({"h1", "h2"}));
   members->set("tls_connection_policies", array({Value(base::makeJsonObject())}));
@@ -196,9 +236,9 @@ std::string caddyConfig(const CaddyListeners& listeners) {
       object({{"output", "file"}, {"filename", "caddy/caddy.log"}, {"roll_size_mb", 10}, {"roll_keep", 2}});
   const auto& tls = listeners.appsTls;
   auto servers = base::makeJsonObject();
-  servers->set("apps",
-               appServer(listeners.apps,
-                         tls && tls->settings.redirect ? redirectTo(tls->settings.listen) : passOn("2s")));
+  servers->set("apps", appServer(listeners.apps, tls && tls->settings.redirect
+                                                     ? std::optional(redirectTo(tls->settings.listen))
+                                                     : std::nullopt));
   if (tls) servers->set("apps-tls", appTlsServer(tls->settings.listen));
   if (tls) servers->set("ask", askServer(tls->ask));
   if (listeners.daemon) servers->set("daemon", daemonServer(*listeners.daemon));
@@ -222,7 +262,7 @@ std::string caddyConfig(const CaddyListeners& listeners) {
                          {"config", object({{"persist", false}})}})},
        {"logging",
         object({{"logs",
-                 object({{"default", object({{"writer", logFile}, {"exclude", Value(accessLogNames())}})},
+                 object({{"default", object({{"writer", logFile}, {"exclude", Value(namesOfRequests())}})},
                          {"access", Value(accessLogWriter())}})}})},
        {"apps", Value(apps)}});
   return base::toJson(config.extract<base::JsonObject::Ptr>());

@@ -52,8 +52,11 @@ CaddyValue tlsApp(const CaddyListeners& listeners) {
 CaddyValue askServer(const std::string& listen) {
   // Not below a wildcard: whoever has one could have any number of certificates asked for, until the
   // authority gives this server none any more.
-  const char* const own = "/{http.request.uri.query.domain}/0-*";
-  const CaddyValue known = object({{"root", "live"}, {"try_files", array({own, own, own})}});
+  const std::string own = "/{http.request.uri.query.domain}/0";
+  auto files = base::makeJsonArray();
+  for (const char* name : {"/*", "/*", "/*", "-*"})  // as for a request
+    files->add(own + name);
+  const CaddyValue known = object({{"root", "live"}, {"try_files", CaddyValue(files)}});
   const CaddyValue yes = object({{"handler", "static_response"}, {"status_code", 200}});
   const CaddyValue no = object({{"handler", "static_response"}, {"status_code", 404}});
   return object({{"listen", array({listen})},

@@ -18,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::string_view kHostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-";
 constexpr std::string_view kBackendCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.-:[]";
 
@@ -61,15 +62,14 @@ const char* pageOf(Route::State state) {
 }  // namespace
 
 std::vector<std::string> slotNames(const Route& route) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
   const std::size_t count = route.backends.size();
   const std::string app =
       route.hosts.empty() ? "" : route.hosts.front().substr(0, route.hosts.front().find('.'));
   std::vector<std::string> names;
   for (std::size_t slot = 0; slot < RouteFiles::kSlots; ++slot) {
-    std::string name{kDigits[slot], '-'};
+    std::string name;
     if (count == 0 || route.state == Route::State::maintenance) {
-      name += std::string(pageOf(route.state)) + "-" + app;
+      name = std::string(pageOf(route.state)) + "-" + app;
     } else {
       const std::size_t first = slot * count / RouteFiles::kSlots;
       for (std::size_t i = 0; i < RouteFiles::kPerSlot; ++i) {
@@ -117,8 +117,17 @@ void RouteFiles::publish(const std::string& host, const std::vector<std::string>
   const std::string id = base::randomHex(8);
   const fs::path set = folder_ / "sets" / id;
   makeReadable(set);
-  for (const std::string& name : names)
-    base::openFile(set / name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  std::map<std::string, std::string> folders;  // by the name in it
+  for (std::size_t slot = 0; slot < names.size(); ++slot) {
+    const std::string digit(1, kDigits[slot]);
+    const auto [same, isNew] = folders.emplace(names[slot], digit);
+    if (isNew) {
+      makeReadable(set / digit);
+      base::openFile(set / digit / names[slot], O_WRONLY | O_CREAT | O_EXCL, 0644);
+    } else {
+      fs::create_symlink(same->second, set / digit);
+    }
+  }
   const fs::path link = folder_ / "live" / host;
   const fs::path aside = folder_ / "live" / (".new-" + id);  // no host begins with a dot
   std::error_code none;

@@ -21,6 +21,8 @@
 #include "base/error.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "base/strings.h"
+#include "runner/detail/caddy_access_log.h"
 #include "runner/detail/route_files.h"
 #include "runner/router.h"
 #include "runner/router_program.h"
@@ -219,6 +221,78 @@ TEST_F(CaddyRouterTest, RequestsHaveAnIdThatTheClientMayChoose) {
     EXPECT_EQ(made.body, id + port);
   }
   EXPECT_EQ(ask("nobody.localhost", {{"X-Request-Id", chosen}}).head.get("X-Request-Id", ""), chosen);
+}
+
+TEST_F(CaddyRouterTest, AnAppIsAskedForWhatItsClientTakes) {
+  const auto backend =
+      base::HttpServer::onTcp(base::listenTcp("127.0.0.1:0", "http_listen"), [](const base::HttpRequest&) {
+        return base::makeHandler([](base::HttpRequest& request, base::HttpResponse& response) {
+          base::sendBody(request, response, 200, "text/plain", request.get("Accept-Encoding", "none"));
+        });
+      });
+  router_->apply({{{"app.localhost"}, {backend->address()}}});
+  EXPECT_EQ(ask("app.localhost", {}).body, "none");
+  EXPECT_EQ(ask("app.localhost", {{"Accept-Encoding", "br"}}).body, "br");
+}
+
+TEST_F(CaddyRouterTest, WritesDownWhoAskedAndWhoAnswered) {
+  const auto backend = backendNamed("one");
+  auto down = backendNamed("down");
+  const std::string downAddress = down->address();
+  down.reset();
+  router_->apply({{{"app.localhost"}, {backend->address()}},
+                  {{"down.localhost"}, {downAddress}},
+                  {{"idle.localhost"}, {}}});
+  const std::string chosen(20, 'a');
+  ask("App.localhost", {{"X-Request-Id", chosen}, {"X-Forwarded-For", "192.0.2.7, 192.0.2.8"}});
+  const std::string made = ask("app.localhost", {{"Cookie", "secret"}}).head.get("X-Request-Id", "");
+  EXPECT_EQ(ask("down.localhost", {}).head.getStatus(), 502);
+  EXPECT_EQ(ask("idle.localhost", {}).head.getStatus(), 503);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::vector<std::string> texts;  // a line is written when its answer has gone out
+  while (texts.size() < 4 && std::chrono::steady_clock::now() < deadline)
+    texts = base::split(base::trim(folder_.read("router/caddy/access.log")), '\n');
+  ASSERT_EQ(texts.size(), 4u);
+  std::vector<detail::AccessLine> lines;
+  for (const std::string& text : texts) {
+    EXPECT_THAT(text, Not(HasSubstr("secret")));
+    EXPECT_LT(text.size(), 400u);
+    const auto line = detail::parseAccessLine(text);
+    ASSERT_TRUE(line) << text;
+    lines.push_back(*line);
+  }
+  EXPECT_EQ(lines[0].host, "App.localhost");
+  EXPECT_EQ(lines[0].requestId, chosen);
+  EXPECT_EQ(lines[0].forwarded, "192.0.2.7, 192.0.2.8");
+  EXPECT_EQ(lines[0].backend, backend->address());
+  EXPECT_EQ(lines[1].requestId, made);
+  EXPECT_EQ(lines[1].forwarded, "");
+  EXPECT_EQ(lines[1].backend, backend->address());
+  EXPECT_EQ(lines[2].status, 502);
+  EXPECT_EQ(lines[2].backend, downAddress);
+  EXPECT_EQ(lines[3].status, 503);
+  EXPECT_EQ(lines[3].backend, "");
+  EXPECT_THAT(lines[3].requestId, testing::MatchesRegex("[0-9a-f-]{36}"));
+}
+
+TEST_F(CaddyRouterTest, ServesTheRoutesOfAnEarlierVersionUntilItHasItsOwn) {
+  const auto backend = backendNamed("one");
+  for (const char slot : std::string("0123456789abcdef")) {
+    const std::string name = std::string("router/sets/old/") + slot + "-";
+    const std::string address = backend->address();
+    folder_.write(name + address + "," + address + "," + address, "");
+    folder_.write(std::string("router/sets/idle/") + slot + "-none-idle", "");
+  }
+  for (const char* host : {"app.localhost", "_wildcard.example.com"})
+    std::filesystem::create_symlink("../sets/old", folder_ / "router/live" / host);
+  std::filesystem::create_symlink("../sets/idle", folder_ / "router/live/idle.localhost");
+  EXPECT_EQ(get("app.localhost").body, "one app.localhost http");
+  EXPECT_EQ(get("a.example.com").body, "one a.example.com http");
+  EXPECT_EQ(get("idle.localhost").body, "no web process is running: fairlead ps:scale web=1 -a idle\n");
+  const auto two = backendNamed("two");
+  router_->apply({{{"app.localhost"}, {two->address()}}});
+  EXPECT_EQ(get("app.localhost").body, "two app.localhost http");
+  EXPECT_EQ(get("idle.localhost").status, 404);
 }
 
 TEST_F(CaddyRouterTest, PassesOverABackendThatIsDown) {
@@ -603,12 +677,31 @@ TEST(RouteFiles, SlotsCoverAllBackends) {
       route.backends.push_back("b" + std::to_string(i));
     std::string all;
     for (const std::string& name : detail::slotNames(route))
-      all += "," + name.substr(2);
+      all += "," + name;
     all += ",";
     for (const std::string& backend : route.backends)
       EXPECT_THAT(all, HasSubstr("," + backend + ",")) << count;
   }
-  EXPECT_EQ(detail::slotNames({{"my-app.localhost"}, {}}).back(), "f-none-my-app");
+  EXPECT_EQ(detail::slotNames({{"my-app.localhost"}, {}}).back(), "none-my-app");
+}
+
+TEST(RouteFiles, EachSlotIsAFolderWithOneFile) {
+  const testing_support::TempFolder folder;
+  const Route route{{"a.localhost"}, {"1.2.3.4:1", "1.2.3.4:2", "1.2.3.4:3"}};
+  detail::RouteFiles files(folder.path());
+  files.apply({route, {{"b.localhost"}, {}}});
+  const std::vector<std::string> names = detail::slotNames(route);
+  int folders = 0;
+  for (std::size_t slot = 0; slot < names.size(); ++slot) {
+    const std::filesystem::path path = folder / "live/a.localhost" / std::string(1, "0123456789abcdef"[slot]);
+    std::vector<std::string> found;
+    for (const auto& item : std::filesystem::directory_iterator(path))
+      found.push_back(item.path().filename());
+    EXPECT_THAT(found, ElementsAre(names[slot])) << slot;
+    folders += std::filesystem::is_symlink(path) ? 0 : 1;
+  }
+  EXPECT_EQ(folders, 3);
+  EXPECT_TRUE(std::filesystem::exists(folder / "live/b.localhost/f/none-b"));
 }
 
 TEST(RouteFiles, RefusesWhatIsNoFileName) {
