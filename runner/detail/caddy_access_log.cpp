@@ -177,12 +177,10 @@ bool readRequest(Scanner& json, AccessLine& line) {
 
 /// See accessLogNotes(). Lines of an earlier version have headers in their place.
 void takeNotes(std::string_view notes, AccessLine& line) {
-  const std::size_t first = notes.find(' ');
-  const std::size_t second = notes.find(' ', first == std::string_view::npos ? first : first + 1);
-  if (second == std::string_view::npos) return;
-  line.backend = notes.substr(0, first);
-  line.requestId = notes.substr(first + 1, second - first - 1);
-  line.forwarded = notes.substr(second + 1);
+  const std::size_t space = notes.find(' ');
+  if (space == std::string_view::npos) return;
+  line.requestId = notes.substr(0, space);
+  line.forwarded = notes.substr(space + 1);
 }
 
 bool isPlain(std::string_view text) {
@@ -222,9 +220,7 @@ base::JsonObject::Ptr accessLogOfServer() {
 
 CaddyValue accessLogNotes() {
   // The one placeholder that Caddy itself puts into a line, for servers that know their users.
-  const char* const notes =
-      "{http.reverse_proxy.upstream.hostport} {http.request.header.X-Request-Id} "
-      "{http.request.header.X-Forwarded-For}";
+  const char* const notes = "{http.request.header.X-Request-Id} {http.request.header.X-Forwarded-For}";
   return object({{"handler", "map"},
                  {"source", ""},
                  {"destinations", array({"{http.auth.user.id}"})},

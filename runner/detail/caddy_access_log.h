@@ -35,7 +35,6 @@ struct AccessLine {
   std::string remote;
   std::string forwarded;  ///< X-Forwarded-For as it came, or empty
   std::string requestId;  ///< what the request is called, or empty
-  std::string backend;    ///< HOST:PORT of the process that was asked (last), or empty
   std::string protocol;
   double seconds = 0;
   int status = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the router costs: an app asked directly, through the router, and through nginx on the same machine; the median of a request on one
-# connection, and how many requests a second go through on 64.
+# What the router costs: an app asked directly, through the router, through nginx and through a Caddy that knows this one app and writes
+# nothing down, on the same machine; the median of a request on one connection, and how many requests a second go through on 64.
 # Environment: FAIRLEAD_BENCH_SECONDS (3 a measurement).
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/../integration/lib.sh"
@@ -8,14 +8,30 @@
 . "$ROOT/tests/integration/support/load.sh"
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
-story_cleanup() { [[ ! -e $work/nginx/pid ]] || kill "$(cat "$work/nginx/pid")" || true; }
+story_cleanup() {
+  [[ ! -e $work/nginx/pid ]] || kill "$(cat "$work/nginx/pid")" || true
+  [[ -z ${caddy_pid:-} ]] || kill "$caddy_pid" || true
+}
 
 rounds=${FAIRLEAD_BENCH_ROUNDS:-5}
 duration=${FAIRLEAD_BENCH_SECONDS:-3}
 
+free_address() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print("127.0.0.1:%d" % s.getsockname()[1])'; }
+
+# The least that Caddy can do in front of the app.
+start_caddy() {
+  caddy_address=$(free_address)
+  mkdir "$work/caddy"
+  jq -n --arg listen "$caddy_address" --arg app "$1" '{admin: {disabled: true}, logging: {logs: {default: {level: "ERROR"}}}, apps: {http: {servers:
+    {bare: {listen: [$listen], automatic_https: {disable: true}, routes: [{handle: [{handler: "reverse_proxy", upstreams: [{dial: $app}]}]}]}}}}}' >"$work/caddy/config"
+  HOME=$work/caddy caddy run --config "$work/caddy/config" >"$work/caddy/log" 2>&1 </dev/null &
+  caddy_pid=$!
+  wait_until 10 "Caddy answers" curl -sf -o /dev/null "http://$caddy_address/"
+}
+
 # An ordinary nginx in front of the app, with kept connections to it.
 start_nginx() {
-  nginx_address=127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  nginx_address=$(free_address)
   mkdir "$work/nginx"
   cat >"$work/nginx/conf" <<TEXT
 pid $work/nginx/pid;
@@ -55,13 +71,17 @@ start_server
 deploy_talk hello >/dev/null
 app=$(jq -r .address "$data"/run/processes/hello/*web.1*.json)
 start_nginx "$app"
+start_caddy "$app"
 for round in $(seq "$rounds"); do
   measure direct "$app"
   measure ours "$router_address"
   measure nginx "$nginx_address"
-  echo "  round $round of $rounds: p50 $(tail -qn 1 "$work"/{direct,ours,nginx}.p50 | paste -sd/) ms, $(tail -qn 1 "$work"/{direct,ours,nginx}.rate | paste -sd/) requests/s (direct/ours/nginx)"
+  measure caddy "$caddy_address"
+  echo "  round $round of $rounds: p50 $(tail -qn 1 "$work"/{direct,ours,nginx,caddy}.p50 | paste -sd/) ms, $(tail -qn 1 "$work"/{direct,ours,nginx,caddy}.rate | paste -sd/) requests/s (direct/ours/nginx/bare Caddy)"
 done
 paste "$work/ours.p50" "$work/direct.p50" | awk '{ print $1 - $2 }' >"$work/added"
 goal "what the router adds to a request, p50" ms "$work/added" 0.3
 row "a request through the router, p50" ms "$work/ours.p50" "$work/nginx.p50" nginx
 row "requests through the router, 64 connections" 1/s "$work/ours.rate" "$work/nginx.rate" nginx
+row "requests through the router, 64 connections" 1/s "$work/ours.rate" "$work/caddy.rate" "bare Caddy"
+row "requests through a bare Caddy, 64 connections" 1/s "$work/caddy.rate" "$work/nginx.rate" nginx

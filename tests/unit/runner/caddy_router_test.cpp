@@ -235,7 +235,7 @@ TEST_F(CaddyRouterTest, AnAppIsAskedForWhatItsClientTakes) {
   EXPECT_EQ(ask("app.localhost", {{"Accept-Encoding", "br"}}).body, "br");
 }
 
-TEST_F(CaddyRouterTest, WritesDownWhoAskedAndWhoAnswered) {
+TEST_F(CaddyRouterTest, WritesDownEachRequestWithoutItsHeaders) {
   const auto backend = backendNamed("one");
   auto down = backendNamed("down");
   const std::string downAddress = down->address();
@@ -264,14 +264,10 @@ TEST_F(CaddyRouterTest, WritesDownWhoAskedAndWhoAnswered) {
   EXPECT_EQ(lines[0].host, "App.localhost");
   EXPECT_EQ(lines[0].requestId, chosen);
   EXPECT_EQ(lines[0].forwarded, "192.0.2.7, 192.0.2.8");
-  EXPECT_EQ(lines[0].backend, backend->address());
   EXPECT_EQ(lines[1].requestId, made);
   EXPECT_EQ(lines[1].forwarded, "");
-  EXPECT_EQ(lines[1].backend, backend->address());
   EXPECT_EQ(lines[2].status, 502);
-  EXPECT_EQ(lines[2].backend, downAddress);
   EXPECT_EQ(lines[3].status, 503);
-  EXPECT_EQ(lines[3].backend, "");
   EXPECT_THAT(lines[3].requestId, testing::MatchesRegex("[0-9a-f-]{36}"));
 }
 
