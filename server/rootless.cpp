@@ -30,7 +30,7 @@ sandbox::RootlessSettings settingsOf(const Config& config) {
   return {.folder = folder.run() / "rootless",
           .nameServers = config.nameServers,
           .doorCommand = {ownProgram(), "rootless-door"},
-          .containers = folder.containers(),
+          .containers = folder.run() / "containers",
           .router = folder.router()};
 }
 
