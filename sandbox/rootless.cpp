@@ -20,6 +20,7 @@
 
 #include "base/child_process.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "sandbox/detail/container_files.h"
 #include "sandbox/detail/read_or_empty.h"
@@ -133,7 +134,7 @@ void startDoor(const RootlessSettings& settings) {
   const base::Fd listener = listenIn(settings.folder);
   const base::Fd log(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
   base::ChildSpec spec{.argv = settings.doorCommand, .fds = {{&listener, kListener}}};
-  spec.argv.push_back(settings.nameServers);
+  spec.argv.insert(spec.argv.end(), {settings.nameServers, settings.logLevel});
   if (log.valid()) spec.fds.push_back({&log, STDERR_FILENO});
   spec.workingDirectory = settings.folder.string();
   spec.ownSession = true;
@@ -201,14 +202,15 @@ void enterRootless(const RootlessSettings& settings, const std::vector<std::stri
 int keepDoor(const std::vector<std::string>& args) {
   base::Fd listener(kListener);
   struct stat info {};
-  if (::fstat(kListener, &info) != 0 || !S_ISSOCK(info.st_mode) || args.size() > 1) {
+  if (::fstat(kListener, &info) != 0 || !S_ISSOCK(info.st_mode) || args.size() != 2) {
     listener.release();
     std::cerr << "fairlead: the door is kept for fairlead serve, not by hand\n";
     return 2;
   }
   for (const int each : {SIGINT, SIGHUP, SIGPIPE})
     ::signal(each, SIG_IGN);
-  Door(std::move(listener), DoorFiles{fs::current_path()}, args.empty() ? "" : args.front()).serve();
+  base::configureLogging(args[1]);
+  Door(std::move(listener), DoorFiles{fs::current_path()}, args[0]).serve();
   return 0;
 }
 

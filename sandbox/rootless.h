@@ -12,9 +12,10 @@
 namespace sandbox {
 
 struct RootlessSettings {
-  std::filesystem::path folder;  ///< the door's own, made with mode 0700
-  std::string nameServers;       ///< as OciRuntimeConfig has it
-  /// The words of a program whose main calls keepDoor(); nameServers is put behind them.
+  std::filesystem::path folder;   ///< the door's own, made with mode 0700
+  std::string nameServers;        ///< as OciRuntimeConfig has it
+  std::string logLevel = "info";  ///< as base::configureLogging() has it
+  /// The words of a program whose main calls keepDoor(); nameServers and logLevel are put behind them.
   std::vector<std::string> doorCommand;
   /// Of the server that this becomes: processes there that an earlier door has left in namespaces that nobody
   /// can enter any more are killed when a new one is made.

@@ -29,6 +29,7 @@ sandbox::RootlessSettings settingsOf(const Config& config) {
   const controller::DataFolder folder(config.data);
   return {.folder = folder.run() / "rootless",
           .nameServers = config.nameServers,
+          .logLevel = config.logLevel,
           .doorCommand = {ownProgram(), "rootless-door"},
           .containers = folder.run() / "containers",
           .router = folder.router()};

@@ -55,16 +55,6 @@ CniNetworkConfig networkConfig(const OciRuntimeConfig& config, const fs::path& p
                     .hostServices = parseHostServices(config.hostServices)}};
 }
 
-// The pid in a file that conmon wrote, if that process is the one that wrote it still.
-ProcessRef monitorOf(const fs::path& pidFile) {
-  std::error_code ignored;
-  if (!fs::exists(pidFile, ignored)) return {};
-  std::uint64_t pid = 0;
-  if (!base::parseNumber(base::trim(base::readFile(pidFile)), pid)) return {};
-  const ProcessRef process = ProcessRef::of(static_cast<pid_t>(pid));
-  return commandLineOf(process).find(pidFile.string()) == std::string::npos ? ProcessRef{} : process;
-}
-
 /// Such a file's device is the overlay's, wherever its content is.
 bool isOnOverlay(const fs::path& file) {
   struct statfs info {};
@@ -104,7 +94,7 @@ void ContainerHost::endLeftExecs() {
     const fs::path folder = entry.path();
     try {
       const std::string name = folder.filename().string();
-      const base::Fd monitor = monitorOf(ExecFiles{folder}.monitorPidFile()).open();
+      const base::Fd monitor = processOfFile(ExecFiles{folder}.monitorPidFile()).open();
       signalExec(name, processesOf(containerOfExec(name)), SIGKILL);
       // It writes the exit code down before it goes.
       if (!waitForEnd(monitor, kMonitorWaitMs)) signalProcess(monitor, SIGKILL);
@@ -315,7 +305,7 @@ std::uint64_t ContainerHost::writtenBytes(const std::string& id) const {
 void ContainerHost::killAll(const std::string& id) {
   const ContainerFiles files = filesOf(id);
   const auto state = ContainerState::load(files.state());
-  const base::Fd monitor = (state ? state->monitor : monitorOf(files.monitorPidFile())).open();
+  const base::Fd monitor = (state ? state->monitor : processOfFile(files.monitorPidFile())).open();
   const base::Fd init = state ? state->init.open() : base::Fd();
   signalProcess(monitor, SIGCONT);
   signalProcess(init, SIGKILL);  // the kernel ends the whole pid namespace with it

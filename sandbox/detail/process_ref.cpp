@@ -60,6 +60,13 @@ std::string commandLineOf(const ProcessRef& process) {
   return process.alive() ? readOrEmpty("/proc/" + std::to_string(process.pid) + "/cmdline") : "";
 }
 
+ProcessRef processOfFile(const std::filesystem::path& pidFile) {
+  std::uint64_t pid = 0;
+  if (!base::parseNumber(base::trim(readOrEmpty(pidFile)), pid)) return {};
+  const ProcessRef process = ProcessRef::of(static_cast<pid_t>(pid));
+  return commandLineOf(process).find(pidFile.string()) == std::string::npos ? ProcessRef{} : process;
+}
+
 void signalProcess(const base::Fd& pidFd, int signalNumber) noexcept {
   if (pidFd.valid()) ::syscall(SYS_pidfd_send_signal, pidFd.get(), signalNumber, nullptr, 0);
 }

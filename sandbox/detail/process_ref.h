@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "base/fd.h"
@@ -24,6 +25,9 @@ struct ProcessRef {
   /// children.
   base::Fd open() const;
 };
+
+/// The one whose pid is in a file, as long as its command line names that file; else a default value.
+ProcessRef processOfFile(const std::filesystem::path& pidFile);
 
 /// Its arguments, each ended by a zero byte; empty when it has ended.
 std::string commandLineOf(const ProcessRef& process);

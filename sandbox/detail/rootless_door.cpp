@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "base/child_process.h"
 #include "base/error.h"
@@ -34,15 +35,6 @@ constexpr int kLookSoonMs = 50;      // just after a server's end
 constexpr int kSoonLooks = 40;
 constexpr int kClientWaitS = 10;
 constexpr const char* kProgram = "pasta";
-
-/// The one whose pid is in the file, if it is the one that was started for it.
-ProcessRef networkOf(const DoorFiles& files) {
-  std::uint64_t pid = 0;
-  if (!base::parseNumber(base::trim(readOrEmpty(files.networkPid())), pid)) return {};
-  const ProcessRef process = ProcessRef::of(static_cast<pid_t>(pid));
-  return commandLineOf(process).find(files.networkPid().string()) == std::string::npos ? ProcessRef{}
-                                                                                       : process;
-}
 
 /// The line that says why; the others are about what it goes on with.
 std::string reasonIn(const std::string& text) {
@@ -89,7 +81,7 @@ void OutsideNetwork::forward(const OwnNamespaces& namespaces, const std::vector<
                                  std::to_string(namespaces.pid())});
   // It goes to the background when it is ready.
   const auto output = base::runCommand(command);
-  const ProcessRef started = networkOf(files_);
+  const ProcessRef started = processOfFile(files_.networkPid());
   if (!output.status.ok() || started.pid == 0) {
     const std::string reason = reasonIn(output.err + "\n" + readOrEmpty(files_.networkLog()));
     throw Error(Errc::unavailable,
@@ -114,7 +106,7 @@ void OutsideNetwork::end() noexcept {
 }
 
 void OutsideNetwork::endLeft(const DoorFiles& files) {
-  const base::Fd process = networkOf(files).open();
+  const base::Fd process = processOfFile(files.networkPid()).open();
   signalProcess(process, SIGKILL);
   waitForEnd(process, kEndWaitMs);
 }
@@ -164,20 +156,23 @@ void Door::answer(FrameSocket& socket) {
   if (::getsockopt(socket.socket().get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
     base::throwErrno(errno, "asking who comes to the door");
   network_.forward(*namespaces_, request.addresses);
+  wanted_ = request.addresses;
   server_ = base::openPidFd(peer.pid);
   socket.send(FrameKind::output, "", {namespaces_->user().get()});
   socket.send(FrameKind::output, "", {namespaces_->mount().get(), namespaces_->network().get()});
 }
 
-/// Killed, or fallen: what runs in the namespaces has to be reached.
+/// Killed, or fallen: what runs in the namespaces has to be reached. What keeps it from coming back is tried
+/// again.
 void Door::restoreNetwork() {
-  const std::vector<std::string> addresses = network_.forwarded();
   network_.end();
   try {
-    network_.forward(*namespaces_, addresses);
+    network_.forward(*namespaces_, *wanted_);
+    hasFailed_ = false;
     base::Log("rootless").warn("pasta had ended, and was started again");
   } catch (const Error& failure) {
-    base::Log("rootless").error("the server cannot be reached", {{"reason", failure.what()}});
+    if (!std::exchange(hasFailed_, true))
+      base::Log("rootless").error("the server cannot be reached", {{"reason", failure.what()}});
   }
 }
 
@@ -186,12 +181,12 @@ void Door::serve() {
   while (true) {
     std::array<pollfd, 3> entries{
         {{listener_.get(), POLLIN, 0}, {network_.process().get(), POLLIN, 0}, {server_.get(), POLLIN, 0}}};
-    const int count = ::poll(entries.data(), entries.size(),
-                             server_.valid() ? -1
-                             : soon > 0      ? kLookSoonMs
-                                             : kLookEveryMs);
+    const bool isDown = wanted_ && !network_.process().valid();
+    int waitMs = server_.valid() && !isDown ? -1 : kLookEveryMs;
+    if (!server_.valid() && soon > 0) waitMs = kLookSoonMs;
+    const int count = ::poll(entries.data(), entries.size(), waitMs);
     if (count < 0 && errno != EINTR) base::throwErrno(errno, "waiting at the door");
-    if (count == 0 &&
+    if (count == 0 && !server_.valid() &&
         (!namespaces_ || !isInhabited(namespaces_->user(), {namespaces_->pid(), network_.pid()})))
       break;
     if (count == 0 && soon > 0) --soon;
@@ -199,7 +194,7 @@ void Door::serve() {
       server_.reset();
       soon = kSoonLooks;
     }
-    if (entries[1].revents != 0) restoreNetwork();
+    if (entries[1].revents != 0 || (isDown && count == 0)) restoreNetwork();
     if (entries[0].revents == 0) continue;
     base::Fd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!connection.valid()) continue;

@@ -75,6 +75,8 @@ class Door {
   const base::Fd listener_;
   const std::string nameServers_;
   std::optional<OwnNamespaces> namespaces_;  // made for the first who comes, and hears it when that fails
+  std::optional<std::vector<std::string>> wanted_;  // addresses, from the first server on
+  bool hasFailed_ = false;                          // the network has, and somebody was told
   OutsideNetwork network_;
   base::Fd server_;  // pidfd
 };

@@ -127,6 +127,17 @@ assert_contains "$(page hello)" "page=three"
 note "its network is killed, and its door"
 kill -KILL "$(cat "$data/run/rootless/pasta.pid")"
 wait_until 10 "the page" page hello
+door=$(pgrep -o -u "$uid" -f "^$program rootless-door") || fail "there is no door"
+kill -STOP "$door"
+kill -KILL "$(cat "$data/run/rootless/pasta.pid")"
+python3 -c 'import socket, sys, time
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print("taken", flush=True); time.sleep(600)' "${router_address##*:}" >"$work/taken" &
+taker=$!
+wait_until 5 "the router's port is taken" grep -q taken "$work/taken"
+kill -CONT "$door"
+wait_until 10 "the door says that the port is taken" grep -q "the server cannot be reached" "$server_log"
+kill "$taker"
+wait_until 10 "the page" page hello
 stop_server
 pkill -KILL -u "$uid" -f "^$program rootless-door" || fail "there is no door"
 start_server
