@@ -72,8 +72,7 @@ controller::DoctorSettings doctorSettings(const Config& config) {
   settings.daemonUser = config.daemonUser;
   settings.daemonUid = daemon.uid;
   settings.daemonGid = daemon.gid;
-  if (const auto user = sandbox::rootlessUser(); user || ::geteuid() != 0)
-    settings.ordinaryUser = accountName(user.value_or(::geteuid()));
+  if (const auto user = sandbox::rootlessUser()) settings.ordinaryUser = accountName(*user);
   if (!config.routerHttpsListen.empty())
     settings.listeners.emplace_back("router_https_listen", config.routerHttpsListen);
   if (!config.httpsListen.empty()) settings.listeners.emplace_back("https_listen", config.httpsListen);
@@ -102,8 +101,10 @@ int doctor(const std::vector<std::string>& args) {
   }
   base::configureLogging("error");
   const base::SystemClock clock;
+  controller::DoctorSettings settings = doctorSettings(config);
+  if (::geteuid() != 0) settings.ordinaryUser = accountName(::geteuid());
   try {
-    const auto findings = controller::Doctor(doctorSettings(config), clock)
+    const auto findings = controller::Doctor(settings, clock)
                               .examine({.tryRuntime = [&] { return tryRuntime(config, clock); },
                                         .stacks = std::nullopt,
                                         .endpoints = std::nullopt});
