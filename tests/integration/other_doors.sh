@@ -46,13 +46,14 @@ by_ssh() {
   printf -v words ' %q' "$@"
   ssh_git "${words# }"
 }
-# same WORDS...: output, error output and exit status.
+# same WORDS...: output (but for the second at which a URL's time is over), error output and exit status.
 same() {
   local door stream code
   for door in socket http ssh; do
     code=0
     "by_$door" "$@" >"$work/$door.out" 2>"$work/$door.err" </dev/null || code=$?
     echo "$code" >"$work/$door.code"
+    sed -i -E 's/[?]expires=[0-9]+&signature=[^"]*//g' "$work/$door.out"
   done
   for door in http ssh; do
     for stream in out err code; do
