@@ -3,15 +3,11 @@
 
 #include <gmock/gmock.h>
 
-#include <fstream>
-
 #include "store/detail/sqlite.h"
+#include "tests/unit/store/old_database.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace store {
-namespace detail {
-const std::vector<std::pair<std::string_view, std::string_view>>& schemaFiles();  // made by cmake/embed.cmake
-}
 namespace {
 
 using base::Errc;
@@ -47,13 +43,8 @@ void fillOld(detail::Connection& connection) {
 TEST_F(AccountStoreTest, NamesOfAnOlderDatabaseBecomeAdministrators) {
   const std::filesystem::path older = folder_ / "older.db";
   {
-    constexpr std::size_t kBefore = 15;
-    const std::ofstream made(older);
-    detail::Connection connection(older);
-    for (std::size_t i = 0; i < kBefore; ++i)
-      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    OldDatabase connection(older, 15);
     fillOld(connection);
-    connection.runScript("PRAGMA user_version = 15");
   }
   ReleaseStore store(older, clock_);
   AccountStore accounts(store);

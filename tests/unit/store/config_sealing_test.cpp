@@ -9,12 +9,10 @@
 #include "store/detail/config_keys.h"
 #include "store/detail/sqlite.h"
 #include "tests/support/killer.h"
+#include "tests/unit/store/old_database.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace store {
-namespace detail {
-const std::vector<std::pair<std::string_view, std::string_view>>& schemaFiles();  // made by cmake/embed.cmake
-}
 namespace {
 
 using base::Errc;
@@ -156,10 +154,7 @@ class PlainDatabase : public ConfigSealing {
  protected:
   PlainDatabase() { make(older_, kBefore); }
   void make(const std::filesystem::path& path, std::size_t version) {
-    const std::ofstream made(path);
-    detail::Connection connection(path);
-    for (std::size_t i = 0; i < version; ++i)
-      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    OldDatabase connection(path, version);
     connection.runScript(
         "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
         "VALUES (1, 'a', 'hello', 'one', 'ada', 1, 0);"
@@ -172,7 +167,7 @@ class PlainDatabase : public ConfigSealing {
                          "VAR_" + number, "plain-as-day-" + number);
       config_["VAR_" + number] = "plain-as-day-" + number;
     }
-    connection.runScript("COMMIT; PRAGMA user_version = " + std::to_string(version));
+    connection.runScript("COMMIT");
   }
 
   static constexpr std::size_t kBefore = 12;

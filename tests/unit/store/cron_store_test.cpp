@@ -2,16 +2,12 @@
 
 #include <gmock/gmock.h>
 
-#include <fstream>
-
 #include "store/detail/sqlite.h"
 #include "tests/support/killer.h"
+#include "tests/unit/store/old_database.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace store {
-namespace detail {
-const std::vector<std::pair<std::string_view, std::string_view>>& schemaFiles();  // made by cmake/embed.cmake
-}
 namespace {
 
 using base::Errc;
@@ -195,18 +191,13 @@ TEST_F(CronStoreTest, ARunComesWithItsMarkOrNotAtAll) {
 TEST_F(CronStoreTest, AnOlderDatabaseTakesThem) {
   const std::filesystem::path older = folder_ / "older.db";
   {
-    constexpr std::size_t kBefore = 20;
-    const std::ofstream made(older);
-    detail::Connection connection(older);
-    for (std::size_t i = 0; i < kBefore; ++i)
-      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    OldDatabase connection(older, 20);
     connection.runScript(
         "DROP TRIGGER event_apps_insert; DROP TRIGGER event_slugs_insert;"  // their functions are ours
         "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
         "VALUES (1, 'a', 'hello', 'one', 'ada', 1, 0);"
         "INSERT INTO slugs (id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at, checks) "
-        "VALUES (1, 's', 1, '', 'one', '', 0, 0, 'checks');"
-        "PRAGMA user_version = 20");
+        "VALUES (1, 's', 1, '', 'one', '', 0, 0, 'checks');");
   }
   ReleaseStore store(older, clock_);
   const Slug slug = store.getSlug(1);

@@ -2,17 +2,13 @@
 
 #include <gmock/gmock.h>
 
-#include <fstream>
-
 #include "base/fd.h"
 #include "store/detail/sqlite.h"
 #include "tests/support/killer.h"
+#include "tests/unit/store/old_database.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace store {
-namespace detail {
-const std::vector<std::pair<std::string_view, std::string_view>>& schemaFiles();  // made by cmake/embed.cmake
-}
 namespace {
 
 using base::Errc;
@@ -131,17 +127,12 @@ TEST_F(DrainStoreTest, KeepsHowFarTheyAre) {
 TEST_F(DrainStoreTest, ThoseOfAnOlderDatabaseHaveNoMark) {
   const std::filesystem::path older = folder_ / "older.db";
   {
-    constexpr std::size_t kBefore = 21;
-    const std::ofstream made(older);
-    detail::Connection connection(older);
-    for (std::size_t i = 0; i < kBefore; ++i)
-      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    OldDatabase connection(older, 21);
     connection.runScript(
         "DROP TRIGGER event_apps_insert; DROP TRIGGER event_drains_insert;"  // their functions are ours
         "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
         "VALUES (1, 'a', 'hello', 'one', 'ada', 1, 0);"
-        "INSERT INTO drains (id, uuid, app, url, token, created_at) VALUES (5, 'u', 1, 'x', 'd.u', 0);"
-        "PRAGMA user_version = 21");
+        "INSERT INTO drains (id, uuid, app, url, token, created_at) VALUES (5, 'u', 1, 'x', 'd.u', 0);");
   }
   ReleaseStore store(older, clock_);
   DrainStore drains(store);
@@ -154,11 +145,7 @@ TEST_F(DrainStoreTest, ThoseOfAnOlderDatabaseHaveNoMark) {
 TEST_F(DrainStoreTest, ThoseOfAnOlderDatabaseAreSealedWhenItIsOpened) {
   const std::filesystem::path older = folder_ / "older.db";
   {
-    constexpr std::size_t kBefore = 18;
-    const std::ofstream made(older);
-    detail::Connection connection(older);
-    for (std::size_t i = 0; i < kBefore; ++i)
-      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    OldDatabase connection(older, 18);
     connection.runScript(
         "DROP TRIGGER event_apps_insert; DROP TRIGGER event_drains_insert;"  // their functions are ours
         "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
@@ -167,7 +154,7 @@ TEST_F(DrainStoreTest, ThoseOfAnOlderDatabaseAreSealedWhenItIsOpened) {
     for (int i = 0; i < 1200; ++i)
       connection.execute("INSERT INTO drains (uuid, app, url, token, created_at) VALUES (?1, 1, ?2, ?3, 0)",
                          "u" + std::to_string(i), kUrl + std::to_string(i), "d." + std::to_string(i));
-    connection.runScript("COMMIT; PRAGMA user_version = 18");
+    connection.runScript("COMMIT");
   }
   ASSERT_THAT(stored(older), HasSubstr("correct-horse"));
   {

@@ -2,18 +2,14 @@
 
 #include <gmock/gmock.h>
 
-#include <fstream>
-
 #include "store/collector.h"
 #include "store/detail/sqlite.h"
 #include "store/event_store.h"
 #include "tests/support/killer.h"
+#include "tests/unit/store/old_database.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace store {
-namespace detail {
-const std::vector<std::pair<std::string_view, std::string_view>>& schemaFiles();  // made by cmake/embed.cmake
-}
 namespace {
 
 using base::Errc;
@@ -159,18 +155,13 @@ TEST_F(PendingSlugStoreTest, AKillLeavesItPendingOrFilled) {
 TEST_F(PendingSlugStoreTest, AnOlderDatabaseTakesThem) {
   const std::filesystem::path older = folder_ / "older.db";
   {
-    constexpr std::size_t kBefore = 17;
-    const std::ofstream made(older);
-    detail::Connection connection(older);
-    for (std::size_t i = 0; i < kBefore; ++i)
-      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    OldDatabase connection(older, 17);
     connection.runScript(
         "DROP TRIGGER event_apps_insert;"  // its functions are the program's
         "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
         "VALUES (1, 'a', 'hello', 'one', 'ada', 1, 0);"
         "INSERT INTO slugs (id, uuid, app, commit_id, stack, buildpack, size_bytes, created_at) "
-        "VALUES (1, 's', 1, '', 'one', '', 0, 0);"
-        "PRAGMA user_version = 17");
+        "VALUES (1, 's', 1, '', 'one', '', 0, 0);");
   }
   ReleaseStore store(older, clock_);
   const auto slugs = store.slugs(1, 10);

@@ -5,15 +5,11 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include <fstream>
-
 #include "store/detail/sqlite.h"
+#include "tests/unit/store/old_database.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace store {
-namespace detail {
-const std::vector<std::pair<std::string_view, std::string_view>>& schemaFiles();  // made by cmake/embed.cmake
-}
 namespace {
 
 using base::Errc;
@@ -382,10 +378,7 @@ TEST_F(StoreTest, SetsAnAppsStack) {
 TEST_F(StoreTest, PinsReleasesOfAnOlderDatabaseToWhatTheirStackHasNow) {
   const std::filesystem::path older = folder_ / "older.db";
   {
-    const std::ofstream made(older);
-    detail::Connection connection(older);
-    for (std::size_t i = 0; i < 5; ++i)
-      connection.runScript(std::string(detail::schemaFiles()[i].second));
+    OldDatabase connection(older, 5);
     const std::string digest = Digest::of("x").str();
     connection.runScript(
         "INSERT INTO apps (id, uuid, name, stack, owner, last_version, created_at) "
@@ -399,9 +392,7 @@ TEST_F(StoreTest, PinsReleasesOfAnOlderDatabaseToWhatTheirStackHasNow) {
         digest + "', '" + digest + "', 0), ('two', '" + digest + "', '" + digest +
         "', 0);"
         "INSERT INTO stack_layers VALUES ('one', 'run', 0, 't', '" +
-        digest + "', 1, '" + digest + "'), ('two', 'run', 0, 't', '" + digest + "', 1, '" + digest +
-        "');"
-        "PRAGMA user_version = 5");
+        digest + "', 1, '" + digest + "'), ('two', 'run', 0, 't', '" + digest + "', 1, '" + digest + "');");
   }
   ReleaseStore store(older, clock_);
   EXPECT_FALSE(store.getRelease(1, {1}).runImage);
