@@ -49,16 +49,13 @@ Value proxy(const char* tryFor) {
                                             {"try_interval", "100ms"}})}});
 }
 
-/// Matches when the host has a set of backends, an empty one too. Three times the same: see
-/// RouteFiles::publish(). Then as an earlier version had it, for the routes that its daemon has left, until
-/// this one writes its own.
+/// Matches when the host has a set of backends, an empty one too.
 Value hasRoute() {
-  const std::string own = "/{http.request.host}/{fairlead.slot}";
-  const std::string wildcard = "/_wildcard.{fairlead.parent}/{fairlead.slot}";
   auto files = base::makeJsonArray();
-  for (const std::string& set : {own, wildcard})
-    for (const char* name : {"/*", "/*", "/*", "-*"})
-      files->add(set + name);
+  for (const char* slot :
+       {"/{http.request.host}/{fairlead.slot}", "/_wildcard.{fairlead.parent}/{fairlead.slot}"})
+    for (const std::string& pattern : patternsOf(slot))
+      files->add(pattern);
   return object({{"root", "live"}, {"try_files", Value(files)}});
 }
 

@@ -1,5 +1,7 @@
 #include "runner/detail/caddy_tls.h"
 
+#include "runner/detail/route_files.h"
+
 namespace runner::detail {
 namespace {
 
@@ -52,10 +54,9 @@ CaddyValue tlsApp(const CaddyListeners& listeners) {
 CaddyValue askServer(const std::string& listen) {
   // Not below a wildcard: whoever has one could have any number of certificates asked for, until the
   // authority gives this server none any more.
-  const std::string own = "/{http.request.uri.query.domain}/0";
   auto files = base::makeJsonArray();
-  for (const char* name : {"/*", "/*", "/*", "-*"})  // as for a request
-    files->add(own + name);
+  for (const std::string& pattern : patternsOf("/{http.request.uri.query.domain}/0"))
+    files->add(pattern);
   const CaddyValue known = object({{"root", "live"}, {"try_files", CaddyValue(files)}});
   const CaddyValue yes = object({{"handler", "static_response"}, {"status_code", 200}});
   const CaddyValue no = object({{"handler", "static_response"}, {"status_code", 404}});

@@ -61,6 +61,10 @@ const char* pageOf(Route::State state) {
 
 }  // namespace
 
+std::vector<std::string> patternsOf(const std::string& slot) {
+  return {slot + "/*", slot + "/*", slot + "/*", slot + "-*"};
+}
+
 std::vector<std::string> slotNames(const Route& route) {
   const std::size_t count = route.backends.size();
   const std::string app =

@@ -45,6 +45,11 @@ class RouteFiles {
   bool swept_ = false;
 };
 
+/// Patterns by which Caddy's file matcher finds what a set has in a slot: `slot` is the way from live/, as
+/// "/HOST/S". Three times the same, see RouteFiles::publish(); then as an earlier version had it, for the
+/// routes that its daemon has left, until this one writes its own.
+std::vector<std::string> patternsOf(const std::string& slot);
+
 /// What stands in each of the sixteen folders of a host of `route`, by their order.
 std::vector<std::string> slotNames(const Route& route);
 
