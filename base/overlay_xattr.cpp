@@ -1,18 +1,20 @@
 #include "base/overlay_xattr.h"
 
-#include <cstdint>
 #include <fstream>
 
 namespace base {
 
+std::optional<UserMapping> firstUserMapping() {
+  std::ifstream map("/proc/self/uid_map");
+  UserMapping mapping;
+  if (!(map >> mapping.first >> mapping.outside >> mapping.count)) return std::nullopt;
+  return mapping;
+}
+
 bool isHostsUserNamespace() {
   static const bool isHosts = [] {
-    constexpr std::uint64_t kAll = UINT32_MAX;
-    std::ifstream map("/proc/self/uid_map");
-    std::uint64_t first = 0;
-    std::uint64_t outside = 0;
-    std::uint64_t count = 0;
-    return !(map >> first >> outside >> count) || (first == 0 && outside == 0 && count == kAll);
+    const auto mapping = firstUserMapping();
+    return !mapping || (mapping->first == 0 && mapping->outside == 0 && mapping->count == UINT32_MAX);
   }();
   return isHosts;
 }

@@ -244,7 +244,7 @@ std::shared_ptr<const base::Fd> Deployer::fetchTarball(BuildRun& run, const std:
 void Deployer::readAppJson(BuildRun& run, Source& source) {
   const auto appJson = builder::readAppJson(source.tree.folder);
   if (!appJson) return;
-  source.settings = slugSettings(*appJson, config_.cron);
+  source.settings = slugSettings(*appJson, parts_.limits.cron());
   const store::Release current = parts_.store.currentRelease(run.app().id);
   if (current.slug) return;
   for (const auto& [name, wanted] : appJson->env) {

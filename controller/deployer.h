@@ -20,14 +20,12 @@
 #include "controller/stack_service.h"
 #include "sandbox/layer_store.h"
 #include "store/blob_store.h"
-#include "store/cron_entry.h"
 
 namespace controller {
 
 struct DeployerConfig {
   BuildQueue::Config queue;
   SourceLimits source;
-  store::CronLimits cron;
 };
 
 /// Everything that the deployer works with; all outlive it.

@@ -15,15 +15,14 @@
 #include <cstring>
 #include <iostream>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/overlay_xattr.h"
 #include "base/strings.h"
 #include "sandbox/detail/container_files.h"
-#include "sandbox/detail/read_or_empty.h"
 #include "sandbox/detail/rootless_door.h"
 #include "sandbox/detail/supervisor_client.h"
 #include "sandbox/detail/supervisor_messages.h"
@@ -148,13 +147,9 @@ void enter(const base::Fd& space, int kind, const char* which) {
 }  // namespace
 
 std::optional<uid_t> rootlessUser() {
-  std::istringstream text(readOrEmpty("/proc/self/uid_map"));
-  std::uint64_t first = 0;
-  std::uint64_t outside = 0;
-  std::uint64_t count = 0;
-  const bool isOne = static_cast<bool>(text >> first >> outside >> count);
-  if (!isOne || first != 0 || outside == 0 || count != 1) return std::nullopt;
-  return static_cast<uid_t>(outside);
+  const auto mapping = base::firstUserMapping();
+  if (!mapping || mapping->first != 0 || mapping->outside == 0 || mapping->count != 1) return std::nullopt;
+  return mapping->outside;
 }
 
 fs::path rootlessMountFolder() {

@@ -1,7 +1,5 @@
 #include "server/rootless.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +16,7 @@
 #include "controller/data_folder.h"
 #include "sandbox/oci_runtime.h"
 #include "sandbox/rootless.h"
+#include "server/folder_lock.h"
 #include "server/supervised.h"
 
 namespace server {
@@ -75,13 +74,8 @@ std::string optionOf(const std::string& setting) {
 }  // namespace
 
 void serveRootless(const Config& config, const std::vector<std::string>& args) {
-  const controller::DataFolder folder(config.data);
-  fs::create_directories(folder.run());
   // Until the server has it itself: its door is not to be touched while another one serves.
-  const base::Fd lock = base::openFile(folder.lockFile(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    throw base::Error(base::Errc::conflict, "another fairlead serves " + folder.root().string() +
-                                                " already: stop it first, or use another --data");
+  const base::Fd lock = lockDataFolder(controller::DataFolder(config.data));
   const sandbox::RootlessSettings settings = settingsOf(config);
   const auto listeners = listenersOf(config, sandbox::openRootless(settings));
   std::vector<std::string> words{ownProgram(), "serve"};

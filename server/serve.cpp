@@ -1,9 +1,7 @@
 #include "server/serve.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +51,7 @@
 #include "server/config.h"
 #include "server/daemon_account.h"
 #include "server/doctor.h"
+#include "server/folder_lock.h"
 #include "server/host_environment.h"
 #include "server/host_table.h"
 #include "server/rootless.h"
@@ -116,17 +115,9 @@ class Shutdown {
   std::atomic<bool> stopProcesses_ = false;
 };
 
-/// One daemon per data folder.
 base::Fd takeFolder(const controller::DataFolder& folder, const Config& config,
                     const base::Confinement& account) {
-  if (std::filesystem::exists(folder.root() / controller::kRestoring))
-    throw base::Error(base::Errc::conflict, "a restore into " + folder.root().string() +
-                                                " did not end: empty the folder, and restore again");
-  std::filesystem::create_directories(folder.run());
-  base::Fd lock = base::openFile(folder.lockFile(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    throw base::Error(base::Errc::conflict, "another fairlead serves " + folder.root().string() +
-                                                " already: stop it first, or use another --data");
+  base::Fd lock = lockDataFolder(folder);
   giveDataFolder(config, folder, account);
   return lock;
 }
@@ -206,7 +197,6 @@ controller::DeployerConfig deployerConfig(const Config& config) {
                      .maxBytes = config.exportMaxBytes,
                      .maxDepth = config.exportMaxDepth,
                      .maxTarballBytes = config.sourceMaxBytes};
-  deployer.cron = config.cron.limits;
   return deployer;
 }
 

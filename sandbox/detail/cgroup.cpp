@@ -49,7 +49,7 @@ constexpr std::array kControllers{"cpu", "memory", "pids"};
 /// A line of /proc/self/cgroup: "N:CONTROLLERS:PATH", where v2's has no controllers. (cgroups(7))
 struct Membership {
   std::vector<std::string> controllers;  // "name=systemd" is "systemd"
-  std::string group;
+  std::string group;                     // "" for the root
 };
 
 std::vector<Membership> parseMemberships(const std::string& text) {
@@ -60,6 +60,7 @@ std::vector<Membership> parseMemberships(const std::string& text) {
     const auto second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
     Membership each{{}, line.substr(second + 1)};
+    if (each.group == "/") each.group.clear();
     for (std::string& name : base::split(line.substr(first + 1, second - first - 1), ','))
       if (!name.empty())
         each.controllers.push_back(name.starts_with(kNamed) ? name.substr(kNamed.size()) : name);
@@ -108,8 +109,8 @@ CgroupTree CgroupTree::delegated(const std::string& membership, fs::path root) {
   bool isOurs = true;
   for (const Membership& each : parseMemberships(membership)) {
     if (each.controllers.empty() != isV2) continue;
-    if (ours.empty()) tree.prefix_ = each.group == "/" ? "" : each.group;
-    isOurs = isOurs && (each.group == "/" ? "" : each.group) == tree.prefix_ &&
+    if (ours.empty()) tree.prefix_ = each.group;
+    isOurs = isOurs && each.group == tree.prefix_ &&
              canMakeGroupsIn(tree.folderOf("", isV2 ? "" : each.controllers.front().c_str()));
     ours.insert(each.controllers.begin(), each.controllers.end());
     if (isV2) ours.insert(kControllers.begin(), kControllers.end());  // asked for below

@@ -371,7 +371,11 @@ at_end() {
     fi
     left=$(left_behind)
     # The door of a server without root goes just after the server.
-    [[ $left != *rootless-door* ]] || { sleep 2; left=$(left_behind); }
+    local end=$((SECONDS + 10))
+    while [[ $left == *rootless-door* ]] && ((SECONDS < end)); do
+      sleep 0.1
+      left=$(left_behind)
+    done
     if [[ -n $left ]]; then
       printf 'FAIL: %s: left behind after server:stop --all:\n%s\n' "$story" "$left" >&2
       status=1
